@@ -1,0 +1,38 @@
+# make book | make test | make notebooks | make bench | make clean
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's build.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: book test notebooks bench clean
+
+book: $(READY)
+	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE))
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest tests
+	$(BIN)/pytest --nbval --nbval-current-env -p tests.nbval_compare notebooks
+	$(BIN)/ssmbook claims
+	$(BIN)/ssmbook claims --notebooks _build/fresh
+	$(BIN)/ssmbook build --stored
+
+notebooks: $(READY)
+	@$(BIN)/ssmbook notebooks $(ONLY)
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf _build .venv
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(PIP_INSTALL) -r requirements.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@

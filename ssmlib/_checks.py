@@ -1,0 +1,68 @@
+"""What every public function says about a bad argument."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+
+def whole(name: str, value: int, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
+def readable(tensor: Tensor) -> bool:
+    """Whether the values may be looked at: not while tracing, not on meta."""
+    return not (torch.compiler.is_compiling() or tensor.is_meta)
+
+
+def finite(name: str, value: Tensor) -> Tensor:
+    if readable(value) and not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return value
+
+
+def positive(name: str, value: float | Tensor) -> float | Tensor:
+    if isinstance(value, Tensor):
+        finite(name, value)
+        if readable(value) and not bool((value > 0).all()):
+            least = float(value.detach().min())
+            raise ValueError(f"{name} must be positive, got {least:g}")
+    elif not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return value
+
+
+def stable(name: str, eigenvalues: Tensor) -> Tensor:
+    """Eigenvalues whose real parts are at most zero."""
+    finite(name, eigenvalues)
+    if readable(eigenvalues) and bool((eigenvalues.real > 0).any()):
+        worst = float(eigenvalues.real.max())
+        raise ValueError(f"{name} must have real parts <= 0, got {worst:g}")
+    return eigenvalues
+
+
+def one_of(name: str, value: str, allowed) -> str:
+    if value not in allowed:
+        known = ", ".join(sorted(allowed))
+        raise ValueError(f"{name} must be one of {known}; got {value!r}")
+    return value
+
+
+def sequences(name: str, x: Tensor) -> Tensor:
+    """Real, finite sequences of shape (n, L)."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise TypeError(f"{name} must be real floating point, got {x.dtype}")
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(
+            f"{name} must have shape (n, L) with n, L >= 1, got {tuple(x.shape)}"
+        )
+    return finite(name, x)

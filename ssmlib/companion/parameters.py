@@ -1,0 +1,142 @@
+"""A notebook's parameters: the typed interface its `parameters` cell declares.
+
+One a line: `name: type = default  # [low..high] help`, or `# {a,b} help`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import yaml
+
+_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_RANGE = re.compile(r"\[(\S+?)\.\.(\S+?)\]\s*")
+_CHOICES = re.compile(r"\{([^}]*)\}\s*")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of the interface."""
+
+    name: str
+    type: str
+    default: int | float | str | bool
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...] | None
+    help: str
+
+
+def _cell(notebook, path):
+    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{path} must have one cell tagged parameters")
+    return tagged[0]
+
+
+def _parse(line: str, path) -> Parameter:
+    code, _, comment = line.partition("#")
+    try:
+        (node,) = ast.parse(code.strip()).body
+        name, kind = node.target.id, node.annotation.id
+        default = ast.literal_eval(node.value)
+        if kind not in _TYPES:
+            raise ValueError
+    except (ValueError, AttributeError, SyntaxError) as error:
+        raise ValueError(
+            f"{path}: a parameter must read `name: int|float|str|bool = default`, "
+            f"got {line!r}"
+        ) from error
+    comment = comment.strip()
+    low = high = choices = None
+    if match := _RANGE.match(comment):
+        low, high = float(match[1]), float(match[2])
+    elif match := _CHOICES.match(comment):
+        choices = tuple(part.strip() for part in match[1].split(","))
+    help = comment[match.end() :] if match else comment
+    return Parameter(name, kind, default, low, high, choices, help)
+
+
+def interface(path: str | Path) -> dict[str, Parameter]:
+    """The parameters a notebook declares, by name, defaults within their own range.
+
+    Raises ValueError for a notebook without one `parameters` cell, or a line that
+    does not declare a typed default.
+    """
+    source = _cell(nbformat.read(path, 4), path).source
+    lines = [line for line in source.splitlines() if not line.startswith("#")]
+    declared = [_parse(line, path) for line in lines if line.strip()]
+    found = {parameter.name: parameter for parameter in declared}
+    check(found, {name: p.default for name, p in found.items()}, str(path))
+    return found
+
+
+def parameters(path: str | Path) -> dict[str, int | float | str | bool]:
+    """What a notebook ran with: its defaults, or what papermill injected over them."""
+    values = {name: p.default for name, p in interface(path).items()}
+    for cell in nbformat.read(path, 4).cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            for node in ast.parse(cell.source).body:
+                values[node.targets[0].id] = ast.literal_eval(node.value)
+    return values
+
+
+def _check_one(parameter: Parameter, value, where: str):
+    allowed = _TYPES[parameter.type]
+    if parameter.type == "float" and type(value) is int:
+        value = float(value)
+    if type(value) is not allowed:
+        hint = ""
+        if isinstance(value, str) and parameter.type == "float":
+            hint = " (YAML reads 1e-3 as text: write 1.0e-3)"
+        raise ValueError(
+            f"{where}: {parameter.name} must be {parameter.type}, got {value!r}{hint}"
+        )
+    if parameter.low is not None and not parameter.low <= value <= parameter.high:
+        raise ValueError(
+            f"{where}: {parameter.name} must be in [{parameter.low:g}.."
+            f"{parameter.high:g}], got {value!r}"
+        )
+    if parameter.choices is not None and str(value) not in parameter.choices:
+        raise ValueError(
+            f"{where}: {parameter.name} must be one of "
+            f"{', '.join(parameter.choices)}, got {value!r}"
+        )
+    return value
+
+
+def check(declared: dict[str, Parameter], values: dict, where: str) -> dict:
+    """`values` filled up with defaults, each of its declared type and range.
+
+    Raises ValueError that names what is wrong, and what exists.
+    """
+    unknown = sorted(set(values) - set(declared))
+    if unknown:
+        raise ValueError(
+            f"{where}: no parameter {', '.join(unknown)}; there are "
+            f"{', '.join(declared)}"
+        )
+    filled = {name: p.default for name, p in declared.items()} | values
+    return {n: _check_one(declared[n], value, where) for n, value in filled.items()}
+
+
+def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
+    """A profile's parameters a notebook: {stem: {name: value}}, all checked.
+
+    Raises ValueError for a notebook that does not exist, or as `check`.
+    """
+    chosen = yaml.safe_load(Path(path).read_text()) or {}
+    unknown = sorted(set(chosen) - set(notebooks))
+    if unknown:
+        raise ValueError(
+            f"{path}: no notebook {', '.join(unknown)}; "
+            f"there are {', '.join(notebooks)}"
+        )
+    return {
+        stem: check(interface(notebooks[stem]), values or {}, f"{path}: {stem}")
+        for stem, values in chosen.items()
+    }

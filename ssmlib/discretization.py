@@ -1,0 +1,87 @@
+"""From a continuous diagonal SSM to a recurrence with step dt."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+
+_SERIES_RADIUS = 0.5
+_SERIES_TERMS = 15  # 0.5**15 / 16! is below float64's rounding
+
+
+def phi(z: Tensor) -> Tensor:
+    """(exp(z) - 1) / z for complex z, value and derivatives exact at z = 0.
+
+    Near zero a power series: the quotient's derivative cancels there long before
+    its value does, and `where(z == 0, ...)` alone has a NaN gradient.
+    """
+    near = z.abs() < _SERIES_RADIUS
+    small = torch.where(near, z, torch.zeros_like(z))
+    series = torch.ones_like(z)
+    for k in range(_SERIES_TERMS, 0, -1):
+        series = 1 + series * small / (k + 1)
+    large = torch.where(near, torch.ones_like(z), z)
+    return torch.where(near, series, (torch.exp(large) - 1) / large)
+
+
+def zoh_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
+    """(z, B_bar) of the zero-order hold, unchecked; A_bar = exp(z)."""
+    z = A * dt
+    return z, B * dt * phi(z)
+
+
+def bilinear_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
+    """(log A_bar, B_bar) of the bilinear rule, unchecked."""
+    z = A * dt
+    A_bar = (1 + z / 2) / (1 - z / 2)
+    # z = -2 maps to A_bar = 0, whose logarithm would turn 0 * log into NaN.
+    tiny = torch.finfo(A_bar.real.dtype).tiny
+    A_bar = torch.where(A_bar.abs() < tiny, torch.full_like(A_bar, tiny), A_bar)
+    return torch.log(A_bar), B * dt / (1 - z / 2)
+
+
+METHODS = {"zoh": zoh_parts, "bilinear": bilinear_parts}
+
+
+def _discretize(method: str, A: Tensor, B: Tensor, dt) -> tuple[Tensor, Tensor]:
+    if not (A.is_complex() and B.is_complex()) or A.dtype != B.dtype:
+        raise TypeError(
+            f"A and B must share one complex dtype, got {A.dtype} and {B.dtype}"
+        )
+    _checks.finite("A", A)
+    _checks.positive("dt", dt)
+    try:
+        shape = dt.shape if isinstance(dt, Tensor) else ()
+        torch.broadcast_shapes(A.shape, B.shape, shape)
+    except RuntimeError as error:
+        raise ValueError(
+            "A, B and dt must broadcast, got shapes "
+            f"{tuple(A.shape)}, {tuple(B.shape)}, {tuple(shape)}"
+        ) from error
+    log_A_bar, B_bar = METHODS[method](A, B, dt)
+    return torch.exp(log_A_bar), B_bar
+
+
+def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Zero-order hold: (A_bar, B_bar) = (exp(A dt), (exp(A dt) - 1) / A * B).
+
+    Exact where the input is constant over each step. A, B complex, one dtype;
+    dt > 0 in units of time, broadcast against them: (H, 1) over (H, N/2). Value
+    and gradient are exact as A -> 0. Raises TypeError for real or mixed dtypes,
+    ValueError for dt <= 0, values not finite, or shapes that do not broadcast.
+    Source: S4D, Section 2; derived in notebook 01.
+    """
+    return _discretize("zoh", A, B, dt)
+
+
+def bilinear(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Bilinear (Tustin): A_bar = (1 + z/2) / (1 - z/2), B_bar = dt B / (1 - z/2).
+
+    z = A dt. Maps the left half plane onto the unit disc, so that no frequency
+    aliases: omega becomes 2 atan(omega dt / 2) a step.
+    Arguments, results and errors as `zoh`.
+    Source: S4D, Section 2; derived in notebook 01.
+    """
+    return _discretize("bilinear", A, B, dt)

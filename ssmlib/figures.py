@@ -1,0 +1,81 @@
+"""One look for every figure: colour-blind-safe, legible in print and in the dark.
+
+Figures are SVG whose ink follows the reader's theme: text and axes carry a colour
+that a rule inside the picture changes in the dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+#: at least 3:1 on white and on the dark theme's background
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v")
+_INK = "#0a0b0c"
+_THEME = (
+    "<style>svg{color:#1a1a1a}"
+    "@media (prefers-color-scheme:dark){svg{color:#dcdcdc}}</style>"
+)
+_STYLE = {
+    "axes.edgecolor": _INK,
+    "axes.grid": True,
+    "axes.labelcolor": _INK,
+    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "figure.constrained_layout.use": True,
+    "font.size": 10.5,
+    "grid.alpha": 0.25,
+    "grid.color": "#7f7f7f",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "savefig.transparent": True,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ssmlib",
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
+    """`plt.subplots` in the book's style: 7.2 inches wide, `height` a row."""
+    with mpl.rc_context(_STYLE):
+        return plt.subplots(
+            rows, columns, figsize=(7.2, height * rows), **options, squeeze=True
+        )
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text, the same bytes for the same figure."""
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    return re.sub(r"(<svg[^>]*>)", r"\1" + _THEME, text, count=1)
+
+
+def show(figure: Figure, name: str, alt: str) -> None:
+    """Display a figure in a notebook under a name other pages can use.
+
+    alt: what it shows, for readers who do not see it; the picture's own title and
+    the text output. The cell's metadata carries it to the page.
+    """
+    from IPython.display import display
+
+    if not alt.strip():
+        raise ValueError(f"alt of figure {name!r} must say what it shows")
+    display(
+        {"image/svg+xml": svg(figure), "text/plain": alt},
+        raw=True,
+        metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
+    )
+    plt.close(figure)

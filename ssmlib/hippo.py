@@ -1,0 +1,106 @@
+"""HiPPO matrices: where the first state space models took their state from.
+
+All in float64; the letters are those of the S4 papers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+
+from ssmlib import _checks
+
+
+def legs(N: int) -> tuple[Tensor, Tensor]:
+    """HiPPO-LegS: A (N, N) and B (N,), float64.
+
+    A[n, k] = -sqrt((2n+1)(2k+1)) below the diagonal, -(n+1) on it, 0 above;
+    B[n] = sqrt(2n+1). The eigenvalues of A are -1, ..., -N.
+    Raises ValueError for N < 1. Source: HiPPO (arXiv 2008.07669), S4.
+    """
+    N = _checks.whole("N", N)
+    n = torch.arange(N, dtype=torch.float64)
+    B = torch.sqrt(2 * n + 1)
+    A = -torch.tril(torch.outer(B, B), -1) - torch.diag(n + 1)
+    return A, B
+
+
+def legs_nplr(N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """LegS as normal plus low rank: Lambda (N,), P (N,), B (N,), V (N, N).
+
+    A = V diag(Lambda) V* - P P^T with V unitary and P = B / sqrt(2).
+    The normal part is -1/2 plus a skew matrix S, so -iS is Hermitian and `eigh`
+    gives an exactly unitary V; A itself has no usable eigenbasis. Lambda is
+    sorted by imaginary part, ascending; complex128, P and B float64.
+    Raises ValueError unless N is even: an odd N would leave a mode without its
+    conjugate. Source: S4 (arXiv 2111.00396), S4D (arXiv 2206.11893).
+    """
+    _checks.whole("N", N)
+    if N % 2:
+        raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
+    A, B = legs(N)
+    P = B / math.sqrt(2)
+    S = A + torch.outer(P, P) + 0.5 * torch.eye(N, dtype=torch.float64)
+    omega, V = torch.linalg.eigh(-1j * S.to(torch.complex128))
+    return torch.complex(torch.full_like(omega, -0.5), omega), P, B, V
+
+
+def legs_frequencies(N: int) -> Tensor:
+    """The N/2 positive imaginary parts of the normal part of LegS, descending.
+
+    Solves theta(omega) = (N/2 - m - 1/2) pi for m = 0 .. N/2-1, where
+    theta(y) = sum_k atan(2y / (2k+1)), k < N: one monotone equation a mode, no
+    eigensolver. float64, (N/2,). The largest is N^2/pi - pi/6 + O(1/N^2).
+    Raises ValueError unless N is even and positive. Derived in notebook 02.
+    """
+    _checks.whole("N", N, least=2)
+    if N % 2:
+        raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
+    odd = 2 * np.arange(N) + 1.0
+    roots = [
+        brentq(
+            lambda y, m=m: np.arctan2(2 * y, odd).sum() - (N / 2 - m - 0.5) * math.pi,
+            0.0,
+            float(N) ** 2,
+            xtol=1e-14,
+            rtol=4 * np.finfo(float).eps,
+        )
+        for m in range(N // 2)
+    ]
+    return torch.tensor(roots, dtype=torch.float64)
+
+
+def legs_input_weights(omega: Tensor) -> Tensor:
+    """Sizes b of the LegS modes' input weights: sqrt(2 / theta'(omega)).
+
+    omega (N/2,) as `legs_frequencies` returns it; (N/2,) float64. Both signs of
+    frequency together, their squares add up to N^2. Derived in notebook 02.
+    """
+    k = torch.arange(2 * omega.numel(), dtype=torch.float64) + 0.5  # (N,)
+    slope = (k / (k**2 + omega[:, None] ** 2)).sum(-1)
+    return torch.sqrt(2 / slope)
+
+
+def fout(N: int) -> tuple[Tensor, Tensor]:
+    """HiPPO-FouT, a sliding window in the Fourier basis: A (N, N), B (N,).
+
+    A = K - B B^T, where K rotates each pair of states at pi n, n < N/2: the
+    frequencies of S4D-Lin. float64. Raises ValueError unless N is even.
+    Source: S4-FouT (How to Train Your HiPPO, arXiv 2206.12037).
+    """
+    _checks.whole("N", N, least=2)
+    if N % 2:
+        raise ValueError(f"N must be even for FouT: sine and cosine pairs, got {N}")
+    K = torch.zeros(N, N, dtype=torch.float64)
+    n = torch.arange(N // 2)
+    frequency = math.pi * n.to(torch.float64)
+    K[2 * n, 2 * n + 1] = -frequency
+    K[2 * n + 1, 2 * n] = frequency
+    B = torch.zeros(N, dtype=torch.float64)
+    B[0::2] = math.sqrt(2)
+    B[0] = 1.0
+    return K - torch.outer(B, B), B

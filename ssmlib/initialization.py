@@ -1,0 +1,165 @@
+"""Every initialization of a diagonal SSM: one function, one line in the registry.
+
+N is the real state size. N/2 modes are stored, one of each conjugate pair, with
+A_n = real part + i frequency; a kernel is twice the real part of their sum.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ssmlib import _checks, hippo
+
+DAMPING = -0.5
+
+
+def _index(N: int) -> Tensor:
+    return torch.arange(N // 2, dtype=torch.float64)
+
+
+def _modes(frequency: Tensor, real: float | Tensor = DAMPING) -> Tensor:
+    real = torch.as_tensor(real, dtype=torch.float64).expand(frequency.shape)
+    return torch.complex(real.contiguous(), frequency)
+
+
+def _uniform(n: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(n, generator=generator, dtype=torch.float64)
+
+
+def _legs(N: int) -> Tensor:
+    return _modes(hippo.legs_frequencies(N))
+
+
+def _inv_at(n: Tensor, N: int) -> Tensor:
+    return N / math.pi * (N / (2 * n + 1) - 1)
+
+
+def _inv(N: int) -> Tensor:
+    return _modes(_inv_at(_index(N), N))
+
+
+def _inv2(N: int) -> Tensor:
+    return _modes(N / math.pi * (N / (_index(N) + 1) - 1))
+
+
+def _lin(N: int) -> Tensor:
+    return _modes(math.pi * _index(N))
+
+
+def _quad(N: int) -> Tensor:
+    return _modes((1 + 2 * _index(N)) ** 2 / math.pi)
+
+
+def _real(N: int) -> Tensor:
+    n = _index(N)
+    return _modes(torch.zeros_like(n), -(n + 1))
+
+
+def _random_imag(N: int, *, seed: int = 0) -> Tensor:
+    return _modes(math.pi * (N / 2) * _uniform(N // 2, seed))
+
+
+def _random_inv(N: int, *, seed: int = 0) -> Tensor:
+    return _modes(_inv_at(N / 2 * _uniform(N // 2, seed), N))
+
+
+def _random_real(N: int, *, seed: int = 0) -> Tensor:
+    return _modes(math.pi * _index(N), -_uniform(N // 2, seed))
+
+
+def _rand(N: int, *, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn(N // 2, generator=generator, dtype=torch.float64)
+    return _modes(torch.exp(normal))
+
+
+def _dss(N: int) -> Tensor:
+    # DSS counts complex entries: N/2 of them are the positive half of LegS at N.
+    return _legs(N)
+
+
+# name: (function, what it is, source)
+SCHEMES: dict[str, tuple[Callable[..., Tensor], str, str]] = {
+    "legs": (_legs, "normal part of HiPPO-LegS", "S4D"),
+    "inv": (_inv, "inverse law fitted to LegS", "S4D"),
+    "inv2": (_inv2, "inverse law over all N", "S4D"),
+    "lin": (_lin, "equally spaced, pi n", "S4D"),
+    "quad": (_quad, "quadratic", "S4D"),
+    "real": (_real, "real, -(n+1)", "S4D"),
+    "random_imag": (_random_imag, "lin at a uniform index", "S4 code"),
+    "random_inv": (_random_inv, "inv at a uniform index", "S4 code"),
+    "random_real": (_random_real, "lin, real part -U(0,1)", "S4 code"),
+    "rand": (_rand, "frequency exp of a normal", "S4 code"),
+    "dss": (_dss, "LegS modes as DSS takes them", "DSS"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names `initialize` knows."""
+    return tuple(SCHEMES)
+
+
+def initialize(
+    name: str,
+    N: int,
+    *,
+    real: float | None = None,
+    imag_scale: float = 1.0,
+    B: str = "one",
+    seed: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(A, B) of a diagonal SSM, complex128, each (N/2,).
+
+    name: one of `names()`. N: the real state size, even. real: replaces every
+    real part, at most 0 (0 is allowed: a mode that never decays). imag_scale
+    multiplies the frequencies. B: "one", or "hippo" for the input weights of LegS
+    in its eigenbasis (`legs` and `dss` only), each mode's phase chosen so that
+    B > 0. seed: only where the scheme is random, default 0 there.
+    Raises ValueError for an unknown name, odd N, real > 0, imag_scale not finite,
+    B="hippo" or a seed where the scheme has none.
+    Sources: S4D (arXiv 2206.11893), DSS (arXiv 2203.14343); notebook 02.
+    """
+    _checks.one_of("name", name, SCHEMES)
+    _checks.whole("N", N, least=2)
+    if N % 2:
+        raise ValueError(f"N must be even: modes come in conjugate pairs; got {N}")
+    if real is not None and not (math.isfinite(real) and real <= 0):
+        raise ValueError(f"real must be finite and <= 0, got {real}")
+    if not math.isfinite(imag_scale):
+        raise ValueError(f"imag_scale must be finite, got {imag_scale}")
+    _checks.one_of("B", B, ("one", "hippo"))
+    if B == "hippo" and name not in ("legs", "dss"):
+        raise ValueError(f"B='hippo' goes with legs and dss only, not with {name!r}")
+
+    scheme = SCHEMES[name][0]
+    random = "seed" in inspect.signature(scheme).parameters
+    if seed is not None and not random:
+        raise ValueError(f"seed goes with random schemes only; {name!r} is not random")
+    A = scheme(N, seed=seed or 0) if random else scheme(N)
+    weights = hippo.legs_input_weights(A.imag) if B == "hippo" else torch.ones(N // 2)
+    A = torch.complex(
+        A.real if real is None else torch.full_like(A.real, real), A.imag * imag_scale
+    )
+    return A, weights.to(torch.complex128)
+
+
+def spectrum(A: Tensor) -> Tensor:
+    """The distinct eigenvalues behind stored modes: A and its conjugates.
+
+    A (n,) complex; a real mode is counted once, a repeated one too. Sorted by
+    imaginary part, then real part. This is what `theory` works with.
+    """
+    if not A.is_complex() or A.ndim != 1:
+        raise TypeError(
+            f"A must be complex of shape (n,), got {A.dtype} {tuple(A.shape)}"
+        )
+    pairs = torch.view_as_real(torch.cat([A, A.conj()]).resolve_conj())
+    pairs = torch.where(pairs == 0, torch.zeros_like(pairs), pairs)  # -0 is 0
+    distinct = torch.unique(pairs.flip(-1), dim=0).flip(-1)
+    return torch.view_as_complex(distinct.contiguous())

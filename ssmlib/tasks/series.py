@@ -1,0 +1,124 @@
+"""Real series, from near-white to near-constant, as installed packages carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.tasks.files import packaged
+
+_SEATTLE = (
+    "vega_datasets",
+    "_data/seattle-weather.csv",
+    "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b",
+)
+_SF = (
+    "vega_datasets",
+    "_data/sf-temps.csv",
+    "3f91699707cfed43ef551394bebef4c2ebe5505157b9be7bff9558eea2fbaaec",
+)
+_CO2 = (
+    "statsmodels",
+    "datasets/co2/co2.csv",
+    "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f",
+)
+_ELNINO = (
+    "statsmodels",
+    "datasets/elnino/elnino.csv",
+    "b647be00e0fd264be9764e317e6b963f35030014ecca2b21b204521716e463ad",
+)
+_SP500 = (
+    "arch",
+    "data/sp500/sp500.csv.gz",
+    "1e028cbb9c400cc018c816ccc439b33c919387e726c3ed5ca2c05c82746059de",
+)
+_NOAA = "public domain (NOAA), as vega_datasets states"
+_STATSMODELS = "public domain, as statsmodels states"
+_ARCH = "not stated by arch; used, not redistributed"
+
+
+@dataclass(frozen=True)
+class Series:
+    """A real series: values (T,) float64 in `unit`, and where it comes from."""
+
+    name: str
+    values: Tensor
+    unit: str
+    licence: str
+    citation: str
+
+
+def _table(file: tuple[str, str, str]):
+    import pandas
+
+    return pandas.read_csv(packaged(*file))
+
+
+def _seattle(column: str) -> Callable[[], np.ndarray]:
+    return lambda: _table(_SEATTLE)[column].to_numpy(dtype=float)
+
+
+def _co2() -> np.ndarray:
+    """Weekly; the gaps (59 of 2284 weeks) are filled by straight lines."""
+    return _table(_CO2)["co2"].interpolate().to_numpy(dtype=float)
+
+
+def _log_price() -> np.ndarray:
+    return np.log(_table(_SP500)["Adj Close"].to_numpy(dtype=float))
+
+
+# name: (loader, unit, licence, BibTeX key in the book's references)
+_REGISTRY: dict[str, tuple[Callable[[], np.ndarray], str, str, str]] = {
+    "seattle_rain": (_seattle("precipitation"), "mm a day", _NOAA, "vega_datasets"),
+    "seattle_wind": (_seattle("wind"), "m/s, daily", _NOAA, "vega_datasets"),
+    "sp500_returns": (
+        lambda: np.diff(_log_price()),
+        "log return a day",
+        _ARCH,
+        "arch",
+    ),
+    "sp500_abs_returns": (
+        lambda: np.abs(np.diff(_log_price())),
+        "absolute log return a day",
+        _ARCH,
+        "arch",
+    ),
+    "co2_change": (lambda: np.diff(_co2()), "ppm a week", _STATSMODELS, "keeling2004"),
+    "elnino": (
+        lambda: _table(_ELNINO).to_numpy(dtype=float)[:, 1:].reshape(-1),
+        "deg C, monthly",
+        _STATSMODELS,
+        "statsmodels",
+    ),
+    "seattle_tmax": (_seattle("temp_max"), "deg C, daily", _NOAA, "vega_datasets"),
+    "sf_temperature": (
+        lambda: _table(_SF)["temp"].to_numpy(dtype=float),
+        "deg F, hourly",
+        _NOAA,
+        "vega_datasets",
+    ),
+    "co2": (_co2, "ppm, weekly", _STATSMODELS, "keeling2004"),
+    "sp500_log_price": (_log_price, "log index, daily", _ARCH, "arch"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The series `load` knows."""
+    return tuple(_REGISTRY)
+
+
+def load(name: str) -> Series:
+    """A real series by name, raw: not centred, not scaled.
+
+    Raises ValueError for a name that is not in `names()` or a file that is not the
+    one we know, ModuleNotFoundError where the package that carries it is missing.
+    """
+    _checks.one_of("name", name, _REGISTRY)
+    loader, unit, licence, citation = _REGISTRY[name]
+    values = torch.tensor(loader(), dtype=torch.float64)
+    return Series(name, _checks.finite(name, values), unit, licence, citation)

@@ -1,0 +1,1 @@
+"""The papers' quantities, exact. Eigenvalues are plain vectors, not stored modes."""

@@ -1,0 +1,71 @@
+import math
+
+import pytest
+import torch
+
+from ssmlib import autocorrelation as ac
+from ssmlib import inputs
+
+
+def sample(n, L, seed=0):
+    return inputs.ar1(0.8).sample(n, L, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("n", "L"), [(7, 40), (500, 40), (1100, 1300), (1300, 1100)])
+def test_matrix_free_is_dense(n, L):
+    x = sample(n, L)
+    exact = float(torch.linalg.eigvalsh(ac.second_moment(x))[-1])
+    assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-8)
+
+
+def test_second_moment_is_the_mean_of_outer_products():
+    x = sample(5, 3)
+    assert torch.allclose(
+        ac.second_moment(x), sum(torch.outer(r, r) for r in x) / 5, rtol=1e-14
+    )
+
+
+def test_toeplitz_moment_is_the_biased_sum():
+    x = sample(4, 9)
+    for k in range(9):
+        brute = (x[:, : 9 - k] * x[:, k:]).sum() / (4 * 9)
+        assert float(ac.toeplitz_moment(x)[k]) == pytest.approx(float(brute), abs=1e-14)
+
+
+def test_timescale():
+    x = sample(50, 20)
+    top = ac.largest_eigenvalue(x)
+    assert ac.timescale(x, 2.0) == pytest.approx(2 / math.sqrt(20 * top), rel=1e-12)
+    constant = torch.ones(3, 100, dtype=torch.float64)
+    assert ac.timescale(constant) == pytest.approx(1 / 100, rel=1e-12)
+
+
+def test_windows_and_standardize():
+    series = torch.arange(10.0)
+    assert ac.windows(series, 4, stride=3).tolist()[-1] == [6, 7, 8, 9]
+    w = ac.standardize(ac.windows(series, 4))
+    assert torch.allclose(w.mean(-1), torch.zeros(7), atol=1e-6)
+    assert torch.allclose(w.square().mean(-1), torch.ones(7))
+
+
+def test_bad_data_is_refused():
+    x = sample(3, 5)
+    broken = x.clone()
+    broken[1, 2] = math.nan
+    for function in (ac.second_moment, ac.largest_eigenvalue, ac.timescale):
+        with pytest.raises(ValueError, match="x must be finite"):
+            function(broken)
+    with pytest.raises(ValueError, match="at most the length of the series, 10"):
+        ac.windows(torch.arange(10.0), 11)
+    with pytest.raises(ValueError, match="series must be finite"):
+        ac.windows(torch.tensor([1.0, math.nan]), 1)
+    with pytest.raises(TypeError, match="real floating point"):
+        ac.largest_eigenvalue(torch.ones(3, 3, dtype=torch.complex64))
+    with pytest.raises(ValueError, match=r"shape \(n, L\)"):
+        ac.largest_eigenvalue(torch.ones(3))
+    with pytest.raises(ValueError, match="no constant sequence"):
+        ac.standardize(torch.ones(2, 4))
+    with pytest.raises(ValueError, match="zero throughout"):
+        ac.timescale(torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="constant must be positive"):
+        ac.timescale(x, 0.0)

@@ -1,0 +1,103 @@
+"""One device throughout: nothing hidden on the CPU, forward or backward.
+
+Without a GPU, meta tensors stand for it: a dispatch mode refuses every operation that
+mixes them with tensors of real memory.
+"""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ssmlib import discretization, initialization
+from ssmlib.kernels import final_states, log_vandermonde, log_vandermonde_reference
+from ssmlib.layers import S4D
+
+CASES = {
+    "zoh": {},
+    "bilinear": {"discretization": "bilinear"},
+    "bidirectional": {"bidirectional": True},
+    "no skip": {"skip": False},
+    **{f"init {name}": {"init": name} for name in initialization.names()},
+}
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses operations on two devices; a bare number may live anywhere."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        moves = func in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+        devices = {
+            leaf.device.type
+            for leaf in tree_leaves((args, kwargs))
+            if isinstance(leaf, torch.Tensor) and leaf.ndim > 0
+        }
+        if len(devices) > 1 and not moves:
+            raise RuntimeError(f"{func} mixes {sorted(devices)}")
+        return func(*args, **(kwargs or {}))
+
+
+def run_layer(device, **options):
+    layer = S4D(3, 8, device=device, **options)
+    u = torch.randn(2, 3, 50, device=device, requires_grad=True)
+    y = layer(u)
+    assert y.device.type == torch.device(device).type
+    y.sum().backward()
+    assert all(p.grad.device == p.device for p in layer.parameters())
+    if not layer.bidirectional:
+        state = layer.initial_state(2)
+        y, state = layer(u, state)
+        (y.sum() + layer.step(u[..., 0], state)[0].sum()).backward()
+
+
+def run_functions(device):
+    x = torch.zeros(3, 4, dtype=torch.complex64, device=device, requires_grad=True)
+    for kernel in (log_vandermonde, log_vandermonde_reference):
+        kernel(x, x, 20).sum().backward()
+    final_states(torch.zeros(2, 3, 20, device=device), x).real.sum().backward()
+    dt = torch.ones(3, 1, device=device)
+    for method in (discretization.zoh, discretization.bilinear):
+        A_bar, B_bar = method(x, x, dt)
+        (A_bar.real.sum() + B_bar.real.sum()).backward()
+
+
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_layer_on_one_device(options):
+    with OneDevice():
+        run_layer("meta", **options)
+
+
+def test_functions_on_one_device():
+    with OneDevice():
+        run_functions("meta")
+
+
+def test_the_mode_sees_a_hidden_cpu_tensor():
+    with pytest.raises(RuntimeError, match="mixes"), OneDevice():
+        torch.ones(3, device="meta") * torch.ones(3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_layer_on_a_gpu(options):
+    run_layer("cuda", **options)
+    run_functions("cuda")
+    on_cpu, on_gpu = S4D(3, 8, **options), S4D(3, 8, device="cuda", **options)
+    u = torch.randn(2, 3, 500, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(on_gpu(u.cuda()).cpu(), on_cpu(u), atol=1e-4)
+
+
+def test_kernel_and_layer_compile_whole():
+    layer = S4D(3, 8)
+    u = torch.randn(2, 3, 50, generator=torch.Generator().manual_seed(0))
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    assert torch.allclose(compiled(u), layer(u), atol=1e-6)
+    compiled(u).sum().backward()
+    v = torch.randn(3, 4, dtype=torch.complex64)
+    kernel = torch.compile(log_vandermonde, backend="aot_eager", fullgraph=True)
+    assert torch.allclose(
+        kernel(v, -v.abs() + 1j * v, 30),
+        log_vandermonde(v, -v.abs() + 1j * v, 30),
+        atol=1e-5,
+    )

@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+
+from ssmlib.discretization import bilinear, phi, zoh
+
+
+def complex_pairs(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    A = torch.randn(*shape, dtype=torch.complex128, generator=generator)
+    return torch.complex(-A.real.abs(), 5 * A.imag), torch.ones(shape) + 0j
+
+
+def test_zoh_is_the_matrix_exponential_of_the_augmented_system():
+    A, B = complex_pairs(6)
+    dt = 0.3
+    A_bar, B_bar = zoh(A, B.to(A.dtype), dt)
+    for n in range(6):
+        block = torch.tensor([[A[n], 1.0], [0.0, 0.0]], dtype=torch.complex128)
+        exact = torch.linalg.matrix_exp(block * dt)
+        assert torch.allclose(torch.stack([A_bar[n], B_bar[n]]), exact[0], rtol=1e-13)
+
+
+def test_bilinear_agrees_with_zoh_to_second_order():
+    A, B = complex_pairs(6)
+    B = B.to(A.dtype)
+    errors = [
+        float((zoh(A, B, h)[0] - bilinear(A, B, h)[0]).abs().max())
+        for h in (1e-2, 5e-3)
+    ]
+    assert errors[0] / errors[1] == pytest.approx(8, rel=0.1)  # local error dt^3
+
+
+def test_bilinear_keeps_undamped_modes_on_the_circle():
+    A = torch.complex(torch.zeros(5), torch.linspace(0, 400, 5)).to(torch.complex128)
+    A_bar, B_bar = bilinear(A, torch.ones_like(A), 0.1)
+    assert torch.allclose(A_bar.abs(), torch.ones(5).double(), rtol=1e-14)
+    assert bool((B_bar.abs() <= 0.1 + 1e-15).all())
+
+
+def test_phi_against_multiprecision():
+    mpmath = pytest.importorskip("mpmath")
+    mpmath.mp.dps = 40
+    points = [0j, 1e-300j, 1e-12 + 1e-9j, -0.3 + 0.2j, -0.49999, 0.5j, -2 + 9j, -700]
+    for z in points:
+        exact = complex(mpmath.expm1(z) / z) if z else 1.0
+        found = complex(phi(torch.tensor(z, dtype=torch.complex128)))
+        assert abs(found - exact) <= 4e-16 * max(1, abs(exact)) * 4, z
+
+
+@pytest.mark.parametrize("method", [zoh, bilinear])
+def test_gradients_are_exact_at_A_zero(method):
+    A = torch.tensor([0j, 0j, -0.1 + 3j, 1e-9j, 0.49j], dtype=torch.complex128)
+    B = torch.ones_like(A).requires_grad_()
+    A.requires_grad_()
+    dt = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(method, (A, B, dt))
+
+
+def test_derivative_at_zero_is_half_dt_squared():
+    A = torch.zeros(1, dtype=torch.complex128, requires_grad=True)
+    _, B_bar = zoh(A, torch.ones_like(A), 0.2)
+    B_bar.real.sum().backward()
+    assert float(A.grad.real) == pytest.approx(0.2**2 / 2, rel=1e-15)
+
+
+def test_a_mode_that_bilinear_sends_to_zero_stays_finite():
+    A = torch.tensor([-2.0 + 0j], dtype=torch.complex128)
+    A_bar, _ = bilinear(A, torch.ones_like(A), 1.0)
+    assert float(A_bar.abs()) < 1e-300
+
+
+@pytest.mark.parametrize("dt", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("method", [zoh, bilinear])
+def test_bad_dt_is_refused(method, dt):
+    A, B = complex_pairs(3)
+    for value in (dt, torch.tensor([dt], dtype=torch.float64)):
+        with pytest.raises(ValueError, match="dt must be"):
+            method(A, B.to(A.dtype), value)
+
+
+def test_mismatched_shapes_and_dtypes_are_refused():
+    A, _ = complex_pairs(3)
+    with pytest.raises(ValueError, match="must broadcast"):
+        zoh(A, torch.ones(4, dtype=A.dtype), 0.1)
+    with pytest.raises(TypeError, match="one complex dtype"):
+        zoh(A, torch.ones(3), 0.1)
+    with pytest.raises(ValueError, match="A must be finite"):
+        zoh(A * math.nan, torch.ones_like(A), 0.1)

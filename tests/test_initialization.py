@@ -1,0 +1,85 @@
+import math
+
+import pytest
+import torch
+
+from ssmlib import hippo
+from ssmlib.initialization import SCHEMES, initialize, names, spectrum
+
+N = 64
+n = torch.arange(N // 2, dtype=torch.float64)
+FREQUENCIES = {
+    "lin": math.pi * n,
+    "inv": N / math.pi * (N / (2 * n + 1) - 1),
+    "inv2": N / math.pi * (N / (n + 1) - 1),
+    "quad": (1 + 2 * n) ** 2 / math.pi,
+    "legs": hippo.legs_frequencies(N),
+    "dss": hippo.legs_frequencies(N),
+    "real": torch.zeros(N // 2).double(),
+}
+
+
+@pytest.mark.parametrize("name", FREQUENCIES)
+def test_frequencies_are_the_published_ones(name):
+    A, B = initialize(name, N)
+    assert torch.allclose(A.imag, FREQUENCIES[name], rtol=1e-14)
+    expected = -(n + 1) if name == "real" else torch.full_like(n, -0.5)
+    assert torch.equal(A.real, expected)
+    assert torch.equal(B, torch.ones(N // 2, dtype=torch.complex128))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_scheme_gives_stable_modes_of_the_right_shape(name):
+    A, B = initialize(name, 8)
+    assert A.shape == B.shape == (4,)
+    assert A.dtype == B.dtype == torch.complex128
+    assert bool((A.real <= 0).all())
+    A, _ = initialize(name, 8, real=0.0, imag_scale=0.1)
+    assert bool((A.real == 0).all())
+    assert torch.allclose(A.imag, 0.1 * initialize(name, 8)[0].imag)
+
+
+def test_random_schemes_repeat_with_their_seed():
+    for name in ("random_imag", "random_inv", "random_real", "rand"):
+        assert torch.equal(
+            initialize(name, N, seed=3)[0], initialize(name, N, seed=3)[0]
+        )
+        assert not torch.equal(
+            initialize(name, N, seed=3)[0], initialize(name, N, seed=4)[0]
+        )
+
+
+def test_hippo_weights():
+    _, B = initialize("legs", N, B="hippo")
+    assert float(2 * B.abs().square().sum()) == pytest.approx(N**2, rel=1e-12)
+
+
+def test_unknown_scheme_lists_the_known_ones():
+    with pytest.raises(ValueError, match="legs") as caught:
+        initialize("hippo", N)
+    assert all(name in str(caught.value) for name in SCHEMES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "legs", "N": 7}, "N must be even"),
+        ({"name": "lin", "N": 0}, "N must be at least 2"),
+        ({"name": "lin", "N": 8, "real": 0.1}, "real must be finite and <= 0"),
+        ({"name": "lin", "N": 8, "imag_scale": math.nan}, "imag_scale"),
+        ({"name": "lin", "N": 8, "B": "hippo"}, "legs and dss only"),
+        ({"name": "lin", "N": 8, "B": "ones"}, "B must be one of"),
+        ({"name": "lin", "N": 8, "seed": 1}, "random schemes only"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        initialize(**arguments)
+
+
+def test_spectrum_closes_under_conjugation_and_counts_real_modes_once():
+    found = spectrum(initialize("lin", 8)[0])
+    assert found.numel() == 7  # the mode at frequency 0 has no partner
+    assert torch.allclose(found.sum().imag, torch.zeros(1).double())
+    assert spectrum(initialize("legs", 8)[0]).numel() == 8
+    assert spectrum(torch.tensor([-1 + 0j, -1 + 0j, -1 - 0j])).numel() == 1

@@ -1,0 +1,98 @@
+"""Each kind of error planted into a stored notebook, and nbval seeing it."""
+
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+SOURCE = """from ssmlib.companion import record
+record("x", 0.5)
+record("wild", 0.7, rtol=None)
+print("slope -0.5012, 3 modes")"""
+
+
+def stored(path, *, change=None):
+    """A notebook executed by hand, one thing in it changed afterwards."""
+    from ssmlib.companion.execution import execute, write
+
+    cell = nbformat.v4.new_code_cell
+    node = nbformat.v4.new_notebook(
+        cells=[cell("n: int = 1", metadata={"tags": ["parameters"]}), cell(SOURCE)]
+    )
+    nbformat.write(node, path)
+    node = execute(path, {}, path.parent)
+    if change:
+        change(node.cells[1])
+    write(node, path)
+    return path
+
+
+def replace(old, new):
+    def change(cell):
+        for output in cell.outputs:
+            for holder, key in [
+                (output, "text"),
+                *((output.get("data", {}), k) for k in output.get("data", {})),
+            ]:
+                if key in holder and old in str(holder[key]):
+                    holder[key] = str(holder[key]).replace(old, new)
+                    return
+            name = output.get("metadata", {}).get("scrapbook", {})
+            if name.get("name") == old:
+                name["name"] = new
+                return
+        raise AssertionError(f"{old} is not in the outputs")
+
+    return change
+
+
+def strip(cell):
+    cell.outputs = []
+    cell.execution_count = None
+
+
+PLANTED = {
+    "nothing": (None, True),
+    "a chaotic record": (replace("0.7", "0.9"), True),
+    "one unit of the last printed place": (replace("-0.5012", "-0.5013"), True),
+    "a printed decimal": (replace("-0.5012", "-0.5022"), False),
+    "a printed count": (replace("3 modes", "4 modes"), False),
+    "a record": (replace("0.5", "0.50001"), False),
+    "a renamed record": (replace("x", "y"), False),
+    "outputs gone": (lambda cell: cell.update(outputs=[]), False),
+    "never executed": (strip, False),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("planted")
+    for number, (change, _) in enumerate(PLANTED.values()):
+        stored(path / f"n{number}.ipynb", change=change)
+    return path
+
+
+@pytest.fixture(scope="module")
+def outcome(folder, root):
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
+    command += ["-p", "tests.nbval_compare", "-p", "no:cacheprovider", "-rA"]
+    command += [f"--rootdir={folder}", "-c", "/dev/null", str(folder)]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_planted_errors(planted, outcome):
+    number = list(PLANTED).index(planted)
+    failed = f"FAILED n{number}.ipynb" in outcome or f"ERROR n{number}.ipynb" in outcome
+    passed = f"PASSED n{number}.ipynb::Cell 1" in outcome
+    assert (passed, failed) == (
+        (True, False) if PLANTED[planted][1] else (False, True)
+    ), outcome[-3000:]
+
+
+def test_fresh_outputs_are_kept(folder, outcome):
+    from ssmlib.companion.records import records
+
+    assert records(folder / "_build" / "fresh" / "n0.ipynb")["x"].value == 0.5

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+import torch
+
+from ssmlib import autocorrelation as ac
+from ssmlib.tasks import files, images, series
+
+
+@pytest.mark.parametrize("name", series.names())
+def test_series_are_read_whole(name):
+    found = series.load(name)
+    assert found.values.ndim == 1
+    assert found.values.dtype == torch.float64
+    assert bool(torch.isfinite(found.values).all())
+    assert found.unit
+    assert found.licence
+
+
+def test_at_least_eight_series_of_the_stated_lengths():
+    lengths = {name: len(series.load(name).values) for name in series.names()}
+    assert len(lengths) >= 8
+    assert lengths["sf_temperature"] == 8759
+    assert lengths["elnino"] == 732
+    assert lengths["co2"] == 2284
+
+
+def test_unknown_series_lists_the_known_ones():
+    with pytest.raises(ValueError, match="sunspots") as caught:
+        series.load("sunspots")
+    assert all(name in str(caught.value) for name in series.names())
+
+
+def test_citations_are_in_the_bibliography(root):
+    entries = (root / "book" / "references.bib").read_text()
+    for name in series.names():
+        assert f"{{{series.load(name).citation}," in entries
+
+
+def test_a_file_that_differs_is_refused(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("1,2\n")
+    with pytest.raises(
+        ValueError, match=r"data.csv is not the file this project knows"
+    ):
+        files.checked(path, "0" * 64)
+    with pytest.raises(ValueError, match="expected 000"):
+        files.packaged("pandas", "__init__.py", "0" * 64)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ssmlib\[data\]'"):
+        files.packaged("no_such_package", "data.csv", "0" * 64)
+
+
+def test_mnist_split():
+    found = images.mnist()
+    assert found.x_train.shape == (4000, 784)
+    assert found.x_test.shape == (1000, 784)
+    assert torch.bincount(found.y_test).tolist() == [100] * 10
+    assert 0 <= float(found.x_train.min()) < float(found.x_train.max()) <= 1
+    assert torch.equal(images.mnist().x_train, found.x_train)
+    assert not torch.equal(images.mnist(seed=1).x_train, found.x_train)
+
+
+def test_digits_and_patches():
+    small, photos = images.digits(), images.patches()
+    assert small.x_train.shape[1] == 64
+    assert len(small.y_train) + len(small.y_test) == 1797
+    assert photos.x_train.shape[1] == 1024
+    assert photos.y_train.unique().tolist() == list(range(8))
+    assert photos.y_test.unique().tolist() == list(range(8))
+
+
+def test_permutation_is_one_for_all_and_keeps_the_largest_eigenvalue():
+    found = images.digits()
+    moved = images.permute(found)
+    assert torch.equal(moved.x_train.sort(-1).values, found.x_train.sort(-1).values)
+    assert not torch.equal(moved.x_train, found.x_train)
+    assert ac.largest_eigenvalue(moved.x_train) == pytest.approx(
+        ac.largest_eigenvalue(found.x_train), rel=1e-6
+    )
+
+
+def test_whitening_without_a_binding_floor_is_white():
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0)).double()
+    x = x @ torch.diag(torch.linspace(1, 3, 6).double()) + 5
+    whitened = images.whitening(x, 1e-6)(x)
+    assert torch.allclose(ac.second_moment(whitened), torch.eye(6).double(), atol=1e-10)
+
+
+def test_decorrelated_has_unit_power_and_is_fitted_on_training_images_only():
+    found = images.digits()
+    white = images.decorrelate(found, 1e-2)
+    assert float(white.x_train.double().square().mean()) == pytest.approx(1, rel=1e-5)
+    transform = images.whitening(found.x_train, 1e-2)
+    assert torch.equal(white.x_test, transform(found.x_test))
+    eigenvalues = torch.linalg.eigvalsh(ac.second_moment(white.x_train.double()))
+    top = float(eigenvalues[-1])
+    assert int((eigenvalues > top * (1 - 1e-4)).sum()) == transform.rank
+
+
+@pytest.mark.parametrize("floor", [0.0, -1.0, 1.5, math.nan])
+def test_bad_floors_are_refused(floor):
+    with pytest.raises(ValueError, match="floor must be in"):
+        images.whitening(torch.randn(5, 3), floor)
