@@ -31,23 +31,63 @@ def _split(L: int) -> tuple[int, int]:
     return -(-L // M), M
 
 
-def powers(x: Tensor, count: int, stride: int) -> tuple[Tensor, Tensor]:
-    """Real and imaginary parts of exp(x stride j), j < count, in float64."""
+def powers(x: Tensor, count: int, stride: int, dtype: torch.dtype) -> Tensor:
+    """exp(x stride j) for j < count: (..., n, count) complex, rounded from float64."""
     j = stride * torch.arange(count, device=x.device, dtype=torch.float64)
-    decay = torch.exp(x.real.double().unsqueeze(-1) * j)  # (..., n, count)
+    decay = torch.exp(x.real.double().unsqueeze(-1) * j)
     phase = x.imag.double().unsqueeze(-1) * j
-    return decay * torch.cos(phase), decay * torch.sin(phase)
+    re, im = torch.cos(phase).mul_(decay), torch.sin(phase).mul_(decay)
+    return torch.complex(re.to(dtype), im.to(dtype))
+
+
+def _real_product(a: Tensor, b: Tensor) -> Tensor:
+    """2 Re sum_n a_nq b_nr as one real product: (..., n, Q), (..., n, M) -> (Q, M)."""
+    left = torch.cat([a.real, -a.imag], -2)
+    return left.mT @ torch.cat([b.real, b.imag], -2).mul_(2)
+
+
+class _TwoLevel(torch.autograd.Function):
+    """2 Re sum_n v_n exp(x_n (q M + r)) as (..., Q, M), keeping the rounded tables.
+
+    Left to itself, autograd would keep every float64 step of their making.
+    """
+
+    @staticmethod
+    def forward(ctx, v: Tensor, x: Tensor, Q: int, M: int, dtype: torch.dtype):
+        coarse, fine = powers(x, Q, M, dtype), powers(x, M, 1, dtype)
+        v_cast = v.to(coarse.dtype).unsqueeze(-1)
+        ctx.save_for_backward(v_cast, coarse, fine)
+        ctx.dtypes = v.dtype, x.dtype
+        with full_precision(x.device):
+            return _real_product(v_cast * coarse, fine)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor):
+        v, coarse, fine = ctx.saved_tensors
+        Q, M = grad.shape[-2:]
+        weighted = v * coarse
+        with full_precision(grad.device):
+            # Wirtinger: the gradient of Re(a b) in a is conj(b).
+            d_weighted = _complex_product(fine, 2 * grad.mT)  # (..., n, Q)
+            d_fine = _complex_product(weighted, 2 * grad)  # (..., n, M)
+        d_v = (d_weighted * coarse.conj()).sum(-1)
+        steps = torch.arange(Q, device=v.device, dtype=grad.dtype) * M
+        d_x = (d_weighted * weighted.conj() * steps).sum(-1)
+        steps = torch.arange(M, device=v.device, dtype=grad.dtype)
+        d_x = d_x + (d_fine * fine.conj() * steps).sum(-1)
+        v_type, x_type = ctx.dtypes
+        return d_v.to(v_type), d_x.to(x_type), None, None, None
+
+
+def _complex_product(a: Tensor, g: Tensor) -> Tensor:
+    """conj(a) @ g for complex a and real g."""
+    return torch.complex(a.real @ g, -(a.imag @ g))
 
 
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:
     """`log_vandermonde` unchecked, its matrix product in real `dtype`."""
-    Q, M = _split(L)
-    c, s = powers(x, Q, M)  # (..., n, Q)
-    v_re, v_im = v.real.double().unsqueeze(-1), v.imag.double().unsqueeze(-1)
-    coarse = torch.cat([v_re * c - v_im * s, -(v_re * s + v_im * c)], -2)
-    fine = torch.cat(powers(x, M, 1), -2)  # (..., 2n, M)
-    with full_precision(x.device):
-        K = 2 * coarse.to(dtype).mT @ fine.to(dtype)  # (..., Q, M)
+    K = _TwoLevel.apply(v, x, *_split(L), dtype)
     return K.flatten(-2)[..., :L]
 
 
@@ -61,9 +101,12 @@ def final_states(u: Tensor, x: Tensor) -> Tensor:
     Q, M = _split(L)
     reversed_u = torch.nn.functional.pad(u.flip(-1), (0, Q * M - L))
     blocks = reversed_u.unflatten(-1, (Q, M)).mT.double()  # (..., M, Q)
+    x = x.to(torch.complex128).unsqueeze(-1)
+    fine = torch.exp(x * torch.arange(M, device=x.device))  # (..., n, M)
     with full_precision(x.device):
-        inner = torch.complex(*(table @ blocks for table in powers(x, M, 1)))
-    return (torch.complex(*powers(x, Q, M)) * inner).sum(-1)
+        inner = torch.complex(fine.real @ blocks, fine.imag @ blocks)
+    coarse = torch.exp(x * (M * torch.arange(Q, device=x.device)))
+    return (coarse * inner).sum(-1)
 
 
 def _check(v: Tensor, x: Tensor, L: int) -> None:

@@ -1,0 +1,303 @@
+"""make bench: fast paths against plain references, forward and backward in float32.
+
+Each row is measured in a process of its own: times first, interleaved; then the peak
+memory of each side, each in a fresh process. Writes benchmarks/results.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results.csv"
+MEASURED = ("kernels.py", "layers.py", "discretization.py")
+
+# kind: [(B, H, N, L), repeats, least speed-up, least memory ratio]
+ROWS = [
+    ("kernel", (1, 256, 64, 16384), 5, 40, 20),
+    ("kernel", (1, 64, 64, 1024), 31, 8, None),
+    ("layer", (1, 256, 64, 16384), 5, 12, None),
+    ("layer", (8, 256, 64, 4096), 5, 3, None),
+]
+GROWTH = [2**k for k in range(12, 17)]
+
+
+def measured_hash() -> str:
+    """sha256 of the code that was measured."""
+    digest = hashlib.sha256()
+    for name in MEASURED:
+        digest.update((ROOT / "ssmlib" / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def stored_hash() -> str:
+    """The one that results.csv was measured with."""
+    for line in RESULTS.read_text().splitlines():
+        if line.startswith("# source "):
+            return line.removeprefix("# source ")
+    return ""
+
+
+def modes(H: int, N: int):
+    import torch
+
+    from ssmlib.initialization import initialize
+
+    generator = torch.Generator().manual_seed(0)
+    A, _ = initialize("lin", N)
+    dt = torch.exp(torch.rand(H, 1, generator=generator) * math.log(100)) * 1e-3
+    x = (A * dt).to(torch.complex64)
+    v = torch.randn(H, N // 2, dtype=torch.complex64, generator=generator)
+    return v.requires_grad_(), x.requires_grad_()
+
+
+def kernel_calls(H: int, N: int, L: int) -> dict:
+    from ssmlib.kernels import log_vandermonde, log_vandermonde_reference
+
+    v, x = modes(H, N)
+
+    def run(kernel):
+        v.grad = x.grad = None
+        kernel(v, x, L).square().sum().backward()
+
+    calls = {
+        "fast": lambda: run(log_vandermonde),
+        "plain": lambda: run(log_vandermonde_reference),
+    }
+    if importlib.util.find_spec("jax"):
+        calls["JAX"] = jax_call(v, x, L)
+    if importlib.util.find_spec("pykeops"):
+        calls["pykeops"] = lambda: run(pykeops_kernel)
+    return calls
+
+
+def jax_call(v, x, L: int):
+    """A peer: the plain sum, differentiated and fused by XLA."""
+    import jax
+    import jax.numpy as jnp
+
+    def loss(v, x):
+        K = 2 * jnp.einsum("hn,hnl->hl", v, jnp.exp(x[..., None] * jnp.arange(L))).real
+        return (K**2).sum()
+
+    gradient = jax.jit(jax.grad(loss, (0, 1)))
+    arrays = [jnp.asarray(t.detach().numpy()) for t in (v, x)]
+    return lambda: jax.block_until_ready(gradient(*arrays))
+
+
+def pykeops_kernel(v, x, L: int):
+    """A peer: the same sum as a KeOps reduction."""
+    import torch
+    from pykeops.torch import Genred
+
+    formula = "ComplexMult(v, ComplexExp(ComplexMult(x, l)))"
+    arguments = ["v = Vj(2)", "x = Vj(2)", "l = Vi(2)"]
+    sum_modes = Genred(formula, arguments, reduction_op="Sum", axis=1)
+    l = torch.arange(L).to(v.dtype)
+    l = torch.view_as_real(l).expand(v.shape[0], L, 2).contiguous()
+    return 2 * sum_modes(torch.view_as_real(v), torch.view_as_real(x), l)[..., 0]
+
+
+def layer_calls(B: int, H: int, N: int, L: int) -> dict:
+    import torch
+
+    from ssmlib.kernels import log_vandermonde_reference
+    from ssmlib.layers import S4D
+
+    class Plain(S4D):
+        """The same layer, its kernel by the plain sum in float32."""
+
+        def _vandermonde(self, v, x, L):
+            single = torch.complex64
+            return log_vandermonde_reference(v.to(single), x.to(single), L)
+
+    u = torch.randn(B, H, L, generator=torch.Generator().manual_seed(0))
+
+    def run(layer):
+        layer.zero_grad()
+        layer(u).square().sum().backward()
+
+    fast, plain = S4D(H, N), Plain(H, N)
+    return {"fast": lambda: run(fast), "plain": lambda: run(plain)}
+
+
+def calls_of(kind: str, shape: tuple) -> dict:
+    B, H, N, L = shape
+    return kernel_calls(H, N, L) if kind == "kernel" else layer_calls(B, H, N, L)
+
+
+def worker(task: dict) -> object:
+    """Runs in a process of its own."""
+    from ssmlib.companion import start
+    from ssmlib.companion.measure import peak_memory, times
+
+    start(seed=0, device="cpu")
+    if task["measure"] == "error":
+        return kernel_error(task["real"])
+    calls = calls_of(task["kind"], tuple(task["shape"]))
+    if task["measure"] == "memory":
+        warm = calls_of(task["kind"], (1, 2, 4, 64))  # code and threads, not data
+        warm[task["side"]]()
+        return peak_memory(calls[task["side"]])
+    if task["measure"] == "time of fast":
+        calls = {"fast": calls["fast"]}
+    return times(calls, task["repeats"])
+
+
+def kernel_error(real: float) -> float:
+    """Largest error over max|K|, against complex128 on the same rounded inputs."""
+    import torch
+
+    from ssmlib.kernels import log_vandermonde, log_vandermonde_reference
+
+    v, x = (t.detach() for t in modes(16, 64))
+    x = torch.complex(x.real * (real / -0.5), x.imag)
+    exact = log_vandermonde_reference(v.cdouble(), x.cdouble(), 2**14)
+    return float((log_vandermonde(v, x, 2**14) - exact).abs().max() / exact.abs().max())
+
+
+def ask(**task):
+    run = subprocess.run(
+        [sys.executable, __file__, "--task", json.dumps(task)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def verdict(value: float, least: float | None) -> tuple[str, str]:
+    if least is None:
+        return "–", ""
+    return f"{least:g}", "yes" if value >= least else "NO"
+
+
+def measure_row(kind, shape, repeats, least_speed, least_memory) -> list[dict]:
+    B, H, N, L = shape
+    batch = f"B={B}, " if kind == "layer" else ""
+    label = f"{batch}H={H}, N={N}, L={L}"
+    taken = ask(measure="time", kind=kind, shape=shape, repeats=repeats)
+    base = {"what": kind, "setting": label}
+    wanted, met = verdict(taken["plain"] / taken["fast"], least_speed)
+    rows = [
+        base
+        | {"measure": "seconds", "plain": f"{taken['plain']:.4f}"}
+        | {
+            "fast": f"{taken['fast']:.4f}",
+            "ratio": f"{taken['plain'] / taken['fast']:.1f}",
+        }
+        | {"wanted": wanted, "met": met}
+    ]
+    for peer in set(taken) - {"plain", "fast"}:
+        rows.append(
+            base
+            | {
+                "what": f"{kind}, peer {peer}",
+                "measure": "seconds",
+                "plain": f"{taken[peer]:.4f}",
+            }
+            | {
+                "fast": f"{taken['fast']:.4f}",
+                "ratio": f"{taken[peer] / taken['fast']:.1f}",
+            }
+            | {"wanted": "–", "met": ""}
+        )
+    peak = {
+        side: ask(measure="memory", kind=kind, shape=shape, side=side) / 2**20
+        for side in ("plain", "fast")
+    }
+    ratio = peak["plain"] / max(peak["fast"], 1e-9)
+    wanted, met = verdict(ratio, least_memory)
+    rows.append(
+        base
+        | {"measure": "MiB at the peak", "plain": f"{peak['plain']:.0f}"}
+        | {"fast": f"{peak['fast']:.0f}", "ratio": f"{ratio:.1f}"}
+        | {"wanted": wanted, "met": met}
+    )
+    return rows
+
+
+def growth_row() -> dict:
+    """The slope of log time over log L, by least squares."""
+    taken = [
+        ask(measure="time of fast", kind="kernel", shape=(1, 64, 64, L), repeats=9)[
+            "fast"
+        ]
+        for L in GROWTH
+    ]
+    xs = [math.log(L) for L in GROWTH]
+    ys = [math.log(t) for t in taken]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    slope /= sum((x - mean_x) ** 2 for x in xs)
+    return {
+        "what": "kernel",
+        "setting": f"H=64, N=64, L={GROWTH[0]}..{GROWTH[-1]}",
+        "measure": "exponent of time in L",
+        "plain": "–",
+        "fast": f"{slope:.2f}",
+        "ratio": "–",
+        "wanted": "at most 1.1",
+        "met": "yes" if slope <= 1.1 else "NO",
+    }
+
+
+def error_row(real: float) -> dict:
+    error = ask(measure="error", real=real)
+    return {
+        "what": "kernel",
+        "setting": f"H=16, N=64, L=16384, Re A = {real:g}",
+        "measure": "error / max abs K",
+        "plain": "–",
+        "fast": f"{error:.1e}",
+        "ratio": "–",
+        "wanted": "at most 2e-06",
+        "met": "yes" if error <= 2e-6 else "NO",
+    }
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    rows = [row for spec in ROWS for row in measure_row(*spec)]
+    rows += [growth_row(), error_row(0.0), error_row(-0.5)]
+    stamp = [
+        f"machine {processor()}, {os.cpu_count()} cores",
+        f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",
+        f"source {measured_hash()}",
+    ]
+    with RESULTS.open("w", newline="") as file:
+        file.writelines(f"# {line}\n" for line in stamp)
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        print("  ".join(row.values()))
+    if any(row["met"] == "NO" for row in rows):
+        sys.exit("a line that the project promises is not met")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", type=json.loads, help="measure one thing, as JSON")
+    task = parser.parse_args().task
+    if task:
+        print(json.dumps(worker(task)))
+    else:
+        main()
