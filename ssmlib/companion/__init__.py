@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
+# The function, not the module of its name: notebooks write companion.records(path).
+from ssmlib.companion.records import record, records
 
-_NAMES = {
-    "record": "records",
-    "records": "records",
-    "start": "session",
-}
-__all__ = sorted(_NAMES)
+__all__ = ["record", "records", "start"]
 
 
 def __getattr__(name: str):
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+    if name == "start":
+        from ssmlib.companion.session import start
+
+        return start
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

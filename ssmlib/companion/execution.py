@@ -61,10 +61,11 @@ def execute(notebook: Path, values: dict, folder: Path):
     node = nbformat.read(notebook, 4)
     changed = {n: v for n, v in values.items() if v != declared[n].default}
     if changed:
+        from papermill.iorw import load_notebook_node
         from papermill.parameterize import parameterize_notebook
 
         logging.getLogger("papermill").setLevel(logging.ERROR)
-        node = parameterize_notebook(node, changed)
+        node = parameterize_notebook(load_notebook_node(str(notebook)), changed)
         for cell in node.cells:
             cell.metadata.pop("papermill", None)
         node.metadata.pop("papermill", None)

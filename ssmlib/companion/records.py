@@ -11,8 +11,6 @@ from ast import literal_eval
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 PREFIX = "application/papermill.record/"
 _NUMBER = PREFIX + "text/plain"
 
@@ -79,6 +77,8 @@ def notebook_outputs(path: str | Path) -> list:
 
     Raises ValueError where a code cell was not executed or stores an error.
     """
+    import nbformat  # only readers of notebooks need it
+
     notebook = nbformat.read(path, 4)
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     if not cells:
