@@ -28,9 +28,9 @@ _STYLE = {
     "axes.prop_cycle": mpl.cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 11,
+    "axes.titlesize": 11.5,
     "figure.constrained_layout.use": True,
-    "font.size": 10.5,
+    "font.size": 11,
     "grid.alpha": 0.25,
     "grid.color": "#7f7f7f",
     "legend.frameon": False,
@@ -46,10 +46,10 @@ _STYLE = {
 
 
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
-    """`plt.subplots` in the book's style: 7.2 inches wide, `height` a row."""
+    """`plt.subplots` in the book's style: 6.4 inches wide, `height` a row."""
     with mpl.rc_context(_STYLE):
         return plt.subplots(
-            rows, columns, figsize=(7.2, height * rows), **options, squeeze=True
+            rows, columns, figsize=(6.4, height * rows), **options, squeeze=True
         )
 
 

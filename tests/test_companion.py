@@ -57,7 +57,7 @@ def test_record_writes_what_glue_would():
 
 def test_records_are_read_back(tmp_path):
     path = notebook(tmp_path / "a.ipynb", output_of("x", 0.1), output_of("n", 3, None))
-    assert records.records(path) == {"x": Record(0.1, 1e-6), "n": Record(3, None)}
+    assert records(path) == {"x": Record(0.1, 1e-6), "n": Record(3, None)}
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_values_that_are_no_figures_are_refused(value, error):
 def test_a_notebook_without_outputs_is_refused(tmp_path):
     path = notebook(tmp_path / "a.ipynb", count=None)
     with pytest.raises(ValueError, match="was not executed"):
-        records.records(path)
+        records(path)
 
 
 def test_a_key_stored_twice_is_refused(tmp_path):
     path = notebook(tmp_path / "a.ipynb", output_of("x", 1), output_of("x", 2))
     with pytest.raises(ValueError, match="'x' is stored twice"):
-        records.records(path)
+        records(path)
 
 
 # Comparison

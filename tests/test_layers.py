@@ -152,7 +152,7 @@ def test_half_precision_parameters_are_refused():
 def test_initial_parameters():
     layer = S4D(5000, 4, seed=0, dt_min=1e-2, dt_max=1e-1)
     dt = torch.exp(layer.log_dt)
-    assert 1e-2 <= float(dt.min()) < float(dt.max()) <= 1e-1
+    assert 1e-2 <= dt.min().item() < dt.max().item() <= 1e-1
     power = (layer.C_re.square() + layer.C_im.square()).mean()
     assert float(power) == pytest.approx(1.0, abs=4 / math.sqrt(10_000))
     same = S4D(5000, 4, seed=0, dt_min=1e-2, dt_max=1e-1)

@@ -65,7 +65,12 @@ def execute(notebook: Path, values: dict, folder: Path):
         from papermill.parameterize import parameterize_notebook
 
         logging.getLogger("papermill").setLevel(logging.ERROR)
-        node = parameterize_notebook(load_notebook_node(str(notebook)), changed)
+        node = parameterize_notebook(
+            load_notebook_node(str(notebook)),
+            changed,
+            kernel_name="python3",
+            language="python",
+        )
         for cell in node.cells:
             cell.metadata.pop("papermill", None)
         node.metadata.pop("papermill", None)
