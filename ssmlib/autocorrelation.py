@@ -15,7 +15,9 @@ from torch import Tensor
 
 from ssmlib import _checks
 
-_DENSE = 1024  # up to this size a dense eigensolver costs little
+# Up to these sizes a dense eigensolver costs little. Data may be white, and Lanczos
+# is slow in a cluster of eigenvalues; a stationary moment has no such cluster.
+_DENSE, _DENSE_TOEPLITZ = 1024, 256
 
 
 def windows(series: Tensor, L: int, stride: int = 1) -> Tensor:
@@ -105,15 +107,18 @@ def largest_eigenvalue(x: Tensor) -> float:
 def moment_largest_eigenvalue(R: Tensor) -> float:
     """lambda_max of a second moment: R (L, L), or its first row (L,) if Toeplitz.
 
-    A first row is never expanded: its products go through the FFT.
+    Products with a long first row go through the FFT. Raises ValueError for other
+    shapes, an R that is not symmetric, or values that are not finite.
     """
     R = _checks.finite("R", R).double()
     if R.ndim == 2 and R.shape[0] == R.shape[1]:
+        if not torch.allclose(R, R.mT, rtol=1e-9, atol=1e-12 * float(R.abs().max())):
+            raise ValueError("R must be symmetric, as a second moment is")
         return float(torch.linalg.eigvalsh(R)[-1])
     if R.ndim != 1 or R.numel() == 0:
         raise ValueError(f"R must have shape (L, L) or (L,), got {tuple(R.shape)}")
     L = R.numel()
-    if L <= _DENSE:
+    if L <= _DENSE_TOEPLITZ:
         lag = torch.arange(L, device=R.device)
         return float(torch.linalg.eigvalsh(R[(lag[:, None] - lag).abs()])[-1])
     circle = torch.cat([R, R.new_zeros(1), R[1:].flip(0)])  # (2L,)

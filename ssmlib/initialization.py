@@ -105,6 +105,12 @@ def names() -> tuple[str, ...]:
     return tuple(SCHEMES)
 
 
+def is_random(name: str) -> bool:
+    """Whether a scheme draws its modes, and so takes a seed; ValueError if unknown."""
+    _checks.one_of("name", name, SCHEMES)
+    return "seed" in inspect.signature(SCHEMES[name][0]).parameters
+
+
 def initialize(
     name: str,
     N: int,
@@ -138,7 +144,7 @@ def initialize(
         raise ValueError(f"B='hippo' goes with legs and dss only, not with {name!r}")
 
     scheme = SCHEMES[name][0]
-    random = "seed" in inspect.signature(scheme).parameters
+    random = is_random(name)
     if seed is not None and not random:
         raise ValueError(f"seed goes with random schemes only; {name!r} is not random")
     A = scheme(N, seed=seed or 0) if random else scheme(N)

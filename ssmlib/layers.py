@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ssmlib import _checks
 from ssmlib.discretization import METHODS
-from ssmlib.initialization import initialize
+from ssmlib.initialization import initialize, is_random
 from ssmlib.kernels import final_states, full_precision, vandermonde_product
 
 
@@ -37,7 +37,8 @@ class S4D(nn.Module):
     `optimizer` after every step) puts it back. So 0 can be reached, left and kept.
 
     init: a name of `initialization.names()`, or a pair (A, B) of complex (N/2,)
-    tensors. discretization: "zoh" or "bilinear". skip=False leaves D out.
+    tensors. discretization: "zoh" or "bilinear". skip=False leaves D out. seed
+    draws C, D, dt, and the modes of a random scheme.
     Raises ValueError or TypeError for arguments outside these.
     Source: S4D (arXiv 2206.11893); notebook 01.
     """
@@ -70,8 +71,12 @@ class S4D(nn.Module):
             )
         if dtype not in (torch.float32, torch.float64):
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        _checks.whole("d_state", d_state, least=2)
+        if d_state % 2:
+            raise ValueError(f"d_state must be even, modes being pairs; got {d_state}")
         if isinstance(init, str):
-            A, B = initialize(init, d_state)
+            options = {"seed": seed} if is_random(init) else {}
+            A, B = initialize(init, d_state, **options)
         else:
             A, B = init
             if A.shape != (d_state // 2,) or B.shape != A.shape:
@@ -157,6 +162,8 @@ class S4D(nn.Module):
             raise ValueError(
                 f"u must have shape (B, {self.d_model}, L), got {tuple(u.shape)}"
             )
+        if not u.is_floating_point():
+            raise TypeError(f"u must be real floating point, got {u.dtype}")
         L = u.shape[-1]
         log_A_bar, B_bar, C = self._discretized()
         with full_precision(u.device):

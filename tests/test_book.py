@@ -168,6 +168,10 @@ def test_a_profile_with_an_unknown_parameter_is_refused(root, tmp_path):
     bad.write_text("03-timescale: {lenght: 3}\n")
     with pytest.raises(ValueError, match="no parameter lenght; there are L_max"):
         parameters.profile(bad, build.notebooks(root))
+    for text in ("03-timescale: 512\n", "[1, 2]\n", "a: [\n"):
+        bad.write_text(text)
+        with pytest.raises(ValueError, match=r"must map notebooks|is not YAML"):
+            parameters.profile(bad, build.notebooks(root))
     bad.write_text("99-nothing: {}\n")
     with pytest.raises(ValueError, match="no notebook 99-nothing"):
         parameters.profile(bad, build.notebooks(root))

@@ -143,6 +143,12 @@ def test_phases_under_autocast_are_those_without():
     )
 
 
+def test_a_random_scheme_follows_the_seed():
+    first, same, other = (S4D(2, 8, init="rand", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.A, same.A)
+    assert not torch.equal(first.A, other.A)
+
+
 def test_half_precision_parameters_are_refused():
     layer, u = layer_and_input()
     with pytest.raises(TypeError, match="float32 or float64"):
@@ -163,7 +169,7 @@ def test_initial_parameters():
     ("arguments", "error", "message"),
     [
         ({"d_model": 0}, ValueError, "d_model must be at least 1"),
-        ({"d_state": 7}, ValueError, "N must be even"),
+        ({"d_state": 7}, ValueError, "d_state must be even"),
         ({"init": "lim"}, ValueError, "must be one of"),
         ({"discretization": "euler"}, ValueError, "discretization must be one of"),
         ({"dt_min": 0.0}, ValueError, "dt_min"),
@@ -188,6 +194,8 @@ def test_bad_inputs_are_refused():
         layer(u[0])
     with pytest.raises(ValueError, match="u must have shape"):
         layer(u[:, :2])
+    with pytest.raises(TypeError, match="u must be real floating point"):
+        layer(u.long())
     with pytest.raises(ValueError, match="state must have shape"):
         layer(u, layer.initial_state(3))
     with pytest.raises(ValueError, match="u_t must have shape"):

@@ -177,8 +177,6 @@ SIGNATURES = {
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_signatures_others_rely_on(name):
-    import ssmlib.theory.timescale
-
     target = ssmlib
     for part in name.split("."):
         target = getattr(target, part)

@@ -176,5 +176,9 @@ def test_other_bad_arguments_are_refused():
         theory.output_energy(s4d_lin(), DT, R, B=torch.ones(3))
     with pytest.raises(ValueError, match="real parts 0"):
         theory.stationary_energy(s4d_lin(real=-1.0), DT, 5, inputs.white().spectrum)
+    with pytest.raises(ValueError, match="R must be symmetric"):
+        theory.bound(s4d_lin(), DT, torch.ones(3, 3).triu())
+    with pytest.raises(ValueError, match="R must not be zero"):
+        theory.critical_dt(s4d_lin(), torch.zeros(3))
     with pytest.raises(ValueError, match="not reached"):
         theory.critical_dt(s4d_lin(1, real=-0.5), inputs.constant().moment(5), 1e9)

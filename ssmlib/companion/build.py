@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from ssmlib.companion import execution, pages
-from ssmlib.companion.claims import judge, load
+from ssmlib.companion.claims import Judgement, judge, load
 from ssmlib.companion.parameters import interface, parameters, profile
 from ssmlib.companion.records import pictures
 
@@ -59,8 +59,11 @@ def _place(executed: Path, target: Path) -> None:
     execution.write(node, target)
 
 
-def assemble(root: Path, tree: Path, executed: dict[str, Path]) -> None:
-    """Write the book's tree: pages, executed notebooks, pictures, the ledger."""
+def assemble(root: Path, tree: Path, executed: dict[str, Path]) -> list[Judgement]:
+    """Write the book's tree: pages, executed notebooks, pictures, the ledger.
+
+    Returns the claims as judged on these notebooks.
+    """
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(root / "book", tree / "book")
     for name in ("_config.yml", "_toc.yml"):
@@ -76,6 +79,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Path]) -> None:
     (tree / "book" / "benchmarks.md").write_text(
         pages.benchmarks(root / "benchmarks" / "results.csv")
     )
+    return judged
 
 
 def check_pages(html: Path) -> list[str]:
@@ -148,7 +152,10 @@ def build_stored(root: Path, say: Callable[[str], None]) -> Path:
 
 
 def _build(root: Path, executed: dict, tree: Path, html: Path, say) -> Path:
-    assemble(root, tree, executed)
+    for judged in assemble(root, tree, executed):
+        if not judged.stands:
+            ledger = judged.claim.verdict
+            say(f"claim {judged.claim.id}: {judged.found}; the ledger says {ledger}")
     # API pages are made from docstrings, so the library counts as part of the tree.
     mark = tree_hash(tree) + tree_hash(root / "ssmlib")
     stamp = html.with_name(html.name + ".hash")

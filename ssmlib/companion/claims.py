@@ -143,7 +143,12 @@ def _claim(entry: dict, number: int) -> Claim:
 
 def load(path: str | Path) -> list[Claim]:
     """The ledger, checked. Raises ValueError that names the claim and the field."""
-    entries = yaml.safe_load(Path(path).read_text())
+    try:
+        entries = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError(f"{path} must be a list of claims")
     found = [_claim(entry, number) for number, entry in enumerate(entries)]
     ids = [claim.id for claim in found]
     twice = {i for i in ids if ids.count(i) > 1}

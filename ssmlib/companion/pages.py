@@ -65,6 +65,12 @@ def _entry(judgement: Judgement) -> list[str]:
     ]
     if claim.limits:
         parts += ["Where it stops:", "", *_lines(claim.limits, judgement.values), ""]
+    if not judgement.stands:
+        parts += [
+            f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, and the "
+            "reason below was written for the ledger's verdict.",
+            "",
+        ]
     parts += [claim.why, ""]
     parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement), "```", ":::", ""]
     return parts

@@ -129,7 +129,14 @@ def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
 
     Raises ValueError for a notebook that does not exist, or as `check`.
     """
-    chosen = yaml.safe_load(Path(path).read_text()) or {}
+    try:
+        chosen = yaml.safe_load(Path(path).read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(chosen, dict) or not all(
+        isinstance(values, dict) or values is None for values in chosen.values()
+    ):
+        raise ValueError(f"{path} must map notebooks to {{parameter: value}}")
     unknown = sorted(set(chosen) - set(notebooks))
     if unknown:
         raise ValueError(

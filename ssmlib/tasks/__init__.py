@@ -1,1 +1,13 @@
 """Data in, tensors out."""
+
+from __future__ import annotations
+
+import importlib
+
+__all__ = ["files", "images", "series"]
+
+
+def __getattr__(name: str):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

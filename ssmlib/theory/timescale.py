@@ -181,9 +181,12 @@ def critical_dt(
     """The smallest dt at which `output_energy` reaches `threshold`.
 
     Scanned upward, in steps of 10 %, from where a bound guarantees less, then
-    solved to 1e-12. Raises ValueError where it is not reached by dt = 1e3.
+    solved to 1e-12; a rise and fall within one such step is not seen. Raises
+    ValueError where it is not reached by dt = 1e3, or for an R that is zero.
     """
     _checks.positive("threshold", threshold)
+    if not bool((R != 0).any()):
+        raise ValueError("R must not be zero throughout: no dt reaches a threshold")
     # The row sums bound lambda_max from above, and cost nothing.
     size = _moment(R).abs()
     rows = 2 * size.sum() if size.ndim == 1 else size.sum(-1).max()
