@@ -67,8 +67,8 @@ def _entry(judgement: Judgement) -> list[str]:
         parts += ["Where it stops:", "", *_lines(claim.limits, judgement.values), ""]
     if not judgement.stands:
         parts += [
-            f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, and the "
-            "reason below was written for the ledger's verdict.",
+            f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, "
+            "and the reason below was written for the ledger's verdict.",
             "",
         ]
     parts += [claim.why, ""]
