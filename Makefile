@@ -7,8 +7,9 @@ READY := .venv/.ready
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-# Threads that wait should sleep: on a busy machine, spinning ones stall each other.
-export OMP_WAIT_POLICY ?= passive
+# Threads that wait should sleep: on a busy machine, spinning ones stall each other. Not
+# so for make bench, which asks for a quiet one.
+book test notebooks: export OMP_WAIT_POLICY = passive
 
 .PHONY: book test notebooks bench clean
 
