@@ -160,7 +160,7 @@ def test_initial_parameters():
     dt = torch.exp(layer.log_dt)
     assert 1e-2 <= dt.min().item() < dt.max().item() <= 1e-1
     power = (layer.C_re.square() + layer.C_im.square()).mean()
-    assert float(power) == pytest.approx(1.0, abs=4 / math.sqrt(10_000))
+    assert power.item() == pytest.approx(1.0, abs=4 / math.sqrt(10_000))
     same = S4D(5000, 4, seed=0, dt_min=1e-2, dt_max=1e-1)
     assert all(map(torch.equal, layer.parameters(), same.parameters()))
 
