@@ -46,11 +46,12 @@ _STYLE = {
 
 
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
-    """`plt.subplots` in the book's style: 6.4 inches wide, `height` a row."""
-    with mpl.rc_context(_STYLE):
-        return plt.subplots(
-            rows, columns, figsize=(6.4, height * rows), **options, squeeze=True
-        )
+    """`plt.subplots` in the book's style: 6.4 inches wide, `height` a row.
+
+    The style stays in force: legends and labels are made after the axes.
+    """
+    mpl.rcParams.update(_STYLE)
+    return plt.subplots(rows, columns, figsize=(6.4, height * rows), **options)
 
 
 def svg(figure: Figure) -> str:

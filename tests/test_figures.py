@@ -21,6 +21,16 @@ def test_ink_follows_the_theme():
     assert "prefers-color-scheme:dark" in text
 
 
+def test_no_ink_is_left_black():
+    """Black text or a white plate would be lost in one of the themes."""
+    fig = draw()
+    fig.axes[0].plot([0, 1], [0, 1], label="line")
+    legend = fig.axes[0].legend()
+    assert not legend.get_frame_on()
+    texts = [*legend.get_texts(), *fig.axes[0].get_xticklabels(), fig.axes[0].title]
+    assert {text.get_color() for text in texts} == {figures._INK}
+
+
 def luminance(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [
