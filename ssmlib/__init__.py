@@ -20,8 +20,10 @@ _MODULES = (
     "inputs",
     "kernels",
     "layers",
+    "models",
     "tasks",
     "theory",
+    "training",
 )
 __all__ = [*_MODULES, "__version__"]
 

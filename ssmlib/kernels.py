@@ -40,10 +40,12 @@ def powers(x: Tensor, count: int, stride: int, dtype: torch.dtype) -> Tensor:
     return torch.complex(re.to(dtype), im.to(dtype))
 
 
-def _real_product(a: Tensor, b: Tensor) -> Tensor:
-    """2 Re sum_n a_nq b_nr as one real product: (..., n, Q), (..., n, M) -> (Q, M)."""
-    left = torch.cat([a.real, -a.imag], -2)
-    return left.mT @ torch.cat([b.real, b.imag], -2).mul_(2)
+def _stacked(z: Tensor, sign: int = 1) -> Tensor:
+    """Real and imaginary parts one above the other: (..., n, k) -> (..., 2n, k) real.
+
+    Contiguous: a batched product copies a strided operand matrix by matrix.
+    """
+    return torch.cat([z.real, sign * z.imag], -2)
 
 
 class _TwoLevel(torch.autograd.Function):
@@ -59,30 +61,31 @@ class _TwoLevel(torch.autograd.Function):
         ctx.save_for_backward(v_cast, coarse, fine)
         ctx.dtypes = v.dtype, x.dtype
         with full_precision(x.device):
-            return _real_product(v_cast * coarse, fine)
+            return _stacked(v_cast * coarse, -1).mT @ _stacked(fine).mul_(2)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor):
         v, coarse, fine = ctx.saved_tensors
-        Q, M = grad.shape[-2:]
-        weighted = v * coarse
         with full_precision(grad.device):
             # Wirtinger: the gradient of Re(a b) in a is conj(b).
-            d_weighted = _complex_product(fine, 2 * grad.mT)  # (..., n, Q)
-            d_fine = _complex_product(weighted, 2 * grad)  # (..., n, M)
-        d_v = (d_weighted * coarse.conj()).sum(-1)
+            d_weighted = _conjugate_product(fine, 2 * grad.mT)  # (..., n, Q)
+            d_fine = _conjugate_product(v * coarse, 2 * grad)  # (..., n, M)
+        d_coarse = d_weighted.mul_(coarse.conj())
+        d_v = d_coarse.sum(-1)
+        Q, M = grad.shape[-2:]
         steps = torch.arange(Q, device=v.device, dtype=grad.dtype) * M
-        d_x = (d_weighted * weighted.conj() * steps).sum(-1)
+        d_x = (d_coarse * steps).sum(-1) * v.squeeze(-1).conj()
         steps = torch.arange(M, device=v.device, dtype=grad.dtype)
-        d_x = d_x + (d_fine * fine.conj() * steps).sum(-1)
+        d_x = d_x + (d_fine.mul_(fine.conj()) * steps).sum(-1)
         v_type, x_type = ctx.dtypes
         return d_v.to(v_type), d_x.to(x_type), None, None, None
 
 
-def _complex_product(a: Tensor, g: Tensor) -> Tensor:
-    """conj(a) @ g for complex a and real g."""
-    return torch.complex(a.real @ g, -(a.imag @ g))
+def _conjugate_product(a: Tensor, g: Tensor) -> Tensor:
+    """conj(a) @ g for complex a (..., n, k) and real g."""
+    re, im = (_stacked(a, -1) @ g).chunk(2, -2)
+    return torch.complex(re, im)
 
 
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:

@@ -6,8 +6,9 @@ mixing of features, no nonlinearity, no normalization.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -214,6 +215,28 @@ class S4D(nn.Module):
         if self.D is not None:
             y_t = y_t + self.D * u_t
         return y_t.to(u_t.dtype), state
+
+
+def concatenate(layers: Sequence[S4D]) -> S4D:
+    """One layer that holds the features of all, in order; parameters are copied.
+
+    Features do not mix, so it is the same map on features (B, H_1 + H_2 + ..., L).
+    Raises ValueError for no layers or for layers that differ in more than features.
+    """
+    if not layers:
+        raise ValueError("layers must hold at least one layer")
+    options = {
+        (x.d_state, x.discretization, x.bidirectional, x.D is None) for x in layers
+    }
+    if len(options) > 1:
+        raise ValueError(f"layers must differ in d_model only, got {layers}")
+    whole = copy.deepcopy(layers[0])
+    for name, _ in layers[0].named_parameters():
+        axis = 1 if whole.bidirectional and name.startswith("C_") else 0
+        parts = [getattr(layer, name).detach() for layer in layers]
+        setattr(whole, name, nn.Parameter(torch.cat(parts, axis)))
+    whole.d_model = sum(layer.d_model for layer in layers)
+    return whole
 
 
 def _ssm_layers(model: nn.Module) -> Iterator[S4D]:

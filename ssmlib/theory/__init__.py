@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["timescale"]
+__all__ = ["conditioning", "learning", "timescale"]
 
 
 def __getattr__(name: str):

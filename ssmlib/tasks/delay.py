@@ -1,0 +1,37 @@
+"""Tasks of pure memory on white noise: what came long ago, asked for at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.tasks.split import Split
+
+
+def block_weights(L: int, length: int) -> Tensor:
+    """Weights by lag of the block-copy target: (L,) float64, of norm 1.
+
+    The target is the sum of the first `length` tokens over sqrt(length); under
+    white noise it has variance 1. Raises ValueError unless 1 <= length <= L.
+    """
+    _checks.whole("L", L)
+    if not 1 <= _checks.whole("length", length) <= L:
+        raise ValueError(f"length must be at most L = {L}, got {length}")
+    weights = torch.zeros(L, dtype=torch.float64)
+    weights[L - length :] = length**-0.5
+    return weights
+
+
+def block_copy(n: int, L: int, length: int, seed: int = 0) -> Split:
+    """White noise (n, L) and, as target (n,), the scaled sum of its first tokens.
+
+    As many sequences again for testing. Errors as `block_weights`.
+    """
+    weights = block_weights(L, length).flip(0)
+    x = np.random.default_rng(seed).standard_normal((2 * _checks.whole("n", n), L))
+    x = torch.from_numpy(x)
+    y = (x @ weights).float()
+    x = x.float()
+    return Split(x[:n], y[:n], x[n:], y[n:])

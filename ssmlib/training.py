@@ -1,0 +1,317 @@
+"""fit(): trains a whole grid of configurations and seeds at once.
+
+The grid is one ensemble: a step costs little more than that of one model, until
+the arithmetic itself fills the machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from ssmlib import _checks
+from ssmlib.layers import optimizer
+from ssmlib.models import Ensemble, Start
+from ssmlib.tasks.split import Split
+from ssmlib.training_state import digest, load, save
+
+
+@dataclass(frozen=True)
+class Configuration(Start):
+    """What a grid may vary: how a model begins (`Start`), and its learning rates.
+
+    lr: peak rate of the dense parameters, C and D; ssm_lr: that of A, B and dt, at
+    most lr; 0 keeps the recurrent part as it began.
+    """
+
+    lr: float = 1e-2
+    ssm_lr: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """table: one row a configuration and seed; curves: one a row of it and epoch.
+
+    table holds the configuration, the seed, `status` ("finished" or "diverged"),
+    `epochs` survived, and the last epoch's figures; curves hold `run` (the row of
+    the table), `epoch` and train_loss, test_loss and, for classes, test_accuracy.
+    seconds: wall time of the epochs this call ran.
+    """
+
+    table: pd.DataFrame
+    curves: pd.DataFrame
+    model: Ensemble
+    seconds: float
+
+
+def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
+    """The configurations of a grid: a mapping of lists, multiplied out, or a list.
+
+    Raises ValueError for an empty grid or a key that no configuration has (the
+    error lists the known ones).
+    """
+    if isinstance(grid, Mapping):
+        lists = {
+            key: values if isinstance(values, list) else [values]
+            for key, values in grid.items()
+        }
+        grid = [
+            dict(zip(lists, row, strict=True))
+            for row in itertools.product(*lists.values())
+        ]
+    known = {field.name for field in fields(Configuration)}
+    for entry in grid:
+        for key in entry:
+            _checks.one_of("grid key", key, known)
+    if not grid:
+        raise ValueError("grid must hold at least one configuration, got E = 0")
+    found = [Configuration(**entry) for entry in grid]
+    for c in found:
+        if not (0 <= c.lr < math.inf and 0 <= c.ssm_lr < math.inf):
+            raise ValueError(f"lr and ssm_lr must be finite and >= 0, got {c}")
+    return found
+
+
+def _checked(data: Split, readout: str) -> tuple[Split, int]:
+    """(data with a channel axis and float32 inputs, number of outputs)."""
+    parts = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
+    for name, (x, y) in parts.items():
+        if x.ndim not in (2, 3) or 0 in x.shape or not x.is_floating_point():
+            raise ValueError(
+                f"x_{name} must be floating point, (n, L) or (n, channels, L), got "
+                f"{x.dtype} {tuple(x.shape)}"
+            )
+        _checks.finite(f"x_{name}", x)
+        if len(y) != len(x):
+            raise ValueError(
+                f"y_{name} must have one target a sequence, {len(x)}, got {len(y)}"
+            )
+        if y.is_floating_point():
+            _checks.finite(f"y_{name}", y)
+        if readout == "sequence" and y.shape[-1] != x.shape[-1]:
+            raise ValueError(
+                f"y_{name} must be as long as x_{name}, {x.shape[-1]}, for readout "
+                f"'sequence', got {tuple(y.shape)}"
+            )
+    if data.x_train.shape[1:] != data.x_test.shape[1:]:
+        raise ValueError("x_train and x_test must have the same channels and length")
+    y = data.y_train
+    if not y.is_floating_point():
+        if y.dtype != torch.int64 or y.ndim != 1 or readout == "sequence":
+            raise ValueError(
+                f"y_train must be int64 (n,) for classes, got {y.dtype} "
+                f"{tuple(y.shape)} with readout {readout!r}"
+            )
+        both = torch.cat([y, data.y_test])
+        outputs = int(both.max()) + 1
+        if int(both.min()) < 0 or len(y.unique()) < 2:
+            raise ValueError("y_train must hold at least two classes, numbered from 0")
+    else:
+        dims = (2, 3) if readout == "sequence" else (1, 2)
+        if y.ndim not in dims:
+            raise ValueError(
+                f"y_train must have {dims[0]} or {dims[1]} dimensions for readout "
+                f"{readout!r}, got {tuple(y.shape)}"
+            )
+        outputs = 1 if y.ndim == dims[0] else y.shape[1]
+        if y.ndim == dims[0]:
+            data = replace(
+                data, y_train=y.unsqueeze(1), y_test=data.y_test.unsqueeze(1)
+            )
+    channels = {
+        name: (x if x.ndim == 3 else x.unsqueeze(1)).float()
+        for name, x in (("x_train", data.x_train), ("x_test", data.x_test))
+    }
+    return replace(data, **channels), outputs
+
+
+def _losses(out: Tensor, y: Tensor) -> Tensor:
+    """Mean loss of each model: out (E, B, ...), y (G, B, ...) -> (E,)."""
+    y = y.repeat_interleave(out.shape[0] // y.shape[0], 0)
+    if y.is_floating_point():
+        return (out - y).square().flatten(1).mean(1)
+    losses = nn.functional.cross_entropy(
+        out.flatten(0, 1), y.flatten(), reduction="none"
+    )
+    return losses.unflatten(0, y.shape).mean(1)
+
+
+class _Steps:
+    """One optimizer for all, a rate for each, and none for those that diverged."""
+
+    def __init__(self, model, chosen, weight_decay, total, warmup):
+        top = max(c.lr for c in chosen)
+        top_ssm = max(min(c.lr, c.ssm_lr) for c in chosen)
+        self.adamw = optimizer(model, top, weight_decay, top_ssm)
+        rising = max(1, round(warmup * total))
+
+        def rate(step: int) -> float:
+            if step < rising:
+                return (step + 1) / rising
+            return 0.5 * (1 + math.cos(math.pi * (step - rising) / (total - rising)))
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.adamw, rate)
+        rates = (
+            [c.lr / top if top else 0.0 for c in chosen],
+            [min(c.lr, c.ssm_lr) / top_ssm if top_ssm else 0.0 for c in chosen],
+        )
+        self.shares = []  # (parameter, its models' shares of the group's rate)
+        for group, share in zip(self.adamw.param_groups, rates, strict=True):
+            for p in group["params"]:
+                each = torch.tensor(share, device=p.device)
+                self.shares.append((p, each))
+
+    def take(self, losses: Tensor, alive: Tensor) -> None:
+        self.adamw.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        before = [p.detach().clone() for p, _ in self.shares]
+        self.adamw.step()
+        self.schedule.step()
+        with torch.no_grad():
+            for (p, share), old in zip(self.shares, before, strict=True):
+                each = torch.where(alive, share, 0.0)
+                each = each.repeat_interleave(len(p) // len(each))
+                each = each.view(-1, *[1] * (p.ndim - 1))
+                p.copy_(torch.where(each > 0, old + each * (p - old), old))
+
+
+def _evaluate(model, x, y, batch_size: int) -> tuple[Tensor, Tensor]:
+    """(mean loss, share of right classes), each (E,); NaN for the latter otherwise."""
+    loss = torch.zeros(model.size, device=x.device)
+    right = torch.zeros_like(loss)
+    with torch.inference_mode():
+        for part, target in zip(x.split(batch_size), y.split(batch_size), strict=True):
+            out = model(part[None])
+            loss += _losses(out, target[None]) * len(part)
+            if not y.is_floating_point():
+                right += (out.argmax(-1) == target).sum(-1)
+    right = right / len(x) if not y.is_floating_point() else right * math.nan
+    return loss / len(x), right
+
+
+def fit(
+    data: Split,
+    grid: Mapping | Sequence[Mapping],
+    *,
+    seeds: Sequence[int] = (0,),
+    epochs: int = 10,
+    batch_size: int = 256,
+    warmup: float = 0.1,
+    weight_decay: float = 0.0,
+    readout: str = "last",
+    checkpoint: str | Path | None = None,
+    device: str = "cpu",
+    **shape,
+) -> Fit:
+    """Train every configuration of `grid` with every seed, all at once.
+
+    data: a `tasks` split. Integer targets are classes (cross-entropy), floating
+    point ones are regressed (mean square). grid: a list of configurations, or a
+    mapping of lists to be multiplied out; keys are the fields of `Configuration`.
+    A seed draws a model's start and the order of its batches. readout and shape
+    (d_model, d_state, n_layers, linear, norm) as `models.Ensemble`.
+
+    AdamW, by the layers' hints: A, B and dt at ssm_lr and without decay. The rates
+    rise over the first `warmup` of all steps and fall as a half cosine. A model
+    whose loss stops being finite is left as it is and recorded as diverged; the
+    others go on. checkpoint: a file written after every epoch; a call that finds
+    it goes on from there and ends with the same bits. A progress bar is shown on a
+    terminal. Memory is linear in configurations times seeds.
+
+    Raises ValueError for bad data or options, a checkpoint of another
+    configuration, or where no loss is finite at the first step.
+    """
+    chosen = configurations(grid)
+    seeds = list(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be at least one, and distinct, got {seeds}")
+    _checks.whole("epochs", epochs)
+    _checks.whole("batch_size", batch_size)
+    if not 0 <= warmup < 1:
+        raise ValueError(f"warmup must be in [0, 1), got {warmup}")
+    setting = {
+        "configurations": repr(chosen),
+        "seeds": repr(seeds),
+        "options": repr((epochs, batch_size, warmup, weight_decay, readout, shape)),
+        "data": digest(data),
+    }
+    data, outputs = _checked(data, readout)
+    x, y = data.x_train.to(device), data.y_train.to(device)
+    x_test, y_test = data.x_test.to(device), data.y_test.to(device)
+    members = [(c, seed) for seed in seeds for c in chosen]
+    model = Ensemble(
+        [c for c, _ in members],
+        [seed for _, seed in members],
+        x.shape[1],
+        outputs,
+        readout=readout,
+        **shape,
+    ).to(device)
+    batch_size = min(batch_size, len(x))
+    per_epoch = len(x) // batch_size
+    steps = _Steps(
+        model, [c for c, _ in members], weight_decay, epochs * per_epoch, warmup
+    )
+    alive = torch.ones(model.size, dtype=torch.bool, device=device)
+    survived = torch.zeros(model.size, dtype=torch.int64, device=device)
+    history: list[Tensor] = []
+    parts = {"model": model, "optimizer": steps.adamw, "schedule": steps.schedule}
+    if checkpoint is not None and Path(checkpoint).exists():
+        alive, survived, history = load(checkpoint, setting, parts, device)
+
+    started = time.perf_counter()
+    # disable=None: shown on a terminal only
+    bar = tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
+    for epoch in bar:
+        orders = np.stack(
+            [np.random.default_rng([seed, epoch]).permutation(len(x)) for seed in seeds]
+        )
+        orders = torch.from_numpy(orders).to(device)  # (G, n)
+        total = torch.zeros(model.size, device=device)
+        for step in range(per_epoch):
+            batch = orders[:, step * batch_size : (step + 1) * batch_size]
+            losses = _losses(model(x[batch]), y[batch])
+            alive = alive & losses.isfinite()
+            if epoch == step == 0 and not bool(alive.any()):
+                raise ValueError(
+                    "no configuration of grid has a finite loss at the first step: "
+                    "check the scale of data, dt and imag_scale"
+                )
+            steps.take(losses, alive)
+            total += losses.detach()
+        loss, right = _evaluate(model, x_test, y_test, batch_size)
+        survived += alive
+        history.append(torch.stack([total / per_epoch, loss, right]).cpu())
+        if checkpoint is not None:
+            save(checkpoint, setting, parts, (alive, survived, history))
+        if not bool(alive.any()):
+            break
+    bar.close()
+    curves = _curves(history, classes=not y.is_floating_point())
+    table = pd.DataFrame([vars(c) | {"seed": seed} for c, seed in members])
+    table["status"] = np.where(alive.cpu(), "finished", "diverged")
+    table["epochs"] = survived.cpu().numpy()
+    last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
+    table = table.join(last)
+    return Fit(table, curves, model, time.perf_counter() - started)
+
+
+def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
+    E = history[0].shape[1]
+    names = ("train_loss", "test_loss", "test_accuracy")[: 3 if classes else 2]
+    values = torch.stack(history)  # (epochs, 3, E)
+    index = pd.MultiIndex.from_product(
+        [range(1, len(history) + 1), range(E)], names=["epoch", "run"]
+    )
+    columns = {name: values[:, k].flatten().numpy() for k, name in enumerate(names)}
+    return pd.DataFrame(columns, index=index).reset_index()

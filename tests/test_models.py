@@ -1,0 +1,96 @@
+import pytest
+import torch
+
+from ssmlib.models import Ensemble, Start
+
+SHAPES = [
+    {},
+    {"n_layers": 2},
+    {"n_layers": 3, "norm": True},
+    {"linear": True},
+    {"linear": True, "n_layers": 2},
+]
+STARTS = [Start(dt=0.05), Start("inv", real=0.0, dt=(1e-3, 1e-1))]
+
+
+def ensemble(starts=STARTS, seeds=(3, 4), channels=2, **options):
+    return Ensemble(starts, seeds, channels, 3, d_model=4, d_state=8, **options)
+
+
+def batch(groups=1, channels=2, L=40):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(groups, 5, channels, L, generator=generator)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_last_readout_is_the_last_step_of_the_sequence(shape, channels):
+    """The product with the kernel against the convolution, forward and backward."""
+    x = batch(channels=channels)
+    last = ensemble(channels=channels, readout="last", **shape)
+    whole = ensemble(channels=channels, readout="sequence", **shape)
+    fast, plain = last(x), whole(x)[..., -1]
+    assert fast.shape == (2, 5, 3)
+    assert torch.allclose(fast, plain, rtol=1e-4, atol=1e-4)
+    fast.square().sum().backward()
+    plain.square().sum().backward()
+    for (name, p), q in zip(last.named_parameters(), whole.parameters(), strict=True):
+        assert torch.allclose(p.grad, q.grad, rtol=1e-3, atol=1e-2), name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("readout", ["last", "pooled", "sequence"])
+def test_a_member_is_the_same_model_alone(shape, readout):
+    x = batch()
+    together = ensemble(readout=readout, **shape)(x)
+    for k, start in enumerate(STARTS):
+        alone = ensemble([start], [(3, 4)[k]], readout=readout, **shape)(x)[0]
+        assert torch.allclose(together[k], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_pooled_is_the_mean_over_time():
+    x = batch()
+    pooled = ensemble(readout="pooled", linear=True)(x)
+    whole = ensemble(readout="sequence", linear=True)(x)
+    assert torch.allclose(pooled, whole.mean(-1), atol=1e-5)
+
+
+@pytest.mark.parametrize("readout", ["last", "sequence"])
+def test_groups_have_batches_of_their_own(readout):
+    model = ensemble(readout=readout)
+    x = batch(groups=2)
+    y = model(x)
+    assert torch.allclose(y[0], model(x[:1])[0], atol=1e-5)
+    assert torch.allclose(y[1], model(x[1:])[1], atol=1e-5)
+
+
+def test_members_do_not_touch_each_other():
+    model = ensemble(n_layers=2, norm=True, readout="pooled")
+    model(batch())[0].sum().backward()
+    for p in model.parameters():
+        own, other = p.grad.chunk(2)
+        assert not other.any()
+    assert own.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"starts": [], "seeds": []}, "E = 0"),
+        ({"seeds": (1,)}, "seeds must be one a start"),
+        ({"readout": "first"}, "readout must be one of last"),
+        ({"linear": True, "norm": True}, "norm=True goes with linear=False"),
+        ({"n_layers": 0}, "n_layers must be at least 1"),
+        ({"starts": [Start("nope")] * 2}, "name must be one of"),
+        ({"starts": [Start(dt=-1.0)] * 2}, "dt_min and dt_max"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ensemble(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 3, 40), (3, 5, 2, 40), (5, 2, 40)])
+def test_bad_inputs(shape):
+    with pytest.raises(ValueError, match="x must have shape"):
+        ensemble()(torch.zeros(shape))

@@ -1,0 +1,224 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssmlib import training
+from ssmlib.tasks.split import Split
+from ssmlib.training import fit
+
+SHAPE = {"d_model": 4, "d_state": 8}
+GRID = [{"dt": 0.1}, {"dt": 0.02, "real": 0.0, "lr": 3e-3}, {"init": "inv", "dt": 0.1}]
+
+
+def task(n=96, L=32, seed=0):
+    """Which half of the sequence is larger."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, L, generator=generator)
+    y = (x[:, : L // 2].mean(1) > x[:, L // 2 :].mean(1)).long()
+    return Split(x[: n // 2], y[: n // 2], x[n // 2 :], y[n // 2 :])
+
+
+def run(data=None, grid=GRID, **options):
+    options = {"epochs": 3, "batch_size": 16} | SHAPE | options
+    return fit(data or task(), grid, **options)
+
+
+def test_one_row_a_configuration_and_seed():
+    found = run(grid={"dt": [0.1, 0.2], "init": ["lin", "inv"]}, seeds=[5, 7, 9])
+    assert len(found.table) == 12
+    assert (
+        found.table.groupby(["dt", "init"]).seed.apply(list).map(sorted).tolist()
+        == [[5, 7, 9]] * 4
+    )
+    assert (found.table.status == "finished").all()
+    assert set(found.curves.columns) == {
+        "run",
+        "epoch",
+        "train_loss",
+        "test_loss",
+        "test_accuracy",
+    }
+    assert len(found.curves) == 12 * 3
+    last = found.curves[found.curves.epoch == 3].set_index("run")
+    assert (last.test_loss == found.table.test_loss).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"n_layers": 2, "norm": True}])
+def test_a_configuration_in_a_grid_is_itself_alone(options):
+    together = run(seeds=[1, 2], **options)
+    for k, entry in enumerate(GRID):
+        alone = run(grid=[entry], seeds=[2], **options)
+        row = together.table.iloc[len(GRID) + k]
+        assert row.test_loss == pytest.approx(alone.table.test_loss[0], rel=1e-3)
+        assert row.train_loss == pytest.approx(alone.table.train_loss[0], rel=1e-3)
+
+
+def test_it_learns():
+    found = run(task(n=1200), epochs=25, grid=[{"dt": 0.1, "lr": 2e-2}])
+    assert found.table.test_accuracy[0] > 0.9
+
+
+@pytest.mark.parametrize("readout", ["last", "pooled", "sequence"])
+def test_regression(readout):
+    x = task().x_train
+    y = 2 * x if readout == "sequence" else x.mean(1)
+    found = run(Split(x, y, x, y), readout=readout, linear=True, epochs=20)
+    assert "test_accuracy" not in found.table
+    first = found.curves[found.curves.epoch == 1].test_loss.mean()
+    assert found.table.test_loss.mean() < 0.7 * first
+
+
+def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
+    seen = []
+    forward = training.Ensemble.forward
+
+    def watch(self, x):
+        if x.shape[0] == 2:  # not the test set, which all share
+            seen.append(x[:, :, 0, 0])
+        return forward(self, x)
+
+    monkeypatch.setattr(training.Ensemble, "forward", watch)
+    data = task()
+    run(data, seeds=[1, 2], epochs=1)
+    orders = torch.cat(seen, 1)
+    assert not torch.equal(orders[0], orders[1])
+    for order in orders:
+        assert torch.equal(order.sort()[0], data.x_train[:, 0].sort()[0])
+
+
+def test_rate_zero_keeps_the_recurrent_part():
+    found = run(grid=[{"ssm_lr": 0.0}, {"ssm_lr": 1e-2}], seeds=[0])
+    start = training.Ensemble([training.Start()] * 2, [0, 0], 1, 2, **SHAPE).ssms[0]
+    for name in start.ssm_parameters:
+        before, after = getattr(start, name), getattr(found.model.ssms[0], name)
+        assert torch.equal(before[:4], after[:4]), name
+        assert not torch.equal(before[4:], after[4:]), name
+    assert not torch.equal(start.C_re[:4], found.model.ssms[0].C_re[:4])
+    assert float(found.model.ssms[0].A_re.detach().max()) <= 0
+
+
+def test_rates_rise_then_fall():
+    model = training.Ensemble([training.Start()], [0], 1, 2, **SHAPE)
+    steps = training._Steps(model, training.configurations([{}]), 0.0, 20, 0.25)
+    rates = []
+    for _ in range(20):
+        rates.append(steps.adamw.param_groups[0]["lr"])
+        steps.adamw.step()
+        steps.schedule.step()
+    assert rates[4] == max(rates) == 1e-2
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] < 1e-3
+
+
+def test_one_that_diverges_is_stopped_and_the_others_go_on():
+    grid = [GRID[0], {"dt": 0.1, "lr": 1e25}]
+    with_it, without = run(grid=grid), run(grid=GRID[:1])
+    assert list(with_it.table.status) == ["finished", "diverged"]
+    assert with_it.table.epochs[1] < 3
+    assert with_it.table.test_loss[0] == pytest.approx(
+        without.table.test_loss[0], rel=1e-3
+    )
+
+
+def test_all_that_diverge_later_end_the_fit():
+    found = run(grid=[{"dt": 0.1, "lr": 1e25}], epochs=50)
+    assert list(found.table.status) == ["diverged"]
+    assert len(found.curves) < 50
+
+
+def test_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    path = tmp_path / "fit.pt"
+    whole = run(seeds=[0, 1], epochs=4, n_layers=2)
+    save = training.save
+
+    def stop_at_two(path, setting, parts, progress):
+        save(path, setting, parts, progress)
+        if len(progress[2]) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save", stop_at_two)
+    with pytest.raises(KeyboardInterrupt):
+        run(seeds=[0, 1], epochs=4, n_layers=2, checkpoint=path)
+    monkeypatch.setattr(training, "save", save)
+    rest = run(seeds=[0, 1], epochs=4, n_layers=2, checkpoint=path)
+    assert rest.curves.equals(whole.curves)
+    assert rest.table.equals(whole.table)
+    for p, q in zip(rest.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(p, q)
+    done = run(seeds=[0, 1], epochs=4, n_layers=2, checkpoint=path)  # nothing left
+    assert done.table.equals(whole.table)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"grid": GRID[:2]}, "configurations"),
+        ({"seeds": [1]}, "seeds"),
+        ({"epochs": 4}, "options"),
+        ({"data": task(seed=1)}, "data"),
+    ],
+)
+def test_checkpoint_of_another_configuration(tmp_path, change, named):
+    run(checkpoint=tmp_path / "fit.pt")
+    with pytest.raises(ValueError, match=f"another fit: it differs in {named}"):
+        run(checkpoint=tmp_path / "fit.pt", **change)
+
+
+def test_silent_where_there_is_no_terminal(capfd):
+    run()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"grid": []}, "E = 0"),
+        ({"grid": {"dt": []}}, "E = 0"),
+        ({"grid": {"dz": [0.1]}}, "grid key must be one of dt, imag_scale"),
+        ({"grid": [{"lr": -1.0}]}, "lr and ssm_lr"),
+        ({"seeds": []}, "seeds must be"),
+        ({"seeds": [1, 1]}, "seeds must be"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"warmup": 1.0}, "warmup must be in"),
+        ({"readout": "first"}, "readout must be one of"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        run(**arguments)
+
+
+X = task().x_train
+
+
+def changed(**parts):
+    return replace(task(), **parts)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (changed(y_train=torch.zeros(48).long()), {}, "at least two classes"),
+        (changed(y_train=torch.zeros(47).long()), {}, "one target a sequence, 48"),
+        (
+            changed(x_train=torch.full((48, 32), torch.nan)),
+            {},
+            "x_train must be finite",
+        ),
+        (changed(x_train=1e30 * X, y_train=X[:, 0]), {}, "finite loss at the first"),
+        (changed(x_test=torch.zeros(48, 31)), {}, "same channels and length"),
+        (
+            changed(y_train=torch.zeros(48, 31), y_test=torch.zeros(48, 32)),
+            {"readout": "sequence"},
+            "y_train must be as long as x_train, 32",
+        ),
+        (changed(y_train=torch.zeros(48, dtype=torch.int32)), {}, "must be int64"),
+        (changed(x_train=torch.zeros(48, 32).long()), {}, "x_train must be floating"),
+    ],
+)
+def test_bad_data(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(data, **options)
