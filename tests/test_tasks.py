@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssmlib import autocorrelation as ac
-from ssmlib.tasks import files, images, series
+from ssmlib.tasks import delay, files, images, series
 
 
 @pytest.mark.parametrize("name", series.names())
@@ -101,3 +101,17 @@ def test_decorrelated_has_unit_power_and_is_fitted_on_training_images_only():
 def test_bad_floors_are_refused(floor):
     with pytest.raises(ValueError, match="floor must be in"):
         images.whitening(torch.randn(5, 3), floor)
+
+
+def test_block_copy_asks_for_the_first_tokens():
+    data = delay.block_copy(50, 40, 5, seed=3)
+    assert data.x_train.shape == data.x_test.shape == (50, 40)
+    expected = data.x_train[:, :5].sum(1) / 5**0.5
+    assert torch.allclose(data.y_train, expected, atol=1e-5)
+    assert not torch.equal(data.x_train, data.x_test)
+    weights = delay.block_weights(40, 5)  # by lag: the first token is the last one
+    assert float(weights.square().sum()) == pytest.approx(1)
+    assert weights[-5:].min() > weights[:-5].max() == 0
+    for length in (0, 41):
+        with pytest.raises(ValueError, match="length must be at"):
+            delay.block_weights(40, length)

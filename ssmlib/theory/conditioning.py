@@ -82,7 +82,8 @@ def condition_number(G: Tensor, *, normalized: bool = False) -> float:
     it. normalized: of the correlations G_jk / sqrt(G_jj G_kk) instead. Raises
     ValueError unless G is real, square and symmetric.
     """
-    if G.is_complex() or G.ndim != 2 or not torch.allclose(G, G.mT):
+    square = not G.is_complex() and G.ndim == 2 and G.shape[0] == G.shape[1]
+    if not square or not torch.allclose(G, G.mT):
         raise ValueError(f"G must be real and symmetric, got {tuple(G.shape)}")
     G = _checks.finite("G", G).double()
     if normalized:

@@ -1,0 +1,147 @@
+import math
+
+import pytest
+import torch
+
+from ssmlib.tasks.delay import block_weights
+from ssmlib.theory import conditioning, learning
+
+
+def problem(L=60, m=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    F = torch.randn(L, m, generator=generator, dtype=torch.float64)
+    F = F * torch.logspace(0, -1, m, dtype=torch.float64)
+    return F, torch.randn(L, generator=generator, dtype=torch.float64)
+
+
+def descend(F, target, steps):
+    """Plain gradient descent on |F c - t|^2 / 2, errors after each step."""
+    G = F.mT @ F
+    rate = 1 / torch.linalg.eigvalsh(G)[-1]
+    c, errors = torch.zeros(F.shape[1], dtype=torch.float64), []
+    for _ in range(steps + 1):
+        residual = F @ c - target
+        errors.append(float(residual.square().sum() / target.square().sum()))
+        c = c - rate * F.mT @ residual
+    return errors
+
+
+def test_descent_error_is_gradient_descent():
+    F, target = problem()
+    steps = torch.tensor([0, 1, 10, 100])
+    expected = [descend(F, target, 100)[int(k)] for k in steps]
+    assert learning.descent_error(F, target, steps).tolist() == pytest.approx(expected)
+
+
+def test_excess_is_error_above_the_least():
+    F, target = problem()
+    G, g = F.mT @ F, F.mT @ target
+    best = torch.linalg.solve(G, g)
+    for steps in (0, 3, 50):
+        error = learning.descent_error(F, target, steps) - learning.least_error(
+            F, target
+        )
+        excess = learning.descent_excess(G, best, steps) / target.square().sum()
+        assert float(excess) == pytest.approx(float(error), rel=1e-9)
+
+
+def test_least_error_is_least_squares():
+    F, target = problem()
+    residual = target - F @ torch.linalg.lstsq(F, target).solution
+    expected = residual.square().sum() / target.square().sum()
+    assert learning.least_error(F, target) == pytest.approx(float(expected))
+
+
+def test_recovery_is_the_share_of_variance_explained():
+    """Regression of x_{L-s} on the state, over samples; the sum is the rank."""
+    F, _ = problem(L=30)
+    x = torch.randn(200_000, 30, generator=torch.Generator().manual_seed(1)).double()
+    state = x @ F  # lag s in column s
+    found = learning.recovery(F)
+    assert float(found.sum()) == pytest.approx(5)
+    for s in (0, 7):
+        fit = state @ torch.linalg.lstsq(state, x[:, s]).solution
+        assert float(fit.var() / x[:, s].var()) == pytest.approx(
+            float(found[s]), abs=0.01
+        )
+
+
+def test_undamped_grid_remembers_all_lags_alike():
+    L, dt = 128, 0.1
+    v = 2 * math.pi / (dt * L) * torch.arange(10, dtype=torch.float64)
+    A = torch.complex(torch.zeros_like(v), v)
+    F = conditioning.features(A, dt, L, readout="complex")
+    expected = torch.full((L,), 19 / L, dtype=torch.float64)
+    assert torch.allclose(learning.recovery(F), expected, rtol=1e-9)
+
+
+# L, frequencies, dt, real part: least error, error after 1000 steps
+BLOCK_COPY = [
+    (1024, "lin", "1/sqrt L", 0.5, 1.000, 1.000),
+    (1024, "lin", "1/sqrt L", 0.0, 0.875, 0.875),
+    (1024, "grid", "1/sqrt L", 0.5, 0.426, 1.000),
+    (1024, "grid", "1/sqrt L", 0.0, 0.025, 0.025),
+    (4096, "grid", "1/sqrt L", 0.5, 1.000, 1.000),
+    (4096, "grid", "1/sqrt L", 0.0, 0.025, 0.025),
+    (1024, "grid", "1/L", 0.5, 0.032, 0.032),
+    (1024, "grid", "1/L", 0.0, 0.025, 0.025),
+    (1024, "lin", "1/L", 0.5, 0.018, 0.024),
+    (1024, "lin", "1/L", 0.0, 0.018, 0.023),
+]
+
+
+@pytest.mark.parametrize(("L", "name", "rule", "a", "least", "after"), BLOCK_COPY)
+def test_block_copy(L, name, rule, a, least, after):
+    dt = L**-0.5 if rule == "1/sqrt L" else 1 / L
+    gap = math.pi if name == "lin" else 2 * math.pi / (dt * L)
+    v = gap * torch.arange(32, dtype=torch.float64)
+    A = torch.complex(torch.full_like(v, -a), v)
+    F = conditioning.features(A, dt, L, readout="complex")
+    target = block_weights(L, L // 8)
+    assert learning.least_error(F, target) == pytest.approx(least, abs=6e-4)
+    error = float(learning.descent_error(F, target, 1000))
+    assert error == pytest.approx(after, abs=6e-4)
+
+
+def two_modes(centre, gap):
+    v = torch.tensor([centre - gap / 2, centre + gap / 2], dtype=torch.float64)
+    return torch.complex(torch.full_like(v, -0.5), v)
+
+
+@pytest.mark.parametrize("d", [0.05, 0.2, 1.0])
+def test_two_mode_condition(d):
+    found = conditioning.condition_number(conditioning.gram(two_modes(1e4, d)))
+    assert found == pytest.approx(learning.two_mode_condition(d), rel=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("e", [0.05, 0.5])
+@pytest.mark.parametrize("d", [0.05, 0.2, 1.0, 2.3])
+def test_two_mode_error_against_the_gram_matrix(d, e, sign):
+    both = torch.cat([two_modes(1e4, d), two_modes(1e4, e)])
+    whole = conditioning.gram(both)
+    s = torch.tensor([1.0, sign], dtype=torch.float64)
+    G, g, size = whole[:2, :2], whole[:2, 2:] @ s, s @ whole[2:, 2:] @ s
+    expected = float(1 - g @ torch.linalg.solve(G, g) / size)
+    assert learning.two_mode_error(d, e, sign) == pytest.approx(expected, abs=1e-7)
+
+
+def test_two_mode_table():
+    found = [learning.two_mode_error(d, 0.05, 1) for d in (0.05, 0.2, 0.5, 1, 2.3)]
+    assert found == pytest.approx([0, 4.2e-4, 1.5e-2, 0.1458, 0.68], rel=0.03, abs=1e-9)
+    forced = [learning.two_mode_error(2.3, e, -1) for e in (0.05, 0.5)]
+    assert forced == pytest.approx([0.783, 0.726], abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: learning.recovery(torch.ones(3)), r"F must be real, \(L, m\)"),
+        (lambda: learning.two_mode_error(0.1, 0.1, 0), "sign must be 1 or -1"),
+        (lambda: learning.two_mode_error(-0.1, 0.1, 1), "d must be positive"),
+        (lambda: learning.two_mode_condition(0), "d must be positive"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
