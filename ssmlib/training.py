@@ -23,7 +23,7 @@ from ssmlib import _checks
 from ssmlib.layers import optimizer
 from ssmlib.models import Ensemble, Start
 from ssmlib.tasks.split import Split
-from ssmlib.training_state import digest, load, save
+from ssmlib.checkpoint import digest, load, save
 
 
 @dataclass(frozen=True)

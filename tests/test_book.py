@@ -15,6 +15,10 @@ STEMS = [
     "02-initialization-schemes",
     "03-timescale",
     "04-real-sequences",
+    "05-zero-real-part",
+    "06-imaginary-part",
+    "07-approximation-estimation",
+    "08-sequential-mnist",
 ]
 
 

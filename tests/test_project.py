@@ -170,6 +170,10 @@ SIGNATURES = {
     "autocorrelation.timescale": "(x, constant)",
     "theory.timescale.output_energy": "(A, dt, R, *, B, readout)",
     "theory.timescale.bound": "(A, dt, R, *, B, readout)",
+    "theory.conditioning.gram": "(A, *, readout)",
+    "theory.conditioning.condition_number": "(G, *, normalized)",
+    "training.fit": "(data, grid, *, seeds, epochs, batch_size, warmup, weight_decay, "
+    "readout, checkpoint, device, **shape)",
     "companion.record": "(key, value, rtol)",
     "companion.records": "(path)",
 }
@@ -192,6 +196,14 @@ def test_public_names_have_docstrings():
 
     for module in (
         "layers",
+        "models",
+        "training",
+        "checkpoint",
+        "tasks.delay",
+        "tasks.images",
+        "theory.conditioning",
+        "theory.learning",
+        "theory.timescale",
         "kernels",
         "hippo",
         "inputs",

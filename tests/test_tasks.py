@@ -1,3 +1,5 @@
+import gzip
+import hashlib
 import math
 
 import pytest
@@ -48,6 +50,25 @@ def test_a_file_that_differs_is_refused(tmp_path):
         files.packaged("pandas", "__init__.py", "0" * 64)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'ssmlib\[data\]'"):
         files.packaged("no_such_package", "data.csv", "0" * 64)
+
+
+def test_fashion_mnist_is_read_from_a_folder(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="Debian's package dataset-fashion"):
+        images.fashion_mnist(tmp_path)
+    contents = {}
+    for name in images._FASHION:
+        head, size = (16, 784) if "images" in name else (8, 1)
+        contents[name] = bytes(head) + bytes(range(3)) * size
+        with gzip.open(tmp_path / name, "wb") as file:
+            file.write(contents[name])
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is not the file"):
+        images.fashion_mnist(tmp_path)
+    known = {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}
+    monkeypatch.setattr(images, "_FASHION", known)
+    found = images.fashion_mnist(tmp_path)
+    assert found.x_train.shape == found.x_test.shape == (3, 784)
+    assert found.y_test.tolist() == [0, 1, 2]
+    assert float(found.x_train[0, 2]) == pytest.approx(2 / 255)
 
 
 def test_mnist_split():

@@ -1,7 +1,8 @@
-"""Data files that come with installed packages, each checked by its SHA-256."""
+"""Data files, from installed packages or the reader's disk, checked by SHA-256."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,13 +10,26 @@ from pathlib import Path
 
 def checked(path: Path, sha256: str) -> Path:
     """The path, if its content is the one we know; ValueError otherwise."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    hint = "; install the versions of requirements.lock"
+    _check(path.name, path.read_bytes(), sha256, hint)
+    return path
+
+
+def unpacked(path: Path, sha256: str) -> bytes:
+    """What a gzip file holds, if it is what we know, however it was compressed."""
+    with gzip.open(path) as file:
+        content = file.read()
+    _check(f"the content of {path.name}", content, sha256)
+    return content
+
+
+def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
+    found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ValueError(
-            f"{path.name} is not the file this project knows: sha256 {found}, expected "
-            f"{sha256}; install the versions of requirements.lock"
+            f"{name} is not the file this project knows: sha256 {found}, expected "
+            f"{sha256}{hint}"
         )
-    return path
 
 
 def packaged(package: str, inside: str, sha256: str) -> Path:

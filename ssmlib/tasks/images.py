@@ -1,16 +1,17 @@
-"""Images read as sequences, pixel by pixel: MNIST, digits, photo patches."""
+"""Images read as sequences, pixel by pixel: digits, clothes, photo patches."""
 
 from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.tasks.files import packaged
+from ssmlib.tasks.files import packaged, unpacked
 from ssmlib.tasks.split import Split
 
 _MNIST = (
@@ -35,6 +36,22 @@ _PHOTOS = {
     "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
 }
 PATCH = 32
+
+# SHA-256 of what the gzip files hold.
+_FASHION = {
+    "train-images-idx3-ubyte.gz": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,30 @@ def digits(seed: int = 0) -> Split:
     """
     x, y = _labelled(_DIGITS)
     return _split(x / 16, y, 0.2, seed)
+
+
+def fashion_mnist(folder: str | Path) -> Split:
+    """60,000 + 10,000 images of clothes as sequences of L = 784 pixels in [0, 1].
+
+    10 classes, the authors' own split. folder holds the four .gz files of Zalando's
+    distribution, as Debian's package dataset-fashion-mnist puts them into
+    /usr/share/datasets/fashion-mnist. MIT licence. Raises FileNotFoundError that
+    says so where one is missing, ValueError for other content.
+    """
+    parts = []
+    for name, sha256 in _FASHION.items():
+        path = Path(folder) / name
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} does not exist: folder must hold Fashion-MNIST's four .gz "
+                "files (Debian's package dataset-fashion-mnist installs them)"
+            )
+        content = torch.frombuffer(bytearray(unpacked(path, sha256)), dtype=torch.uint8)
+        if "images" in name:  # a header of 16 bytes, of 8 before labels
+            parts.append(content[16:].view(-1, 784).float() / 255)
+        else:
+            parts.append(content[8:].long())
+    return Split(*parts)
 
 
 def patches() -> Split:
