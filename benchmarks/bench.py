@@ -19,9 +19,17 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from ensembles import SIZE, fit_call, fit_rows
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
-MEASURED = ("kernels.py", "layers.py", "discretization.py")
+MEASURED = (
+    "kernels.py",
+    "layers.py",
+    "discretization.py",
+    "models.py",
+    "training.py",
+)
 
 # kind: [(B, H, N, L), repeats, least speed-up, least memory ratio]
 ROWS = [
@@ -145,6 +153,11 @@ def worker(task: dict) -> object:
     start(seed=0, device="cpu")
     if task["measure"] == "error":
         return kernel_error(task["real"])
+    if task["measure"] == "fit time":
+        return times({"one": fit_call(1), "many": fit_call(SIZE)}, repeats=5)
+    if task["measure"] == "fit memory":
+        fit_call(1)()  # code and threads
+        return peak_memory(fit_call(task["E"]))
     calls = calls_of(task["kind"], tuple(task["shape"]))
     if task["measure"] == "memory":
         warm = calls_of(task["kind"], (1, 2, 4, 64))  # code and threads, not data
@@ -277,6 +290,7 @@ def processor() -> str:
 def main() -> None:
     rows = [row for spec in ROWS for row in measure_row(*spec)]
     rows += [growth_row(), error_row(0.0), error_row(-0.5)]
+    rows += fit_rows(ask)
     stamp = [
         f"machine {processor()}, {os.cpu_count()} cores",
         f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ssmlib import _checks
+from ssmlib.checkpoint import digest, load, save
 from ssmlib.layers import optimizer
 from ssmlib.models import Ensemble, Start
 from ssmlib.tasks.split import Split
-from ssmlib.checkpoint import digest, load, save
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,15 @@ def test_each_record_moved_out_of_its_interval_flips_the_verdict(ledger, root):
     for claim in ledger:
         path = root / "notebooks" / f"{claim.notebook}.ipynb"
         values = {key: r.value for key, r in records(path).items()}
+        if claim.verdict == "not reproduced":
+            for expectation in claim.expect:
+                if not expectation.holds(values):
+                    values |= {
+                        key: (expectation.low + expectation.high) / 2 + k
+                        for k, key in enumerate(expectation.keys)
+                    }
+            assert claims.verdict(claim, values) != claim.verdict, claim.id
+            continue
         for expectation in (*claim.expect, *claim.limits):
             if expectation.holds(values):
                 found = claims.verdict(claim, moved(expectation, values))

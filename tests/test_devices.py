@@ -12,6 +12,9 @@ from torch.utils._pytree import tree_leaves
 from ssmlib import discretization, initialization
 from ssmlib.kernels import final_states, log_vandermonde, log_vandermonde_reference
 from ssmlib.layers import S4D
+from ssmlib.models import READOUTS, Ensemble, Start
+from ssmlib.tasks.split import Split
+from ssmlib.training import fit
 
 CASES = {
     "zoh": {},
@@ -50,6 +53,14 @@ def run_layer(device, **options):
         (y.sum() + layer.step(u[..., 0], state)[0].sum()).backward()
 
 
+def run_ensemble(device, **options):
+    starts = [Start(), Start("inv", real=0.0, dt=0.1)]
+    model = Ensemble(starts, [0, 1], 2, 3, d_model=4, d_state=8, **options).to(device)
+    x = torch.randn(2, 5, 2, 30, device=device)
+    model(x).sum().backward()
+    assert all(p.grad.device == p.device for p in model.parameters())
+
+
 def run_functions(device):
     x = torch.zeros(3, 4, dtype=torch.complex64, device=device, requires_grad=True)
     for kernel in (log_vandermonde, log_vandermonde_reference):
@@ -65,6 +76,13 @@ def run_functions(device):
 def test_layer_on_one_device(options):
     with OneDevice():
         run_layer("meta", **options)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("options", [{}, {"n_layers": 2, "norm": True}])
+def test_ensemble_on_one_device(readout, options):
+    with OneDevice():
+        run_ensemble("meta", readout=readout, **options)
 
 
 def test_functions_on_one_device():
@@ -86,6 +104,22 @@ def test_layer_on_a_gpu(options):
     on_cpu, on_gpu = S4D(3, 8, **options), S4D(3, 8, device="cuda", **options)
     u = torch.randn(2, 3, 500, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(on_gpu(u.cuda()).cpu(), on_cpu(u), atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_fit_on_a_gpu(tmp_path):
+    x = torch.randn(64, 50, generator=torch.Generator().manual_seed(0))
+    data = Split(x, (x.mean(1) > 0).long(), x, (x.mean(1) > 0).long())
+    options = {"epochs": 2, "batch_size": 16, "d_model": 4, "d_state": 8}
+    on_cpu = fit(data, {"dt": [0.01, 0.1]}, **options)
+    checkpoint = tmp_path / "fit.pt"
+    for _ in range(2):  # the second call reads it back
+        on_gpu = fit(
+            data, {"dt": [0.01, 0.1]}, device="cuda", checkpoint=checkpoint, **options
+        )
+    gap = (on_gpu.table.test_loss - on_cpu.table.test_loss).abs()
+    assert gap.max() < 1e-2
 
 
 def test_kernel_and_layer_compile_whole():
