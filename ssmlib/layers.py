@@ -76,7 +76,10 @@ class S4D(nn.Module):
         if d_state % 2:
             raise ValueError(f"d_state must be even, modes being pairs; got {d_state}")
         if isinstance(init, str):
-            options = {"seed": seed} if is_random(init) else {}
+            # Not the layer's own stream, which draws dt and C.
+            other = torch.Generator().manual_seed(seed)
+            apart = int(torch.randint(2**32, (), generator=other))
+            options = {"seed": apart} if is_random(init) else {}
             A, B = initialize(init, d_state, **options)
         else:
             A, B = init

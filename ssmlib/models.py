@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,8 @@ class Start:
     """How one model begins.
 
     init: a name of `initialization.names()`; real, imag_scale: as `initialize`
-    takes them. dt: time a step, one value, or the two ends of a log-uniform range.
+    takes them. dt: time a step, one value, or a pair (low, high), the ends of a
+    log-uniform range. Raises TypeError for another dt.
     """
 
     init: str = "lin"
@@ -33,14 +35,22 @@ class Start:
     imag_scale: float = 1.0
     dt: float | tuple[float, float] = (1e-3, 1e-1)
 
-    def layer(self, d_model: int, d_state: int, seed: int) -> S4D:
-        """The SSM layer that begins so."""
-        low, high = self.dt if isinstance(self.dt, Sequence) else (self.dt, self.dt)
-        random = {"seed": seed} if is_random(self.init) else {}
+    def __post_init__(self):
+        pair = isinstance(self.dt, tuple) and len(self.dt) == 2
+        if not all(isinstance(v, Real) for v in (self.dt if pair else [self.dt])):
+            raise TypeError(
+                f"dt must be a number or a pair (low, high) of numbers, got {self.dt!r}"
+            )
+
+    def layer(self, d_model: int, d_state: int, generator: torch.Generator) -> S4D:
+        """The SSM layer that begins so; its seeds are drawn from the generator."""
+        low, high = self.dt if isinstance(self.dt, tuple) else (self.dt, self.dt)
+        own, modes = torch.randint(2**32, (2,), generator=generator).tolist()
+        random = {"seed": modes} if is_random(self.init) else {}
         pair = initialize(
             self.init, d_state, real=self.real, imag_scale=self.imag_scale, **random
         )
-        return S4D(d_model, d_state, init=pair, dt_min=low, dt_max=high, seed=seed)
+        return S4D(d_model, d_state, init=pair, dt_min=low, dt_max=high, seed=own)
 
 
 class Ensemble(nn.Module):
@@ -91,8 +101,7 @@ class Ensemble(nn.Module):
         members = []
         for start, seed in zip(starts, seeds, strict=True):
             generator = torch.Generator().manual_seed(seed)
-            layer_seeds = torch.randint(2**62, (n_layers,), generator=generator)
-            layers = [start.layer(d_model, d_state, s) for s in layer_seeds.tolist()]
+            layers = [start.layer(d_model, d_state, generator) for _ in range(n_layers)]
             shapes = [(d_model, channels), (outputs, d_model)]
             shapes += [(d_model, d_model)] * (0 if linear else n_layers)
             dense = [

@@ -10,7 +10,8 @@ import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from tqdm import tqdm
 
 from ssmlib import _checks
 from ssmlib.checkpoint import digest, load, save
-from ssmlib.layers import optimizer
+from ssmlib.layers import parameter_groups
 from ssmlib.models import Ensemble, Start
-from ssmlib.tasks.split import Split
+from ssmlib.tasks.split import Split, prepared
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,15 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     error lists the known ones).
     """
     if isinstance(grid, Mapping):
-        lists = {
-            key: values if isinstance(values, list) else [values]
-            for key, values in grid.items()
-        }
-        grid = [
-            dict(zip(lists, row, strict=True))
-            for row in itertools.product(*lists.values())
-        ]
+        for key, values in grid.items():
+            if not isinstance(values, list | tuple | Real | str | None):
+                raise TypeError(
+                    f"grid[{key!r}] must be a list of values, or one value, got "
+                    f"{type(values).__name__}"
+                )
+        lists = [v if isinstance(v, list) else [v] for v in grid.values()]
+        rows = itertools.product(*lists)
+        grid = [dict(zip(grid, row, strict=True)) for row in rows]
     known = {field.name for field in fields(Configuration)}
     for entry in grid:
         for key in entry:
@@ -80,59 +82,6 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
         if not (0 <= c.lr < math.inf and 0 <= c.ssm_lr < math.inf):
             raise ValueError(f"lr and ssm_lr must be finite and >= 0, got {c}")
     return found
-
-
-def _checked(data: Split, readout: str) -> tuple[Split, int]:
-    """(data with a channel axis and float32 inputs, number of outputs)."""
-    parts = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
-    for name, (x, y) in parts.items():
-        if x.ndim not in (2, 3) or 0 in x.shape or not x.is_floating_point():
-            raise ValueError(
-                f"x_{name} must be floating point, (n, L) or (n, channels, L), got "
-                f"{x.dtype} {tuple(x.shape)}"
-            )
-        _checks.finite(f"x_{name}", x)
-        if len(y) != len(x):
-            raise ValueError(
-                f"y_{name} must have one target a sequence, {len(x)}, got {len(y)}"
-            )
-        if y.is_floating_point():
-            _checks.finite(f"y_{name}", y)
-        if readout == "sequence" and y.shape[-1] != x.shape[-1]:
-            raise ValueError(
-                f"y_{name} must be as long as x_{name}, {x.shape[-1]}, for readout "
-                f"'sequence', got {tuple(y.shape)}"
-            )
-    if data.x_train.shape[1:] != data.x_test.shape[1:]:
-        raise ValueError("x_train and x_test must have the same channels and length")
-    y = data.y_train
-    if not y.is_floating_point():
-        if y.dtype != torch.int64 or y.ndim != 1 or readout == "sequence":
-            raise ValueError(
-                f"y_train must be int64 (n,) for classes, got {y.dtype} "
-                f"{tuple(y.shape)} with readout {readout!r}"
-            )
-        both = torch.cat([y, data.y_test])
-        outputs = int(both.max()) + 1
-        if int(both.min()) < 0 or len(y.unique()) < 2:
-            raise ValueError("y_train must hold at least two classes, numbered from 0")
-    else:
-        dims = (2, 3) if readout == "sequence" else (1, 2)
-        if y.ndim not in dims:
-            raise ValueError(
-                f"y_train must have {dims[0]} or {dims[1]} dimensions for readout "
-                f"{readout!r}, got {tuple(y.shape)}"
-            )
-        outputs = 1 if y.ndim == dims[0] else y.shape[1]
-        if y.ndim == dims[0]:
-            data = replace(
-                data, y_train=y.unsqueeze(1), y_test=data.y_test.unsqueeze(1)
-            )
-    channels = {
-        name: (x if x.ndim == 3 else x.unsqueeze(1)).float()
-        for name, x in (("x_train", data.x_train), ("x_test", data.x_test))
-    }
-    return replace(data, **channels), outputs
 
 
 def _losses(out: Tensor, y: Tensor) -> Tensor:
@@ -147,18 +96,25 @@ def _losses(out: Tensor, y: Tensor) -> Tensor:
 
 
 class _Steps:
-    """One optimizer for all, a rate for each, and none for those that diverged."""
+    """One optimizer for all, a rate for each, and none for those that diverged.
+
+    The step is scaled to each model's rate before real parts are put back to <= 0:
+    the other way round, a model would depend on its neighbours' rates.
+    """
 
     def __init__(self, model, chosen, weight_decay, total, warmup):
         top = max(c.lr for c in chosen)
         top_ssm = max(min(c.lr, c.ssm_lr) for c in chosen)
-        self.adamw = optimizer(model, top, weight_decay, top_ssm)
+        self.ssms = model.ssms
+        groups = parameter_groups(model, top, weight_decay, top_ssm)
+        self.adamw = torch.optim.AdamW(groups)
         rising = max(1, round(warmup * total))
 
         def rate(step: int) -> float:
             if step < rising:
                 return (step + 1) / rising
-            return 0.5 * (1 + math.cos(math.pi * (step - rising) / (total - rising)))
+            falling = max(1, total - rising)
+            return 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.adamw, rate)
         rates = (
@@ -183,6 +139,8 @@ class _Steps:
                 each = each.repeat_interleave(len(p) // len(each))
                 each = each.view(-1, *[1] * (p.ndim - 1))
                 p.copy_(torch.where(each > 0, old + each * (p - old), old))
+        for ssm in self.ssms:
+            ssm.project_()
 
 
 def _evaluate(model, x, y, batch_size: int) -> tuple[Tensor, Tensor]:
@@ -209,17 +167,22 @@ def fit(
     warmup: float = 0.1,
     weight_decay: float = 0.0,
     readout: str = "last",
+    d_model: int = 16,
+    d_state: int = 32,
+    n_layers: int = 1,
+    linear: bool = False,
+    norm: bool = False,
     checkpoint: str | Path | None = None,
     device: str = "cpu",
-    **shape,
 ) -> Fit:
     """Train every configuration of `grid` with every seed, all at once.
 
     data: a `tasks` split. Integer targets are classes (cross-entropy), floating
     point ones are regressed (mean square). grid: a list of configurations, or a
     mapping of lists to be multiplied out; keys are the fields of `Configuration`.
-    A seed draws a model's start and the order of its batches. readout and shape
-    (d_model, d_state, n_layers, linear, norm) as `models.Ensemble`.
+    A seed draws a model's start and the order of its batches; what is left of an
+    epoch after whole batches is dropped. readout, d_model, d_state, n_layers, linear
+    and norm as `models.Ensemble`.
 
     AdamW, by the layers' hints: A, B and dt at ssm_lr and without decay. The rates
     rise over the first `warmup` of all steps and fall as a half cosine. A model
@@ -228,24 +191,32 @@ def fit(
     it goes on from there and ends with the same bits. A progress bar is shown on a
     terminal. Memory is linear in configurations times seeds.
 
-    Raises ValueError for bad data or options, a checkpoint of another
-    configuration, or where no loss is finite at the first step.
+    Raises ValueError or TypeError for bad data or options, ValueError for a
+    checkpoint of another configuration, or where no loss is finite at the first step.
     """
     chosen = configurations(grid)
-    seeds = list(seeds)
+    if not isinstance(seeds, Sequence):
+        raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
+    seeds = [_checks.whole("seeds", seed, least=0) for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds must be at least one, and distinct, got {seeds}")
     _checks.whole("epochs", epochs)
     _checks.whole("batch_size", batch_size)
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must be in [0, 1), got {warmup}")
-    setting = {
-        "configurations": repr(chosen),
-        "seeds": repr(seeds),
-        "options": repr((epochs, batch_size, warmup, weight_decay, readout, shape)),
-        "data": digest(data),
-    }
-    data, outputs = _checked(data, readout)
+    data, outputs = prepared(data, sequence=readout == "sequence")
+    shape = {"d_model": d_model, "d_state": d_state, "n_layers": n_layers}
+    shape |= {"readout": readout, "linear": linear, "norm": norm}
+    setting = {}
+    if checkpoint is not None:
+        if not Path(checkpoint).absolute().parent.is_dir():
+            raise ValueError(f"checkpoint must be in a folder, got {checkpoint}")
+        setting = {
+            "configurations": repr(chosen),
+            "seeds": repr(seeds),
+            "options": repr((epochs, batch_size, warmup, weight_decay, shape)),
+            "data": digest(data),
+        }
     x, y = data.x_train.to(device), data.y_train.to(device)
     x_test, y_test = data.x_test.to(device), data.y_test.to(device)
     members = [(c, seed) for seed in seeds for c in chosen]
@@ -254,7 +225,6 @@ def fit(
         [seed for _, seed in members],
         x.shape[1],
         outputs,
-        readout=readout,
         **shape,
     ).to(device)
     batch_size = min(batch_size, len(x))
@@ -273,8 +243,13 @@ def fit(
     # disable=None: shown on a terminal only
     bar = tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
     for epoch in bar:
+        if not bool(alive.any()):
+            break
         orders = np.stack(
-            [np.random.default_rng([seed, epoch]).permutation(len(x)) for seed in seeds]
+            [
+                np.random.default_rng([seed, epoch, 1]).permutation(len(x))
+                for seed in seeds
+            ]
         )
         orders = torch.from_numpy(orders).to(device)  # (G, n)
         total = torch.zeros(model.size, device=device)
@@ -294,8 +269,6 @@ def fit(
         history.append(torch.stack([total / per_epoch, loss, right]).cpu())
         if checkpoint is not None:
             save(checkpoint, setting, parts, (alive, survived, history))
-        if not bool(alive.any()):
-            break
     bar.close()
     curves = _curves(history, classes=not y.is_floating_point())
     table = pd.DataFrame([vars(c) | {"seed": seed} for c, seed in members])

@@ -173,7 +173,7 @@ SIGNATURES = {
     "theory.conditioning.gram": "(A, *, readout)",
     "theory.conditioning.condition_number": "(G, *, normalized)",
     "training.fit": "(data, grid, *, seeds, epochs, batch_size, warmup, weight_decay, "
-    "readout, checkpoint, device, **shape)",
+    "readout, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
     "companion.record": "(key, value, rtol)",
     "companion.records": "(path)",
 }

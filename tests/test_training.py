@@ -1,14 +1,21 @@
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from ssmlib import training
+from ssmlib.layers import S4D
 from ssmlib.tasks.split import Split
 from ssmlib.training import fit
 
 SHAPE = {"d_model": 4, "d_state": 8}
-GRID = [{"dt": 0.1}, {"dt": 0.02, "real": 0.0, "lr": 3e-3}, {"init": "inv", "dt": 0.1}]
+GRID = [
+    {"dt": 0.1},
+    {"dt": 0.02, "real": 0.0, "lr": 3e-3, "ssm_lr": 2e-3},
+    {"init": "random_imag", "dt": 0.1, "real": 0.0, "ssm_lr": 1e-2},
+]
 
 
 def task(n=96, L=32, seed=0):
@@ -52,6 +59,9 @@ def test_a_configuration_in_a_grid_is_itself_alone(options):
         row = together.table.iloc[len(GRID) + k]
         assert row.test_loss == pytest.approx(alone.table.test_loss[0], rel=1e-3)
         assert row.train_loss == pytest.approx(alone.table.train_loss[0], rel=1e-3)
+        H = SHAPE["d_model"]  # real parts at 0 too, whatever rates the others have
+        mine = together.model.ssms[0].A[(len(GRID) + k) * H :][:H]
+        assert torch.allclose(mine, alone.model.ssms[0].A, atol=1e-5)
 
 
 def test_it_learns():
@@ -122,10 +132,32 @@ def test_one_that_diverges_is_stopped_and_the_others_go_on():
     )
 
 
-def test_all_that_diverge_later_end_the_fit():
-    found = run(grid=[{"dt": 0.1, "lr": 1e25}], epochs=50)
+def test_all_that_diverge_later_end_the_fit(tmp_path):
+    options = {"grid": [{"dt": 0.1, "lr": 1e25}], "epochs": 50}
+    found = run(checkpoint=tmp_path / "fit.pt", **options)
     assert list(found.table.status) == ["diverged"]
     assert len(found.curves) < 50
+    again = run(checkpoint=tmp_path / "fit.pt", **options)
+    assert again.curves.equals(found.curves)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.9])
+def test_a_fit_may_be_one_step(warmup):
+    found = run(epochs=1, batch_size=999, warmup=warmup)
+    assert (found.table.status == "finished").all()
+
+
+def test_a_seed_s_streams_are_its_own():
+    """Neither frequencies and timescales, nor data and batch order, share draws."""
+    start = training.Start("random_imag", dt=(1e-3, 1e-1))
+    model = training.Ensemble([start], [5], 1, 2, d_model=8, d_state=16)
+    u = model.ssms[0].A_im[0].detach() / (torch.pi * 8)
+    v = (model.ssms[0].log_dt.detach() - math.log(1e-3)) / math.log(100)
+    assert not torch.allclose(u, v, atol=1e-4)
+    layer = S4D(8, 16, init="random_imag", seed=5)
+    u = layer.A_im[0].detach() / (torch.pi * 8)
+    v = (layer.log_dt.detach() - math.log(1e-3)) / math.log(100)
+    assert not torch.allclose(u, v, atol=1e-4)
 
 
 def test_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
@@ -184,6 +216,8 @@ def test_silent_where_there_is_no_terminal(capfd):
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"warmup": 1.0}, "warmup must be in"),
         ({"readout": "first"}, "readout must be one of"),
+        ({"seeds": [-1]}, "seeds must be at least 0"),
+        ({"checkpoint": "/no/such/folder/fit.pt"}, "checkpoint must be in a folder"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -191,7 +225,24 @@ def test_bad_arguments(arguments, message):
         run(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seeds": 5}, "seeds must be a sequence of ints, got 5"),
+        ({"grid": {"dt": np.array([0.1, 0.2])}}, "'dt'. must be a list of values"),
+        ({"grid": [{"dt": [0.1, 0.2]}]}, "dt must be a number or a pair"),
+        ({"grid": [{"dt": (0.1, 0.2, 0.3)}]}, "dt must be a number or a pair"),
+        ({"lr": 0.1}, "unexpected keyword argument 'lr'"),
+        ({"data": Split(*[np.zeros((4, 4))] * 4)}, "x_train must be a tensor"),
+    ],
+)
+def test_arguments_of_another_type(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        run(**arguments)
+
+
 X = task().x_train
+INT32 = torch.zeros(48, dtype=torch.int32)
 
 
 def changed(**parts):
@@ -208,15 +259,25 @@ def changed(**parts):
             {},
             "x_train must be finite",
         ),
-        (changed(x_train=1e30 * X, y_train=X[:, 0]), {}, "finite loss at the first"),
+        (
+            changed(x_train=1e30 * X, y_train=X[:, 0], y_test=X[:, 1]),
+            {},
+            "finite loss at the first",
+        ),
         (changed(x_test=torch.zeros(48, 31)), {}, "same channels and length"),
         (
             changed(y_train=torch.zeros(48, 31), y_test=torch.zeros(48, 32)),
             {"readout": "sequence"},
             "y_train must be as long as x_train, 32",
         ),
-        (changed(y_train=torch.zeros(48, dtype=torch.int32)), {}, "must be int64"),
+        (changed(y_train=INT32, y_test=INT32), {}, "must be int64"),
         (changed(x_train=torch.zeros(48, 32).long()), {}, "x_train must be floating"),
+        (changed(y_test=torch.zeros(48)), {}, "y_test must be of y_train's dtype"),
+        (
+            changed(y_train=torch.zeros(48), y_test=torch.zeros(48, 1)),
+            {},
+            "y_test must be of y_train's dtype and shape",
+        ),
     ],
 )
 def test_bad_data(data, options, message):

@@ -1,8 +1,8 @@
 """Gradient descent and least squares on a quadratic loss, in closed form.
 
-J(c) = |F c - t|^2 for features F (L, m) and a target t (L,) by lag: the population
+``J(c) = |F c - t|^2`` for features F (L, m) and a target t (L,) by lag: the population
 loss of a linear readout under white input. The same loss through its Gram matrix is
-c^T G c - 2 c^T g + |t|^2 with G = F^T F, g = F^T t.
+``c^T G c - 2 c^T g + |t|^2`` with G = F^T F, g = F^T t.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _spectrum(F: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def descent_error(F: Tensor, target: Tensor, steps) -> Tensor:
-    """J / |t|^2 after gradient descent from c = 0, relative to c = 0: (k,) or ().
+    """``J / |t|^2`` after gradient descent from c = 0, relative to c = 0: (k,) or ().
 
     steps: whole numbers, one or (k,), of size 1 / lambda_max on J / 2. Along an
     eigenvector of F F^T with curvature lambda the residual shrinks by
@@ -36,7 +36,10 @@ def descent_error(F: Tensor, target: Tensor, steps) -> Tensor:
 
 
 def least_error(F: Tensor, target: Tensor, cut: float = 1e-9) -> float:
-    """The least J / |t|^2 over c; singular values below cut times the largest are 0."""
+    """The least ``J / |t|^2`` over c.
+
+    Singular values below cut times the largest count as 0.
+    """
     U, curvature = _spectrum(F)
     kept = U[:, curvature > cut**2 * curvature[0]]
     share = (kept.mT @ target.double()).square().sum() / target.double().square().sum()
