@@ -113,6 +113,44 @@ def test_lattices_reach_their_limit_from_below(delta, readout):
         assert gaps[2] < gaps[1] / 4
 
 
+LATTICES = {  # delta: condition numbers of 8 and of 512 frequencies
+    0.5: (146, 266.3),
+    1: (9.03, 11.56),
+    1.5: (3.53, 4.114),
+    2.3: (1.91, 2.085),
+    math.pi: (1.46, 1.542),
+}
+
+
+@pytest.mark.parametrize("delta", LATTICES)
+def test_lattice_table(delta):
+    for m, expected in zip((8, 512), LATTICES[delta], strict=True):
+        found = theory.condition_number(theory.gram(lattice(m, delta)))
+        assert found == pytest.approx(expected, rel=3e-3)
+
+
+def test_a_mode_at_zero_doubles_its_entry():
+    found = theory.condition_number(theory.gram(lattice(512, math.pi, first=0)))
+    assert found == pytest.approx(2.40, abs=5e-3)
+
+
+@pytest.mark.parametrize(("delta", "expected"), [(2.3, 14.85), (math.pi, 7.21)])
+def test_half_lattice_with_sines(delta, expected):
+    A = modes(delta * (torch.arange(128, dtype=torch.float64) + 0.5))
+    found = theory.condition_number(theory.gram(A, readout="complex"))
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("delta", "expected"), [(2.3, 15.22), (math.pi, 7.34)])
+def test_complex_lattice_is_the_toeplitz_matrix_of_its_exponentials(delta, expected):
+    """The complex inner products -1/(w_j + w_k^*) alone, 1024 frequencies."""
+    A = lattice(1024, delta)
+    values = torch.linalg.eigvalsh(-1 / (A[:, None] + A.conj()))
+    found = float(values[-1] / values[0])
+    assert found == pytest.approx(expected, rel=3e-3)
+    assert found < theory.lattice_condition(delta, readout="complex")
+
+
 @pytest.mark.parametrize("a", [0.1, 0.5, 2.0])
 def test_only_the_ratio_of_a_and_delta_counts(a):
     found = theory.condition_number(theory.gram(lattice(64, 4.6 * a, a)))
@@ -144,6 +182,22 @@ def test_separation_bound_turns_positive_at_root_two_pi_a():
     assert float(eigenvalues(theory.gram(lattice(512, 2.3)))[0]) == pytest.approx(
         0.373, abs=5e-4
     )
+
+
+def test_gershgorin_on_the_lattice():
+    """The circles themselves at delta = 2.3: between the bound and lambda_min."""
+    for first, expected in ((1, 0.222), (0, 0.188)):
+        G = theory.gram(lattice(512, 2.3, first=first))
+        circles = 2 * G.diagonal() - G.abs().sum(1)
+        assert float(circles.min()) == pytest.approx(expected, abs=1e-3)
+        assert theory.separation_bound(2.3) < float(circles.min())
+        assert float(circles.min()) < float(eigenvalues(G)[0])
+
+
+def test_gaps_of_the_schemes():
+    for name, expected in {"lin": 3.14, "inv": 0.657, "legs": 0.547}.items():
+        v = initialize(name, 128)[0].imag.sort()[0]
+        assert float(v.diff().min()) == pytest.approx(expected, abs=2e-3)
 
 
 TABLE = {
@@ -206,11 +260,19 @@ def test_kernels_are_orthogonal_on_the_fourier_grid():
 def test_coloured_input_multiplies_the_condition():
     L, A = 1024, lattice(32, math.pi, 0.5, first=0)
     F = theory.features(A, L**-0.5, L)
-    expected = {0.0: 5.18, 0.5: 45.0, 0.9: 1.59e3, 0.99: 7.83e4}
-    for rho, value in expected.items():
+    undamped = theory.features(lattice(32, math.pi, 0.0, first=0), L**-0.5, L)
+    expected = {  # at a = .5 and a = 0
+        0.0: (5.18, 4.64),
+        0.5: (45.0, 41.6),
+        0.9: (1.59e3, 1656),
+        0.99: (7.83e4, 1.66e5),
+    }
+    for rho, pair in expected.items():
         row = inputs.ar1(rho).moment(L)
         R = torch.from_numpy(toeplitz(row.numpy()))
-        assert theory.condition_number(F.mT @ R @ F) == pytest.approx(value, rel=5e-3)
+        for kernels, value in zip((F, undamped), pair, strict=True):
+            found = theory.condition_number(kernels.mT @ R @ kernels)
+            assert found == pytest.approx(value, rel=5e-3)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ def test_undamped_grid_remembers_all_lags_alike():
     assert torch.allclose(learning.recovery(F), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("a", [0.0, 0.5])
+def test_recovery_is_bounded_by_the_least_eigenvalue(a):
+    L, dt, m = 256, 1 / 16, 8
+    v = math.pi * torch.arange(m, dtype=torch.float64)
+    A = torch.complex(torch.full_like(v, -a), v)
+    F = conditioning.features(A, dt, L, readout="complex")
+    least = torch.linalg.eigvalsh(F.mT @ F)[0]
+    lags = torch.arange(L, dtype=torch.float64)
+    bound = m * dt**2 * torch.exp(-2 * a * dt * lags) / least
+    assert bool((learning.recovery(F) <= bound * (1 + 1e-9)).all())
+
+
 # L, frequencies, dt, real part: least error, error after 1000 steps
 BLOCK_COPY = [
     (1024, "lin", "1/sqrt L", 0.5, 1.000, 1.000),
@@ -124,6 +136,38 @@ def test_two_mode_error_against_the_gram_matrix(d, e, sign):
     G, g, size = whole[:2, :2], whole[:2, 2:] @ s, s @ whole[2:, 2:] @ s
     expected = float(1 - g @ torch.linalg.solve(G, g) / size)
     assert learning.two_mode_error(d, e, sign) == pytest.approx(expected, abs=1e-7)
+
+
+# steps: best gap, total error there, at the target's gap, at 2.3
+BUDGETS = {
+    30: (0.44, 0.0155, 0.928, 0.78),
+    100: (0.28, 0.0025, 0.779, 0.78),
+    1000: (0.11, 4.0e-5, 0.082, 0.78),
+    10000: (0.05, 1.4e-11, 1.4e-11, 0.78),
+}
+
+
+@pytest.mark.parametrize("steps", BUDGETS)
+def test_total_error_is_u_shaped_until_matching_pays(steps):
+    e, sign = 0.05, torch.tensor([1.0, -1.0], dtype=torch.float64)
+
+    def total(d):
+        whole = conditioning.gram(torch.cat([two_modes(1e4, d), two_modes(1e4, e)]))
+        G, g = whole[:2, :2], whole[:2, 2:] @ sign
+        best = torch.linalg.solve(G, g)
+        size = sign @ whole[2:, 2:] @ sign
+        excess = learning.descent_excess(G, best, steps) / size
+        return learning.two_mode_error(d, e, -1) + float(excess)
+
+    gaps = torch.logspace(math.log10(e), math.log10(3), 400).tolist()
+    errors = [total(d) for d in gaps]
+    best, least, matched, apart = BUDGETS[steps]
+    k = min(range(len(errors)), key=errors.__getitem__)
+    assert gaps[k] == pytest.approx(best, abs=6e-3)
+    assert errors[k] == pytest.approx(least, rel=0.03)
+    assert total(e) == pytest.approx(matched, rel=0.01)
+    assert total(2.3) == pytest.approx(apart, abs=5e-3)
+    assert (0 < k < len(errors) - 1) == (steps <= 1000)
 
 
 def test_two_mode_table():

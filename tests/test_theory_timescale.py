@@ -182,3 +182,21 @@ def test_other_bad_arguments_are_refused():
         theory.critical_dt(s4d_lin(), torch.zeros(3))
     with pytest.raises(ValueError, match="not reached"):
         theory.critical_dt(s4d_lin(1, real=-0.5), inputs.constant().moment(5), 1e9)
+
+
+def test_undamped_energy_at_two_timescales():
+    """32 modes, white input: bounded by 16 at dt = 1/sqrt(L), like L at dt = .01."""
+    v = math.pi * torch.arange(32, dtype=torch.float64)
+    A = torch.complex(torch.zeros_like(v), v)
+    expected = {
+        256: (7.5, 0.40),
+        1024: (12.5, 1.6),
+        4096: (15.0, 6.4),
+        16384: (15.7, 25.5),
+    }
+    for L, pair in expected.items():
+        R = inputs.white().moment(L)
+        for dt, value in zip((L**-0.5, 0.01), pair, strict=True):
+            assert float(theory.output_energy(A, dt, R)) == pytest.approx(
+                value, rel=0.01
+            )
