@@ -117,10 +117,8 @@ class Ensemble(nn.Module):
             nn.Parameter(torch.stack(same)) for same in zip(*dense, strict=True)
         )
         E, H = self.size, d_model
-        self.encoder, self.decoder = (
-            encoder,
-            decoder,
-        )  # (E, H, channels), (E, outputs, H)
+        self.encoder = encoder  # (E, H, channels)
+        self.decoder = decoder  # (E, outputs, H)
         self.decoder_bias = nn.Parameter(torch.zeros(E, outputs, 1))
         self.mixers = nn.ParameterList(mixers)  # (E, H, H) each
         self.norms = nn.ParameterList(

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from ssmlib.models import Ensemble, Start
 
@@ -46,6 +47,38 @@ def test_a_member_is_the_same_model_alone(shape, readout):
     for k, start in enumerate(STARTS):
         alone = ensemble([start], [(3, 4)[k]], readout=readout, **shape)(x)[0]
         assert torch.allclose(together[k], alone, rtol=1e-4, atol=1e-5)
+
+
+def plain(model, e, x):
+    """Member e of a sequence model, written out: x (B, channels, L) -> (B, o, L)."""
+    H = model.d_model
+    own = slice(e * H, (e + 1) * H)
+    u = nn.functional.linear(x.mT, model.encoder[e])  # (B, L, H)
+    for k, ssm in enumerate(model.ssms):
+        K = ssm.kernel(x.shape[-1])[own]  # (H, L)
+        rows = []
+        for l in range(x.shape[-1]):
+            past = u[:, : l + 1].flip(1)  # newest first
+            rows.append((past * K[:, : l + 1].mT).sum(1) + ssm.D[own] * u[:, l])
+        z = nn.functional.gelu(torch.stack(rows, 1))
+        u = u + nn.functional.linear(z, model.mixers[k][e])
+        if len(model.norms):
+            scale, shift = model.norms[k][e].squeeze(-1)
+            u = nn.functional.layer_norm(u, (H,), scale, shift)
+    bias = model.decoder_bias[e].squeeze(-1)
+    return nn.functional.linear(u, model.decoder[e], bias).mT
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_against_the_model_written_out(norm):
+    model = ensemble(readout="sequence", n_layers=2, norm=norm)
+    with torch.no_grad():
+        for p in (*model.norms, model.decoder_bias):  # not at their trivial start
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
+    x = batch(L=12)
+    y = model(x)
+    for e in range(2):
+        assert torch.allclose(y[e], plain(model, e, x[0]), rtol=1e-4, atol=1e-4)
 
 
 def test_pooled_is_the_mean_over_time():

@@ -62,6 +62,7 @@ def test_a_configuration_in_a_grid_is_itself_alone(options):
         H = SHAPE["d_model"]  # real parts at 0 too, whatever rates the others have
         mine = together.model.ssms[0].A[(len(GRID) + k) * H :][:H]
         assert torch.allclose(mine, alone.model.ssms[0].A, atol=1e-5)
+    assert all(not (ssm.A_re > 0).any() for ssm in together.model.ssms)
 
 
 def test_it_learns():
@@ -127,6 +128,7 @@ def test_one_that_diverges_is_stopped_and_the_others_go_on():
     with_it, without = run(grid=grid), run(grid=GRID[:1])
     assert list(with_it.table.status) == ["finished", "diverged"]
     assert with_it.table.epochs[1] < 3
+    assert all(p.isfinite().all() for p in with_it.model.parameters())  # as it was
     assert with_it.table.test_loss[0] == pytest.approx(
         without.table.test_loss[0], rel=1e-3
     )
