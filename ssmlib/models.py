@@ -184,7 +184,5 @@ class Ensemble(nn.Module):
         u = self._split(u) + torch.einsum("ehk,bekt->beht", self.mixers[k], z)
         if len(self.norms):
             scale, shift = self.norms[k].unbind(1)
-            u = u - u.mean(2, keepdim=True)
-            u = u * torch.rsqrt(u.square().mean(2, keepdim=True) + 1e-5)
-            u = u * scale + shift
+            u = nn.functional.layer_norm(u.mT, (self.d_model,)).mT * scale + shift
         return u.flatten(1, 2)

@@ -59,7 +59,7 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     """The configurations of a grid: a mapping of lists, multiplied out, or a list.
 
     Raises ValueError for an empty grid or a key that no configuration has (the
-    error lists the known ones).
+    error lists the known ones), TypeError for values that are no list.
     """
     if isinstance(grid, Mapping):
         for key, values in grid.items():

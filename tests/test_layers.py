@@ -5,7 +5,7 @@ import torch
 
 from ssmlib.initialization import initialize, names
 from ssmlib.kernels import log_vandermonde_reference
-from ssmlib.layers import S4D, optimizer, parameter_groups
+from ssmlib.layers import S4D, concatenate, optimizer, parameter_groups
 
 OPTIONS = [
     {},
@@ -202,3 +202,21 @@ def test_bad_inputs_are_refused():
         layer.step(u, layer.initial_state(2))
     with pytest.raises(ValueError, match="L must be at least 1"):
         layer.kernel(0)
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"skip": False}])
+def test_concatenated_layers_are_the_same_maps(options):
+    layers = [S4D(2, 8, seed=1, **options), S4D(3, 8, init="inv", seed=2, **options)]
+    whole = concatenate(layers)
+    u = torch.randn(2, 5, 40, generator=torch.Generator().manual_seed(0))
+    apart = torch.cat([layers[0](u[:, :2]), layers[1](u[:, 2:])], 1)
+    assert torch.allclose(whole(u), apart, atol=1e-5)
+    whole(u).sum().backward()
+    assert all(p.grad is None for layer in layers for p in layer.parameters())
+
+
+def test_only_layers_of_one_kind_are_concatenated():
+    with pytest.raises(ValueError, match="at least one layer"):
+        concatenate([])
+    with pytest.raises(ValueError, match="differ in d_model only"):
+        concatenate([S4D(2, 8), S4D(2, 16)])

@@ -14,7 +14,7 @@ from ssmlib import _checks
 
 
 def _spectrum(F: Tensor) -> tuple[Tensor, Tensor]:
-    """(directions (L, k), curvatures (k,)) of F F^T, those of no curvature left out."""
+    """(directions (L, k), curvatures (k,)) of F F^T, k = min(L, m), largest first."""
     if F.is_complex() or F.ndim != 2:
         raise ValueError(f"F must be real, (L, m), got {F.dtype} {tuple(F.shape)}")
     U, S, _ = torch.linalg.svd(_checks.finite("F", F).double(), full_matrices=False)
