@@ -19,6 +19,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from eigenvalues import eigenvalue_rows
+from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +31,7 @@ MEASURED = (
     "discretization.py",
     "models.py",
     "training.py",
+    "autocorrelation.py",
 )
 
 # kind: [(B, H, N, L), repeats, least speed-up, least memory ratio]
@@ -153,6 +156,8 @@ def worker(task: dict) -> object:
     start(seed=0, device="cpu")
     if task["measure"] == "error":
         return kernel_error(task["real"])
+    if task["measure"] == "eigenvalue":
+        return eigenvalue_measure(task)
     if task["measure"] == "fit time":
         return times({"one": fit_call(1), "many": fit_call(SIZE)}, repeats=5)
     if task["measure"] == "fit memory":
@@ -290,7 +295,7 @@ def processor() -> str:
 def main() -> None:
     rows = [row for spec in ROWS for row in measure_row(*spec)]
     rows += [growth_row(), error_row(0.0), error_row(-0.5)]
-    rows += fit_rows(ask)
+    rows += fit_rows(ask) + eigenvalue_rows(ask)
     stamp = [
         f"machine {processor()}, {os.cpu_count()} cores",
         f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",

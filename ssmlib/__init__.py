@@ -21,9 +21,11 @@ _MODULES = (
     "kernels",
     "layers",
     "models",
+    "recommend",
     "tasks",
     "theory",
     "training",
+    "uncertainty",
 )
 __all__ = [*_MODULES, "__version__"]
 

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import scipy.linalg
 import torch
 
 from ssmlib import autocorrelation as ac
@@ -16,6 +17,18 @@ def test_matrix_free_is_dense(n, L):
     x = sample(n, L)
     exact = float(torch.linalg.eigvalsh(ac.second_moment(x))[-1])
     assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    "process", [inputs.white(), inputs.ar1(0.9), inputs.equicorrelated(0.999)]
+)
+def test_long_windows_agree_with_the_dense_value(process):
+    L = 4096
+    x = process.sample(1000, L, torch.Generator().manual_seed(0))
+    dense = scipy.linalg.eigh(
+        ac.second_moment(x).numpy(), subset_by_index=[L - 1, L - 1], eigvals_only=True
+    )
+    assert ac.largest_eigenvalue(x) == pytest.approx(float(dense[0]), rel=1e-6)
 
 
 def test_second_moment_is_the_mean_of_outer_products():

@@ -25,6 +25,7 @@ def test_at_least_eight_series_of_the_stated_lengths():
     assert lengths["sf_temperature"] == 8759
     assert lengths["elnino"] == 732
     assert lengths["co2"] == 2284
+    assert set(series.HELD_OUT) < set(lengths)
 
 
 def test_unknown_series_lists_the_known_ones():

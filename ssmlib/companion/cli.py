@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="The companion's book: build it, judge its claims.",
+    help="The companion's book: build it, judge its claims; and advice on own data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -90,6 +90,53 @@ def notebooks(
         store(_root(), stems or [], typer.echo)
     except (ValueError, CellExecutionError) as error:
         raise _fail(error) from error
+
+
+@app.command()
+def recommend(
+    data: Annotated[str, typer.Argument(help="a .csv or .npy file, or a data set")],
+    column: Annotated[str | None, typer.Option(help="column of a .csv")] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(
+            help="length of a window of one series; default: the power of two below "
+            "a sixteenth of the series, at most 1024"
+        ),
+    ] = None,
+    standardize: Annotated[
+        bool, typer.Option(help="first bring all values to mean 0, mean square 1")
+    ] = False,
+    constant: Annotated[
+        float, typer.Option(help="C of dt = C / sqrt(L lambda_max)")
+    ] = 1.0,
+    json: Annotated[bool, typer.Option(help="answer in JSON")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="an .svg file to draw the answer in")
+    ] = None,
+) -> None:
+    """How an SSM might begin on your sequences: dt, real part, frequencies."""
+    from json import dumps
+
+    from ssmlib import autocorrelation
+    from ssmlib import recommend as advice
+    from ssmlib.tasks import own
+
+    try:
+        x = own.load(data, column)
+        if standardize:
+            x = autocorrelation.standardize(x.reshape(1, -1)).reshape(x.shape)
+        if x.ndim == 1 and length is None:
+            length = min(1024, 2 ** max(1, (len(x) // 16).bit_length() - 1))
+        found = advice.recommend(x, length, constant=constant)
+        if figure is not None:
+            if figure.suffix != ".svg" or not figure.absolute().parent.is_dir():
+                raise ValueError(f"figure must be an .svg in a folder, got {figure}")
+            from ssmlib.figures import svg
+
+            figure.write_text(svg(advice.figure(found)))
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+        raise _fail(error) from error
+    typer.echo(dumps(found.as_dict(), indent=1) if json else f"{data}: {found}")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,21 @@ _SP500 = (
     "data/sp500/sp500.csv.gz",
     "1e028cbb9c400cc018c816ccc439b33c919387e726c3ed5ca2c05c82746059de",
 )
+_SEATTLE_HOURLY = (
+    "vega_datasets",
+    "_data/seattle-temps.csv",
+    "c220666521ff4bec4ffb6f0d9acfdc5c1056564b1aad6f78d3b06aa0a0c8b085",
+)
+_VIX = (
+    "arch",
+    "data/vix/vix.csv.gz",
+    "410bd07360dc798f7206d681b8347c6150e7fbd8b05fb1ae29bbe2c9985d66ef",
+)
+_NASDAQ = (
+    "arch",
+    "data/nasdaq/nasdaq.csv.gz",
+    "b2009535343ebb14e0aa11ed086788d2997a416ffe4f9450eed9a561ae30ac59",
+)
 _NOAA = "public domain (NOAA), as vega_datasets states"
 _STATSMODELS = "public domain, as statsmodels states"
 _ARCH = "not stated by arch; used, not redistributed"
@@ -66,6 +81,12 @@ def _seattle(column: str) -> Callable[[], np.ndarray]:
 def _co2() -> np.ndarray:
     """Weekly; the gaps (59 of 2284 weeks) are filled by straight lines."""
     return _table(_CO2)["co2"].interpolate().to_numpy(dtype=float)
+
+
+def _log_volume() -> np.ndarray:
+    """Days without a volume are left out."""
+    volume = _table(_NASDAQ)["Volume"].to_numpy(dtype=float)
+    return np.log(volume[volume > 0])
 
 
 def _log_price() -> np.ndarray:
@@ -104,7 +125,28 @@ _REGISTRY: dict[str, tuple[Callable[[], np.ndarray], str, str, str]] = {
     ),
     "co2": (_co2, "ppm, weekly", _STATSMODELS, "keeling2004"),
     "sp500_log_price": (_log_price, "log index, daily", _ARCH, "arch"),
+    "seattle_temperature": (
+        lambda: _table(_SEATTLE_HOURLY)["temp"].to_numpy(dtype=float),
+        "deg F, hourly",
+        _NOAA,
+        "vega_datasets",
+    ),
+    "vix": (
+        lambda: _table(_VIX)["vix"].dropna().to_numpy(dtype=float),
+        "index, daily",
+        _ARCH,
+        "arch",
+    ),
+    "nasdaq_volume": (
+        _log_volume,
+        "log volume a day",
+        _ARCH,
+        "arch",
+    ),
 }
+
+#: no choice in this project was made on these; notebook 10 tests `recommend` on them
+HELD_OUT = ("seattle_temperature", "vix", "nasdaq_volume")
 
 
 def names() -> tuple[str, ...]:

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import torch
+from statsmodels.regression.linear_model import yule_walker
+from statsmodels.tsa.arima_process import arma_acovf
+
+from ssmlib import autocorrelation, inputs, uncertainty
+
+RUNS, L = 100, 64
+
+
+def draws(process, n, length, seed=1):
+    return process.sample(n, length, torch.Generator().manual_seed(seed))
+
+
+def covered(intervals, true):
+    return sum(found.low <= true <= found.high for found in intervals)
+
+
+def series_covered(process):
+    """How many of 100 intervals, nominally 90, hold lambda_max."""
+    found = [
+        uncertainty.of_series(x, L, seed=k)
+        for k, x in enumerate(draws(process, RUNS, 1000))
+    ]
+    assert all(f.low < f.estimate < f.high for f in found)
+    return covered(found, autocorrelation.moment_largest_eigenvalue(process.moment(L)))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_intervals_of_a_series_cover(rho):
+    assert series_covered(inputs.ar1(rho)) >= 85
+
+
+def test_where_intervals_of_a_series_stop_covering():
+    """Near a unit root nearly 90 of 100 (three standard errors allow 75); long memory
+    is no autoregression, and nothing warns of it."""
+    assert series_covered(inputs.ar1(0.99)) >= 75
+    assert series_covered(inputs.power_law(0.5)) < 75
+
+
+def test_bias_of_a_series_is_removed():
+    """The plain value of white noise is far too large; the estimate is not."""
+    found = [uncertainty.of_series(x, L) for x in draws(inputs.white(), 30, 1000)]
+    assert np.mean([f.plain for f in found]) > 1.4
+    assert np.mean([f.estimate for f in found]) < 1.2
+
+
+def test_a_bootstrap_over_windows_does_not_cover():
+    """Why the intervals of a series are not found that way."""
+    process = inputs.ar1(0.9)
+    true, hits = process.largest_eigenvalue(L), 0
+    for k, x in enumerate(draws(process, RUNS, 1000)):
+        windows = autocorrelation.windows(x, L, stride=8)
+        generator = np.random.default_rng(k)
+        found = [
+            autocorrelation.largest_eigenvalue(
+                windows[generator.integers(len(windows), size=len(windows))]
+            )
+            for _ in range(99)
+        ]
+        low, high = np.quantile(found, [0.05, 0.95])
+        hits += low <= true <= high
+    assert hits < 70
+
+
+@pytest.mark.parametrize(
+    ("process", "n"),
+    [
+        (inputs.white(), 100),
+        (inputs.ar1(0.5), 100),
+        (inputs.ar1(0.9), 100),
+        (inputs.ar1(0.9), 40),
+        (inputs.constant(), 30),
+    ],
+)
+def test_intervals_of_sequences_cover(process, n):
+    true = process.largest_eigenvalue(L)
+    found = [
+        uncertainty.of_sequences(draws(process, n, L, seed=k), seed=k)
+        for k in range(RUNS)
+    ]
+    assert covered(found, true) >= 85
+
+
+def test_the_autoregression_is_that_of_yule_and_walker():
+    x = draws(inputs.ar1(0.8), 1, 2000)[0]
+    r = autocorrelation.toeplitz_moment(x[None])[:40].numpy()
+    a = uncertainty._autoregression(r[:20], len(x))
+    assert len(a) >= 1
+    theirs, _ = yule_walker(
+        x.numpy(), order=len(a), method="mle", demean=False, result_object=False
+    )
+    assert a == pytest.approx(theirs, rel=1e-9)
+    row = uncertainty._autocovariances(r, a, 40)
+    scale = r[0] - a @ r[1 : len(a) + 1]
+    exact = scale * arma_acovf(np.concatenate([[1], -a]), [1], 40)
+    assert row == pytest.approx(exact, rel=1e-6)
+
+
+def test_a_mean_is_part_of_the_moment():
+    x = draws(inputs.white(), 1, 1000)[0] + 3
+    found = uncertainty.of_series(x, L)
+    assert found.low < 1 + 9 * L < found.high
+
+
+def test_same_seed_same_interval():
+    x = draws(inputs.ar1(0.5), 1, 500)[0]
+    assert uncertainty.of_series(x, 32) == uncertainty.of_series(x, 32)
+    assert uncertainty.of_series(x, 32) != uncertainty.of_series(x, 32, seed=1)
+    y = draws(inputs.ar1(0.5), 50, 32)
+    assert uncertainty.of_sequences(y) == uncertainty.of_sequences(y)
+
+
+def test_bad_data():
+    x = torch.randn(1000, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="at least 4 windows, 2000 values for L = 500"):
+        uncertainty.of_series(x, 500)
+    with pytest.raises(ValueError, match="x must not be constant"):
+        uncertainty.of_series(torch.full((1000,), 0.1), 10)
+    with pytest.raises(ValueError, match=r"one series of .* got shape \(10, 100\)"):
+        uncertainty.of_series(x.view(10, 100), 10)
+    with pytest.raises(TypeError, match="x must be real floating point"):
+        uncertainty.of_series(x + 0j, 10)
+    with pytest.raises(ValueError, match="x must be finite"):
+        uncertainty.of_series(x / 0, 10)
+    with pytest.raises(ValueError, match="at least 20 sequences, got 19"):
+        uncertainty.of_sequences(x[:190].view(19, 10))
+    with pytest.raises(ValueError, match="x must not be zero throughout"):
+        uncertainty.of_sequences(torch.zeros(30, 10))
