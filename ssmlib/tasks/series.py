@@ -68,10 +68,10 @@ class Series:
     citation: str
 
 
-def _table(file: tuple[str, str, str]):
+def _table(file: tuple[str, str, str], **options):
     import pandas
 
-    return pandas.read_csv(packaged(*file))
+    return pandas.read_csv(packaged(*file), **options)
 
 
 def _seattle(column: str) -> Callable[[], np.ndarray]:
@@ -132,7 +132,7 @@ _REGISTRY: dict[str, tuple[Callable[[], np.ndarray], str, str, str]] = {
         "vega_datasets",
     ),
     "vix": (
-        lambda: _table(_VIX)["vix"].dropna().to_numpy(dtype=float),
+        lambda: _table(_VIX, na_values=".")["vix"].dropna().to_numpy(dtype=float),
         "index, daily",
         _ARCH,
         "arch",
