@@ -27,24 +27,32 @@ class Start:
 
     init: a name of `initialization.names()`; real, imag_scale: as `initialize`
     takes them. dt: time a step, one value, or a pair (low, high), the ends of a
-    log-uniform range. Raises TypeError for another dt.
+    log-uniform range; later_dt: that of the layers after the first, dt if None.
+    Raises TypeError for another dt.
     """
 
     init: str = "lin"
     real: float | None = None
     imag_scale: float = 1.0
     dt: float | tuple[float, float] = (1e-3, 1e-1)
+    later_dt: float | tuple[float, float] | None = None
 
     def __post_init__(self):
-        pair = isinstance(self.dt, tuple) and len(self.dt) == 2
-        if not all(isinstance(v, Real) for v in (self.dt if pair else [self.dt])):
-            raise TypeError(
-                f"dt must be a number or a pair (low, high) of numbers, got {self.dt!r}"
-            )
+        later = self.dt if self.later_dt is None else self.later_dt
+        for name, dt in (("dt", self.dt), ("later_dt", later)):
+            pair = isinstance(dt, tuple) and len(dt) == 2
+            if not all(isinstance(v, Real) for v in (dt if pair else [dt])):
+                raise TypeError(
+                    f"{name} must be a number or a pair (low, high) of numbers, got "
+                    f"{dt!r}"
+                )
 
-    def layer(self, d_model: int, d_state: int, generator: torch.Generator) -> S4D:
-        """The SSM layer that begins so; its seeds are drawn from the generator."""
-        low, high = self.dt if isinstance(self.dt, tuple) else (self.dt, self.dt)
+    def layer(
+        self, d_model: int, d_state: int, generator: torch.Generator, depth: int = 0
+    ) -> S4D:
+        """The SSM layer at that depth; its seeds are drawn from the generator."""
+        dt = self.dt if depth == 0 or self.later_dt is None else self.later_dt
+        low, high = dt if isinstance(dt, tuple) else (dt, dt)
         own, modes = torch.randint(2**32, (2,), generator=generator).tolist()
         random = {"seed": modes} if is_random(self.init) else {}
         pair = initialize(
@@ -101,7 +109,10 @@ class Ensemble(nn.Module):
         members = []
         for start, seed in zip(starts, seeds, strict=True):
             generator = torch.Generator().manual_seed(seed)
-            layers = [start.layer(d_model, d_state, generator) for _ in range(n_layers)]
+            layers = [
+                start.layer(d_model, d_state, generator, depth)
+                for depth in range(n_layers)
+            ]
             shapes = [(d_model, channels), (outputs, d_model)]
             shapes += [(d_model, d_model)] * (0 if linear else n_layers)
             dense = [
@@ -152,6 +163,18 @@ class Ensemble(nn.Module):
             torch.einsum("eoh,beht->ebot", self.decoder, u) + self.decoder_bias[:, None]
         )
         return out if self.readout == "sequence" else out.squeeze(-1)
+
+    @torch.no_grad()
+    def layer_inputs(self, x: Tensor) -> list[Tensor]:
+        """What each SSM layer reads when the model reads x: (E, B, H, L) a layer.
+
+        x as for a call. No gradient is kept.
+        """
+        u, found = self._encode(x), []
+        for k, ssm in enumerate(self.ssms):
+            found.append(self._split(u).transpose(0, 1))
+            u = self._block(k, u, ssm(u))
+        return found
 
     def _split(self, u: Tensor) -> Tensor:
         """(B, E H, T) -> (B, E, H, T)"""

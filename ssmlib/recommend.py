@@ -149,9 +149,10 @@ def _frequencies(grid: bool, real: float, dt: float, imag_scale: float) -> str:
 def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, ...]:
     found = []
     if mean_share > 0.5:
+        mean = "mean" if series else "mean sequence"
         found.append(
-            f"The mean alone makes {mean_share:.0%} of lambda_max. Subtract it, or "
-            "standardize, unless the model will see it: dt would rise."
+            f"The {mean} alone makes {mean_share:.0%} of lambda_max. Subtract it, "
+            "unless the model will see it: dt would rise."
         )
     if moment.high > 4 * moment.low:
         found.append(

@@ -19,6 +19,10 @@ STEMS = [
     "06-imaginary-part",
     "07-approximation-estimation",
     "08-sequential-mnist",
+    "09-sequence-length",
+    "10-real-series",
+    "11-deeper-and-nonlinear",
+    "12-questions",
 ]
 
 

@@ -127,3 +127,31 @@ def test_bad_arguments(arguments, message):
 def test_bad_inputs(shape):
     with pytest.raises(ValueError, match="x must have shape"):
         ensemble()(torch.zeros(shape))
+
+
+def test_layer_inputs_are_what_the_layers_read():
+    starts = [Start(dt=0.1), Start(dt=0.01, later_dt=0.2)]
+    model = Ensemble(starts, [0, 1], 1, 2, d_model=3, n_layers=2, readout="sequence")
+    x = torch.randn(1, 5, 1, 20, generator=torch.Generator().manual_seed(0))
+    seen = []
+    hooks = [
+        ssm.register_forward_pre_hook(lambda _, u: seen.append(u[0]))
+        for ssm in model.ssms
+    ]
+    model(x)
+    for hook in hooks:
+        hook.remove()
+    for found, read in zip(model.layer_inputs(x), seen, strict=True):
+        assert found.shape == (2, 5, 3, 20)
+        assert not found.requires_grad
+        assert torch.allclose(found.transpose(0, 1).flatten(1, 2), read)
+
+
+def test_later_dt_is_that_of_the_layers_after_the_first():
+    starts = [Start(dt=0.1), Start(dt=0.01, later_dt=0.2)]
+    model = Ensemble(starts, [0, 0], 1, 1, d_model=2, n_layers=3)
+    rates = [ssm.log_dt.exp().detach().view(2, 2)[:, 0] for ssm in model.ssms]
+    expected = torch.tensor([[0.1, 0.01], [0.1, 0.2], [0.1, 0.2]])
+    assert torch.allclose(torch.stack(rates), expected, rtol=1e-6)
+    with pytest.raises(TypeError, match="later_dt must be a number or a pair"):
+        Start(later_dt="long")
