@@ -12,6 +12,9 @@ from ssmlib import _checks
 from ssmlib.initialization import DAMPING, initialize
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
+#: a share of squared weight below which a step counts as forgotten; our choice
+FORGOTTEN = 0.05
+
 
 @dataclass(frozen=True)
 class Recommendation:
@@ -100,7 +103,7 @@ def recommend(
         constant / math.sqrt(L * v) for v in (moment.estimate, moment.high, moment.low)
     )
     left = math.exp(2 * DAMPING * dt * L)
-    real = DAMPING if left >= 1 / math.e else 0.0
+    real = DAMPING if left >= FORGOTTEN else 0.0
     # Undamped modes at pi n repeat after 2 / dt steps; those of the grid after L.
     grid = real == 0 and 2 / dt < L
     imag_scale = 2 / (dt * L) if grid else 1.0
@@ -109,22 +112,24 @@ def recommend(
 
     reasons = {
         "lambda_max": (
-            f"{moment.estimate:.4g}, 90 % interval {moment.low:.4g} to "
-            f"{moment.high:.4g} ({moment.method}); {moment.plain:.4g} before its bias "
-            f"was removed. {share:.2g} of the power lies in one direction: 1/L = "
-            f"{1 / L:.2g} for white input, 1 for constant."
+            f"{moment.estimate:.4g}, nominal 90 % interval {moment.low:.4g} to "
+            f"{moment.high:.4g} ({moment.method}). {share:.2g} of "
+            f"the power lies in one direction: 1/L = {1 / L:.2g} for white input, 1 "
+            "for constant."
         ),
         "dt": (
             f"{dt:.3g}, range {dt_low:.3g} to {dt_high:.3g}: {constant:g} / "
             "sqrt(L lambda_max), at the estimate and at the ends of its interval."
         ),
         "real part": (
-            f"{real:g}: at {DAMPING:g} and this dt the first step of a window weighs "
-            f"{left:.2g} of the last (squared), so damping "
-            + ("costs little." if real else "would forget it.")
+            f"{real:g}: at {DAMPING:g} and this dt the first step of a window keeps "
+            f"{left:.2g} of the last one's weight (squared), "
+            + ("at least " if real else "less than ")
+            + f"{FORGOTTEN:g}: damping "
+            + ("lets it through." if real else "would forget it.")
         ),
         "frequencies": _frequencies(grid, real, dt, imag_scale),
-        "d_state": f"at most {d_state}: beyond, modes turn by more than pi a step.",
+        "d_state": f"at most {d_state}: beyond, a mode turns by pi or more a step.",
     }
     return Recommendation(
         data, L, moment, mean_share, dt, dt_low, dt_high, real, imag_scale, d_state,
@@ -168,7 +173,7 @@ def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, .
         "It bounds the size of an untrained model's output. Where training does best "
         "can lie octaves away: try dt / 4 and 4 dt.",
         "How far back the target looks is not in the inputs. If only recent steps "
-        f"matter, a larger dt and a real part of {DAMPING:g} may do better.",
+        "matter, a larger dt may do better, and damping does no harm.",
         "Learning rates, width and depth are not in it; deeper layers see other input.",
     ]
     return tuple(found)

@@ -56,7 +56,7 @@ def test_what_is_recommended_is_what_it_claims(process, mean):
     assert float(z.imag.max()) < math.pi + 1e-9
     K = S4D(1, found.d_state, init=(A, B), dt_min=found.dt, dt_max=found.dt)
     assert bool(torch.isfinite(K.kernel(L)).all())
-    assert float((2 * z.real * L).min().exp()) >= 1 / math.e
+    assert float((2 * z.real * L).min().exp()) >= advice.FORGOTTEN
     if found.real == 0:
         gap = float(z.imag[1] - z.imag[0])
         assert 2 * math.pi / gap >= L * (1 - 1e-9)

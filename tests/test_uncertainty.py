@@ -32,6 +32,15 @@ def test_intervals_of_a_series_cover(rho):
     assert series_covered(inputs.ar1(rho)) >= 85
 
 
+@pytest.mark.parametrize("rho", [0.9, 0.99])
+def test_intervals_of_a_standardized_series_cover(rho):
+    process = inputs.ar1(rho)
+    x = autocorrelation.standardize(draws(process, RUNS, 1000))
+    found = [uncertainty.of_series(row, L, seed=k) for k, row in enumerate(x)]
+    assert covered(found, process.largest_eigenvalue(L)) >= 85
+    assert max(f.high for f in found) <= L
+
+
 def test_where_intervals_of_a_series_stop_covering():
     """Near a unit root nearly 90 of 100 (three standard errors allow 75); long memory
     is no autoregression, and nothing warns of it."""
