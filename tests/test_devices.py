@@ -58,6 +58,7 @@ def run_ensemble(device, **options):
     model = Ensemble(starts, [0, 1], 2, 3, d_model=4, d_state=8, **options).to(device)
     x = torch.randn(2, 5, 2, 30, device=device)
     model(x).sum().backward()
+    assert all(u.device == x.device for u in model.layer_inputs(x))
     assert all(p.grad.device == p.device for p in model.parameters())
 
 
