@@ -190,7 +190,9 @@ def figure(found: Recommendation):
     scale.plot(found.dt, 0, "o", color=blue, markersize=9)
     for value, name in ((found.L**-1.0, "1/L"), (found.L**-0.5, r"1/$\sqrt{L}$")):
         scale.axvline(value, color=orange, linestyle=":")
-        scale.annotate(name, (value, 0.85), (3, 0), textcoords="offset points")
+        scale.annotate(
+            name, (value, 0.85), (-3, 0), textcoords="offset points", ha="right"
+        )
     scale.set(xscale="log", xlabel=r"$\Delta$; grey: S4D's range", ylim=(-1, 1))
     scale.set(yticks=[], title="asked for, with its interval")
     ages = range(0, found.L, max(1, found.L // 256))
@@ -198,8 +200,8 @@ def figure(found: Recommendation):
     memory.plot(ages, damped, color=orange, label=f"Re w = {DAMPING:g}")
     memory.plot(ages, [1.0] * len(damped), "--", color=green, label="Re w = 0")
     if 2 / found.dt < found.L:
-        memory.axvline(2 / found.dt, color="#7F7F7F", linestyle=":")
-        memory.annotate("S4D-Lin repeats", (2 / found.dt, 0.5), rotation=90)
+        repeat = {"color": "#7F7F7F", "linestyle": ":", "label": "S4D-Lin repeats"}
+        memory.axvline(2 / found.dt, **repeat)
     memory.set(xlabel="steps back", ylim=(0, 1.1), title="weight of a step (squared)")
-    memory.legend(fontsize=9)
+    memory.legend(fontsize=8, loc="center right")
     return fig
