@@ -104,10 +104,10 @@ def recommend(
     )
     left = math.exp(2 * DAMPING * dt * L)
     real = DAMPING if left >= FORGOTTEN else 0.0
-    # Undamped modes at pi n repeat after 2 / dt steps; those of the grid after L.
-    grid = real == 0 and 2 / dt < L
-    imag_scale = 2 / (dt * L) if grid else 1.0
-    half_turns = L / 2 if grid else 1 / dt
+    # Undamped modes at pi n repeat after 2 / dt steps, here within a window; those of
+    # the grid after L.
+    imag_scale = 1.0 if real else 2 / (dt * L)
+    half_turns = 1 / dt if real else L / 2
     d_state = 2 * math.ceil(half_turns)
 
     reasons = {
@@ -128,27 +128,18 @@ def recommend(
             + f"{FORGOTTEN:g}: damping "
             + ("lets it through." if real else "would forget it.")
         ),
-        "frequencies": _frequencies(grid, real, dt, imag_scale),
+        "frequencies": (
+            "pi n, S4D-Lin's own: damped, and far enough apart."
+            if real
+            else f"2 pi n / (dt L), imag_scale {imag_scale:.3g}: undamped modes at "
+            f"pi n repeat after {2 / dt:.0f} steps, within a window."
+        ),
         "d_state": f"at most {d_state}: beyond, a mode turns by pi or more a step.",
     }
     return Recommendation(
         data, L, moment, mean_share, dt, dt_low, dt_high, real, imag_scale, d_state,
         reasons, _cautions(moment, mean_share, x.ndim == 1),
     )  # fmt: skip
-
-
-def _frequencies(grid: bool, real: float, dt: float, imag_scale: float) -> str:
-    if grid:
-        return (
-            f"2 pi n / (dt L), imag_scale {imag_scale:.3g}: undamped modes at pi n "
-            f"repeat after {2 / dt:.0f} steps, within a window."
-        )
-    if real:
-        return "pi n, S4D-Lin's own: damped, and far enough apart."
-    return (
-        f"pi n, S4D-Lin's own: undamped, they repeat after {2 / dt:.0f} steps, later "
-        "than any window ends."
-    )
 
 
 def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, ...]:

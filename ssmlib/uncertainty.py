@@ -121,7 +121,7 @@ def of_series(x: Tensor, L: int, *, seed: int = 0) -> Interval:
     below, middle, above = np.quantile(ratios, [0.05, 0.5, 0.95])
     low, estimate, high = (plain * math.exp(-q) for q in (above, middle, below))
     if standard:
-        estimate, high = min(estimate, float(L)), min(high, float(L))
+        low, estimate, high = (min(v, float(L)) for v in (low, estimate, high))
     method = f"AR({p}) bootstrap; {plain:.4g} before its bias was removed"
     return Interval(plain, estimate, low, high, method)
 
