@@ -24,7 +24,7 @@ test: $(READY)
 	$(BIN)/pytest tests
 	$(BIN)/pytest --nbval --nbval-current-env -p tests.nbval_compare notebooks
 	$(BIN)/ssmbook claims
-	$(BIN)/ssmbook claims --notebooks _build/fresh
+	$(BIN)/ssmbook claims --check _build/fresh
 	$(BIN)/ssmbook build --stored
 
 notebooks: $(READY)

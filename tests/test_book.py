@@ -7,8 +7,9 @@ from dataclasses import replace
 import nbformat
 import pytest
 
-from ssmlib.companion import build, claims, execution, parameters
-from ssmlib.companion.records import output_records, pictures, records
+from ssmlib.companion import build, claims, execution, parameters, runs, tree
+from ssmlib.companion.records import figures_of, output_records, records
+from ssmlib.companion.stores import Folder
 
 STEMS = [
     "01-state-space-models",
@@ -77,7 +78,7 @@ def test_cells_whose_output_is_not_compared_record_nothing(path):
 
 
 def test_every_figure_has_alt_text(path):
-    assert pictures(path)
+    assert figures_of(nbformat.read(path, 4))
     for cell in cells(path, "code"):
         if any("image/svg+xml" in o.get("data", {}) for o in cell.outputs):
             alt = cell.metadata["mystnb"]["image"]["alt"]
@@ -198,7 +199,8 @@ def test_smoke_runs(path, root):
     profile = parameters.profile(
         root / "notebooks" / "smoke.yml", build.notebooks(root)
     )
-    node = execution.execute(path, profile[path.stem], path.parent)
+    notebook = nbformat.read(path, 4)
+    node = execution.execute(notebook, profile[path.stem], path.parent)
     assert any("injected-parameters" in tags(cell) for cell in node.cells)
 
 
@@ -225,12 +227,11 @@ def copy(root, tmp_path):
 
 
 def test_cache_sees_what_matters_and_nothing_else(copy):
-    said = []
     notebook = copy / "notebooks" / "nb.ipynb"
 
     def run(**values):
-        execution.cached(copy, notebook, values, copy / "cache", said.append)
-        return "executed" in said[-1]
+        job = runs.job(copy, notebook, values)
+        return not runs.run(job, Folder(copy / "runs"), root=copy)["reused"]
 
     assert run()
     assert not run()
@@ -254,10 +255,10 @@ def test_cache_sees_what_matters_and_nothing_else(copy):
 
 
 def test_a_page_with_other_parameters_says_so(copy):
-    path = execution.cached(
-        copy, copy / "notebooks" / "nb.ipynb", {"n": 3}, copy / "cache", print
-    )
-    build._place(path, copy / "placed.ipynb")
+    job = runs.job(copy, copy / "notebooks" / "nb.ipynb", {"n": 3})
+    runs.run(job, Folder(copy / "runs"), root=copy)
+    page = tree.Page(copy / "runs" / job.place / "nb.ipynb")
+    tree._place(page, copy / "placed.ipynb")
     texts = [cell.source for cell in nbformat.read(copy / "placed.ipynb", 4).cells]
     assert any("`n = 3`" in text and "laptop profile" in text for text in texts)
 

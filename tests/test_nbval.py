@@ -21,8 +21,7 @@ def stored(path, *, change=None):
     node = nbformat.v4.new_notebook(
         cells=[cell("n: int = 1", metadata={"tags": ["parameters"]}), cell(SOURCE)]
     )
-    nbformat.write(node, path)
-    node = execute(path, {}, path.parent)
+    node = execute(node, {}, path.parent)
     if change:
         change(node.cells[1])
     write(node, path)

@@ -1,8 +1,8 @@
-"""From notebooks and pages to a strict book: assemble a tree, build it, check it."""
+"""From notebooks and pages to a strict book: run, assemble a tree, build, check."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -12,10 +12,11 @@ from pathlib import Path
 
 import nbformat
 
-from ssmlib.companion import execution, pages
-from ssmlib.companion.claims import Judgement, judge, load
-from ssmlib.companion.parameters import interface, parameters, profile
-from ssmlib.companion.records import pictures
+from ssmlib.companion import execution, runs
+from ssmlib.companion.execution import CELL_TIMEOUT
+from ssmlib.companion.parameters import interface, profile
+from ssmlib.companion.stores import Folder
+from ssmlib.companion.tree import Page, assemble, tree_hash
 
 _LEFTOVER = re.compile(r"\{(?:glue|cite|ref|eq|numref|doc)[:}]|```\{|:::\{|\[\[|%\(")
 _OUTSIDE = re.compile(
@@ -23,6 +24,7 @@ _OUTSIDE = re.compile(
     r"""|<link[^>]+rel=["'](?:stylesheet|preload|preconnect)["'][^>]+href=["'](?:https?:)?//[^"']+"""
 )
 _CODE = re.compile(r"<(script|style|pre|code)\b.*?</\1>", re.DOTALL)
+Say = Callable[[str], None]
 
 
 def notebooks(root: Path) -> dict[str, Path]:
@@ -30,56 +32,21 @@ def notebooks(root: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
 
 
-def tree_hash(folder: Path) -> str:
-    """sha256 over every file of a folder, by name and content."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def find(root: Path, name: str) -> Path:
+    """A notebook by number (3, 03), name (timescale, 03-timescale) or path.
 
-
-def _banner(changed: dict) -> str:
-    values = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
-    return (
-        ":::{admonition} Rerun with other parameters\n:class: warning\n"
-        f"This page ran with {values}. The text was written for the laptop profile; "
-        "figures and verdicts below are this run's.\n:::"
-    )
-
-
-def _place(executed: Path, target: Path) -> None:
-    """An executed notebook on its place in the tree, with a banner where it differs."""
-    node = nbformat.read(executed, 4)
-    defaults = {name: p.default for name, p in interface(executed).items()}
-    ran_with = parameters(executed)
-    changed = {n: v for n, v in ran_with.items() if v != defaults[n]}
-    if changed:
-        node.cells.insert(1, nbformat.v4.new_markdown_cell(_banner(changed)))
-    execution.write(node, target)
-
-
-def assemble(root: Path, tree: Path, executed: dict[str, Path]) -> list[Judgement]:
-    """Write the book's tree: pages, executed notebooks, pictures, the ledger.
-
-    Returns the claims as judged on these notebooks.
+    Raises ValueError that lists what there is.
     """
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(root / "book", tree / "book")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(root / name, tree / name)
-    for stem, path in executed.items():
-        _place(path, tree / "notebooks" / f"{stem}.ipynb")
-        for name, svg in pictures(path).items():
-            figure = tree / "book" / "_figures" / f"{name}.svg"
-            figure.parent.mkdir(exist_ok=True)
-            figure.write_text(svg)
-    judged = judge(load(root / "book" / "claims.yml"), tree / "notebooks")
-    (tree / "book" / "claims.md").write_text(pages.claims(judged))
-    (tree / "book" / "benchmarks.md").write_text(
-        pages.benchmarks(root / "benchmarks" / "results.csv")
-    )
-    return judged
+    if name.endswith(".ipynb"):
+        if Path(name).is_file():
+            return Path(name).resolve()
+        raise ValueError(f"there is no notebook {name}")
+    found = notebooks(root)
+    for stem, path in found.items():
+        number, _, title = stem.partition("-")
+        if name in (stem, title) or (name.isdigit() and name.zfill(2) == number):
+            return path
+    raise ValueError(f"no notebook {name}; there are {', '.join(found)}")
 
 
 def check_pages(html: Path) -> list[str]:
@@ -95,7 +62,7 @@ def check_pages(html: Path) -> list[str]:
     return found
 
 
-def strict(tree: Path, html: Path) -> None:
+def strict(tree: Path, html: Path, **environment: str) -> None:
     """Build the tree from nothing, warnings being errors, execution off.
 
     Raises RuntimeError with the end of Sphinx's report where it fails; the folder
@@ -103,7 +70,9 @@ def strict(tree: Path, html: Path) -> None:
     """
     tool = Path(sys.executable).with_name("jupyter-book")
     command = [str(tool), "build", str(tree), "-n", "-W", "--keep-going"]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment
+    )
     report = run.stdout + run.stderr
     built = tree / "_build" / "html"
     problems = [] if run.returncode else check_pages(built)
@@ -119,39 +88,81 @@ def strict(tree: Path, html: Path) -> None:
     shutil.rmtree(tree / "_build")
 
 
-def build(
-    root: Path, say: Callable[[str], None], *, with_profile: str | None = None
-) -> Path:
-    """Execute every notebook (cached), build the book; its front page.
+def plan(root: Path, with_profile: str | None, device: str | None) -> list[runs.Job]:
+    """The run of each notebook: with a profile's parameters, on a device.
 
-    The tree stands in _build/book, the book in _build/html. with_profile names a
-    file of notebooks/ without its ending. Nothing is rebuilt where the tree is the
-    one the book was made from. Raises ValueError for a bad profile or ledger,
-    RuntimeError for a build with warnings.
+    with_profile: a file of notebooks/ without its ending, or a path to a .yml file.
+    Raises ValueError for what an interface does not allow, before anything runs.
     """
     sources = notebooks(root)
-    chosen = (
-        profile(root / "notebooks" / f"{with_profile}.yml", sources)
-        if with_profile
-        else {}
-    )
-    place = root / "_build"
-    executed = {
-        stem: execution.cached(root, path, chosen.get(stem, {}), place / "cache", say)
-        for stem, path in sources.items()
-    }
-    return _build(root, executed, place / "book", place / "html", say)
+    chosen = {}
+    if with_profile is not None:
+        path = Path(with_profile)
+        if path.suffix not in (".yml", ".yaml"):
+            path = root / "notebooks" / f"{with_profile}.yml"
+        chosen = profile(path, sources)
+    planned = []
+    for stem, path in sources.items():
+        values = dict(chosen.get(stem, {}))
+        if device is not None and "device" in interface(path):
+            values["device"] = device
+        planned.append(runs.job(root, path, values))
+    return planned
 
 
-def build_stored(root: Path, say: Callable[[str], None]) -> Path:
+def build(
+    root: Path,
+    say: Say,
+    *,
+    with_profile: str | None = None,
+    device: str | None = None,
+    output: Path | None = None,
+    jobs: int = 1,
+    timeout: int = CELL_TIMEOUT,
+) -> tuple[Path, list[str]]:
+    """Run every notebook, build the book; its front page, and which notebooks failed.
+
+    The tree stands in <output>/book, the book in <output>/html, output being _build.
+    Runs are kept in _build/runs, by content; nothing is built where the tree is the
+    one the book was made from. A notebook that fails leaves the others, and a page
+    that says so. Raises ValueError for a bad profile or ledger, RuntimeError for a
+    build with warnings.
+    """
+    planned = plan(root, with_profile, device)
+    kept = Folder(root / "_build" / "runs")
+    executed = {}
+
+    def done(job: runs.Job, document: dict) -> None:
+        place = kept.path / job.place
+        if document["status"] == "complete":
+            executed[job.notebook] = Page(place / f"{job.notebook}.ipynb")
+            took = f"executed in {document['seconds']:.0f} s"
+            say(f"{job.notebook}: {'unchanged' if document['reused'] else took}")
+        else:
+            executed[job.notebook] = Page(place / "failed.ipynb", document["error"])
+            say(f"{job.notebook}: FAILED: {document['error']}")
+
+    if jobs == 1:
+        for job in planned:
+            done(job, runs.run(job, kept, root=root, timeout=timeout))
+    else:
+        from ssmlib.companion.scatter import scatter
+
+        scatter(planned, str(kept), done, workers=jobs, timeout=timeout)
+    place = output or root / "_build"
+    pages = {job.notebook: executed[job.notebook] for job in planned}
+    front = _build(root, pages, place / "book", place / "html", say)
+    return front, [stem for stem, page in pages.items() if page.failed]
+
+
+def build_stored(root: Path, say: Say) -> Path:
     """Build the book from the stored outputs, into _build/stored-html."""
     place = root / "_build"
-    return _build(
-        root, notebooks(root), place / "stored-book", place / "stored-html", say
-    )
+    stored = {stem: Page(path) for stem, path in notebooks(root).items()}
+    return _build(root, stored, place / "stored-book", place / "stored-html", say)
 
 
-def _build(root: Path, executed: dict, tree: Path, html: Path, say) -> Path:
+def _build(root: Path, executed: dict, tree: Path, html: Path, say: Say) -> Path:
     for judged in assemble(root, tree, executed):
         if not judged.stands:
             ledger = judged.claim.verdict
@@ -169,15 +180,13 @@ def _build(root: Path, executed: dict, tree: Path, html: Path, say) -> Path:
     return front
 
 
-def store(root: Path, stems: list[str], say: Callable[[str], None]) -> None:
-    """Execute notebooks in place with their defaults and store the outputs."""
-    found = notebooks(root)
-    unknown = sorted(set(stems) - set(found))
-    if unknown:
-        raise ValueError(
-            f"no notebook {', '.join(unknown)}; there are {', '.join(found)}"
-        )
-    for stem in stems or found:
-        path = found[stem]
-        execution.write(execution.execute(path, {}, path.parent), path)
-        say(f"{stem}: executed and stored")
+def store(root: Path, stems: list[str], say: Say) -> None:
+    """Execute notebooks in place with their defaults and store the outputs.
+
+    Raises ValueError for a name that is no notebook, NotebookFailed.
+    """
+    chosen = [find(root, name) for name in stems] or notebooks(root).values()
+    for path in chosen:
+        node = execution.execute(nbformat.read(path, 4), {}, path.parent)
+        execution.write(node, path)
+        say(f"{path.stem}: executed and stored")

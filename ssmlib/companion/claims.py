@@ -8,6 +8,7 @@ it stops (`limits`), each with its reason. The verdict follows from the records:
     an expect fails                       not reproduced
     a record is missing                   not testable here
     parameters outside valid_for          not judged
+    a notebook that failed                not judged
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from ssmlib.companion.parameters import parameters
-from ssmlib.companion.records import records
+from ssmlib.companion.records import node_records
 
 VERDICTS = ("reproduced", "qualified", "not reproduced", "not testable here")
 SOURCES = (
@@ -197,27 +198,54 @@ def judge(ledger: list[Claim], notebooks: str | Path) -> list[Judgement]:
     whose key the notebook does not record.
     """
     folder = Path(notebooks)
-    seen: dict[str, tuple[dict, dict]] = {}  # notebook: (records, parameters)
+    seen: dict[str, tuple[dict, dict] | None] = {}  # notebook: (records, parameters)
     judged = []
     for claim in ledger:
         path = folder / f"{claim.notebook}.ipynb"
         if not path.is_file():
             raise ValueError(f"claim {claim.id}: there is no notebook {path}")
         if claim.notebook not in seen:
-            values = {key: r.value for key, r in records(path).items()}
-            seen[claim.notebook] = values, parameters(path)
-        values, ran_with = seen[claim.notebook]
-        for name in claim.valid_for:
-            if name not in ran_with:
-                raise ValueError(
-                    f"claim {claim.id}: valid_for names no parameter {name}"
-                )
-        inside = all(
-            low <= ran_with[name] <= high
-            for name, (low, high) in claim.valid_for.items()
-        )
-        found = verdict(claim, values) if inside else "not judged"
-        judged.append(
-            Judgement(claim, found, {k: values[k] for k in claim.keys if k in values})
-        )
+            seen[claim.notebook] = _ran(path)
+        judged.append(_judge(claim, seen[claim.notebook]))
     return judged
+
+
+def _ran(path: Path) -> tuple[dict, dict] | None:
+    """Records and parameters of a notebook; None for one that a build marks failed."""
+    import nbformat
+
+    notebook = nbformat.read(path, 4)
+    if "failed" in notebook.metadata:
+        return None
+    found = node_records(notebook, path)
+    return {key: record.value for key, record in found.items()}, parameters(path)
+
+
+def _judge(claim: Claim, ran: tuple[dict, dict] | None) -> Judgement:
+    if ran is None:
+        return Judgement(claim, "not judged", {})
+    values, ran_with = ran
+    for name in claim.valid_for:
+        if name not in ran_with:
+            raise ValueError(f"claim {claim.id}: valid_for names no parameter {name}")
+    inside = all(
+        low <= ran_with[name] <= high for name, (low, high) in claim.valid_for.items()
+    )
+    found = verdict(claim, values) if inside else "not judged"
+    return Judgement(claim, found, {k: values[k] for k in claim.keys if k in values})
+
+
+def executed_in(ledger: list[Claim], place: str | Path) -> tuple[list[Claim], Path]:
+    """The claims that a place can answer, and the folder of its notebooks.
+
+    place: a folder of executed notebooks, a rebuilt book, or one run, which answers
+    the claims of its own notebook only. Raises ValueError for another folder.
+    """
+    place = Path(place)
+    if (place / "run.json").is_file():
+        stems = {path.stem for path in place.glob("*.ipynb")}
+        return [claim for claim in ledger if claim.notebook in stems], place
+    for folder in (place, place / "book" / "notebooks"):
+        if any(folder.glob("*.ipynb")):
+            return ledger, folder
+    raise ValueError(f"{place} is no run, no rebuilt book and no folder of notebooks")

@@ -7,46 +7,52 @@ from typing import Annotated
 
 import typer
 
+from ssmlib.companion import cli_runs, terminal
+
 app = typer.Typer(
-    help="The companion's book: build it, judge its claims; and advice on own data.",
+    help="The companion's book: list, run and sweep its notebooks, rebuild it, judge "
+    "its claims; and advice on own data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-def _root() -> Path:
-    """The repository: the nearest folder upwards that holds the book."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
-            return folder
-    raise typer.BadParameter("run ssmbook inside the companion's repository")
-
-
-def _fail(error: Exception) -> typer.Exit:
-    typer.secho(str(error), fg="red", err=True)
-    return typer.Exit(1)
+app.command("list")(cli_runs.list_notebooks)
+app.command()(cli_runs.run)
+app.command()(cli_runs.sweep)
+app.command()(cli_runs.results)
 
 
 @app.command()
 def claims(
-    notebooks: Annotated[
-        Path | None, typer.Option(help="executed notebooks to judge; default: stored")
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            help="a run, a rebuilt book or a folder of executed notebooks to judge; "
+            "default: the stored notebooks"
+        ),
     ] = None,
+    json: cli_runs.Json = False,
 ) -> None:
-    """Judge the ledger. Exit status 1 where a verdict no longer holds."""
-    from ssmlib.companion.claims import judge, load
+    """Judge the ledger. Exit status 1 where a judged verdict no longer holds."""
+    from ssmlib.companion.claims import executed_in, judge, load
 
-    root = _root()
-    try:
+    root = terminal.repository()
+    with terminal.errors():
         ledger = load(root / "book" / "claims.yml")
-        judged = judge(ledger, notebooks or root / "notebooks")
-    except ValueError as error:
-        raise _fail(error) from error
-    for j in judged:
-        mark = "" if j.stands else f"   (the ledger says: {j.claim.verdict})"
-        typer.echo(f"{j.found:18} {j.claim.id}{mark}")
+        judged = judge(*executed_in(ledger, check or root / "notebooks"))
     wrong = sum(not j.stands for j in judged)
-    typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says")
+    if json:
+        terminal.answer(
+            [
+                {"claim": j.claim.id, "ledger": j.claim.verdict, "found": j.found}
+                | {"stands": j.stands, "values": j.values}
+                for j in judged
+            ]
+        )
+    else:
+        for j in judged:
+            mark = "" if j.stands else f"   (the ledger says: {j.claim.verdict})"
+            typer.echo(f"{j.found:18} {j.claim.id}{mark}")
+        typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says")
     if wrong:
         raise typer.Exit(1)
 
@@ -54,42 +60,58 @@ def claims(
 @app.command()
 def build(
     profile: Annotated[
-        str | None, typer.Option(help="a profile of notebooks/, such as full")
+        str | None, typer.Option(help="a profile of notebooks/, or a .yml file")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda, for every notebook")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="folder of the book; default: _build")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="notebooks at once")] = 1,
+    timeout: cli_runs.Timeout = 1200,
     stored: Annotated[
         bool, typer.Option(help="build from stored outputs, execute nothing")
     ] = False,
 ) -> None:
-    """Execute the notebooks (cached) and build the book, warnings being errors."""
-    from nbclient.exceptions import CellExecutionError
+    """Execute the notebooks (cached) and build the book, warnings being errors.
 
+    Exit status 1 where a notebook failed: the others are there, its page says so.
+    """
     from ssmlib.companion import build as builder
 
-    if stored and profile:
-        raise typer.BadParameter("--stored executes nothing, so it takes no --profile")
-    try:
+    root = terminal.repository()
+    if stored and (profile or device or output or jobs > 1):
+        raise typer.BadParameter("--stored executes nothing, so it stands alone")
+    failed: list[str] = []
+    with terminal.errors(RuntimeError):
         if stored:
-            front = builder.build_stored(_root(), typer.echo)
+            front = builder.build_stored(root, terminal.say)
         else:
-            front = builder.build(_root(), typer.echo, with_profile=profile)
-    except (ValueError, RuntimeError, OSError, CellExecutionError) as error:
-        raise _fail(error) from error
+            front, failed = builder.build(
+                root,
+                terminal.say,
+                with_profile=profile,
+                device=device,
+                output=output,
+                jobs=jobs,
+                timeout=timeout,
+            )
     typer.echo(f"Open {front}")
+    if failed:
+        terminal.say(f"failed, and shown so: {', '.join(failed)}")
+        raise typer.Exit(1)
 
 
 @app.command()
 def notebooks(
-    stems: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
 ) -> None:
     """Execute notebooks in place and store their outputs."""
-    from nbclient.exceptions import CellExecutionError
-
     from ssmlib.companion.build import store
 
-    try:
-        store(_root(), stems or [], typer.echo)
-    except (ValueError, CellExecutionError) as error:
-        raise _fail(error) from error
+    with terminal.errors():
+        store(terminal.repository(), names or [], terminal.say)
 
 
 @app.command()
@@ -109,19 +131,17 @@ def recommend(
     constant: Annotated[
         float, typer.Option(help="C of dt = C / sqrt(L lambda_max)")
     ] = 1.0,
-    json: Annotated[bool, typer.Option(help="answer in JSON")] = False,
+    json: cli_runs.Json = False,
     figure: Annotated[
         Path | None, typer.Option(help="an .svg file to draw the answer in")
     ] = None,
 ) -> None:
     """How an SSM might begin on your sequences: dt, real part, frequencies."""
-    from json import dumps
-
     from ssmlib import autocorrelation
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
 
-    try:
+    with terminal.errors(TypeError, ModuleNotFoundError):
         x = own.load(data, column)
         if standardize:
             x = autocorrelation.standardize(x.reshape(1, -1)).reshape(x.shape)
@@ -134,9 +154,10 @@ def recommend(
             from ssmlib.figures import svg
 
             figure.write_text(svg(advice.figure(found)))
-    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
-        raise _fail(error) from error
-    typer.echo(dumps(found.as_dict(), indent=1) if json else f"{data}: {found}")
+    if json:
+        terminal.answer(found.as_dict())
+    else:
+        typer.echo(f"{data}: {found}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Executing notebooks, once for each content: the cache and its key."""
+"""Executing a notebook once, and the key under which its outputs may be kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,32 @@ import json
 import logging
 import os
 import platform
-import time
+import re
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 
-from ssmlib.companion.parameters import check, interface
+from ssmlib.companion.parameters import check, declared
 from ssmlib.companion.session import THREADS
+from ssmlib.companion.stores import replace
 
 CELL_TIMEOUT = 1200  # seconds
+# On a busy machine, threads that spin while they wait stall each other.
+SPIN = {"GOMP_SPINCOUNT": "10000", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook that did not reach its end, with what there is of it.
+
+    notebook: as executed so far, or None; details: the traceback, as text.
+    """
+
+    def __init__(self, reason: str, details: str, notebook):
+        super().__init__(reason)
+        self.details, self.notebook = details, notebook
 
 
 def source_hash(root: Path) -> str:
@@ -32,83 +47,97 @@ def source_hash(root: Path) -> str:
     return digest.hexdigest()
 
 
-def cache_key(root: Path, notebook: Path, values: dict) -> str:
-    """sha256 of everything that decides a notebook's outputs."""
-    cells = [
-        c.source for c in nbformat.read(notebook, 4).cells if c.cell_type == "code"
-    ]
-    parts = {
-        "cells": cells,
-        "parameters": check(interface(notebook), values, notebook.stem),
+def surroundings(root: Path) -> dict:
+    """What decides a notebook's outputs beside its own code and parameters."""
+    return {
         "library": source_hash(root),
         "lock": hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest(),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "torch": version("torch"),
         "threads": THREADS,
     }
+
+
+def cache_key(around: dict, notebook, values: dict) -> str:
+    """sha256 of everything that decides a notebook's outputs; all `values` given."""
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    parts = {"cells": cells, "parameters": values} | around
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def execute(notebook: Path, values: dict, folder: Path):
-    """Run a notebook from top to bottom with parameters; the executed notebook.
+def execute(notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT):
+    """Run a notebook from top to bottom with papermill; the executed notebook.
 
-    `values` differing from the defaults are injected as papermill does. The kernel
-    works in `folder`. Raises nbclient's CellExecutionError, or ValueError for
-    parameters outside the notebook's interface.
+    notebook: a NotebookNode, left as it is. `values` differing from the defaults are
+    injected. The kernel works in `folder`; a cell may take `timeout` seconds. Raises
+    ValueError for parameters outside the notebook's interface, NotebookFailed where a
+    cell raises or does not end, or the kernel dies.
     """
-    declared = interface(notebook)
-    values = check(declared, values, notebook.stem)
-    node = nbformat.read(notebook, 4)
-    changed = {n: v for n, v in values.items() if v != declared[n].default}
-    if changed:
-        from papermill.iorw import load_notebook_node
-        from papermill.parameterize import parameterize_notebook
+    from papermill import execute_notebook
+    from papermill.log import logger
 
-        logging.getLogger("papermill").setLevel(logging.ERROR)
-        node = parameterize_notebook(
-            load_notebook_node(str(notebook)),
-            changed,
-            kernel_name="python3",
-            language="python",
-        )
-        for cell in node.cells:
-            cell.metadata.pop("papermill", None)
-        node.metadata.pop("papermill", None)
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    client = NotebookClient(
-        node,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute()
-    node.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    node.metadata["language_info"] = {"name": "python"}
-    return node
+    logger.setLevel(logging.ERROR)
+    known = declared(notebook, folder)
+    values = check(known, values, "parameters")
+    for name, value in SPIN.items():
+        os.environ.setdefault(name, value)
+    with tempfile.TemporaryDirectory(prefix="ssmbook-") as scratch:
+        partial = Path(scratch) / "partial.ipynb"
+        try:
+            node = execute_notebook(
+                notebook,
+                partial,
+                {n: v for n, v in values.items() if v != known[n].default},
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                execution_timeout=timeout,
+                record_timing=False,
+                extra_arguments=["--log-level=50"],
+                coalesce_streams=True,
+                resources={"metadata": {"path": str(folder)}},
+            )
+        except Exception as error:
+            raise _failure(error, partial) from error
+    return _bare(node)
 
 
 def write(node, path: Path) -> None:
     """Write a notebook so that a reader of `path` never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    nbformat.write(node, part)
-    part.replace(path)
+    replace(path, (nbformat.writes(node) + "\n").encode())
 
 
-def cached(root: Path, notebook: Path, values: dict, cache: Path, say) -> Path:
-    """The executed notebook, from the cache where nothing has changed."""
-    key = cache_key(root, notebook, values)
-    path = cache / f"{notebook.stem}-{key[:16]}.ipynb"
-    if path.is_file():
-        say(f"{notebook.stem}: unchanged")
-        return path
-    started = time.perf_counter()
-    write(execute(notebook, values, notebook.parent), path)
-    say(f"{notebook.stem}: executed in {time.perf_counter() - started:.0f} s")
-    return path
+def _failure(error: Exception, partial: Path) -> NotebookFailed:
+    """What nbclient, papermill or the disk raised, told in one way."""
+    try:
+        node = _bare(nbformat.read(partial, 4))
+    except (OSError, ValueError, nbformat.ValidationError):
+        node = None
+    details = _ANSI.sub("", str(error)).strip()
+    if hasattr(error, "ename"):
+        reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
+    else:
+        reason = f"{type(error).__name__}: {details.splitlines()[0] if details else ''}"
+    return NotebookFailed(reason, details, node)
+
+
+def _bare(node):
+    """The notebook without what papermill wrote beside the outputs."""
+    node.cells = [
+        cell
+        for cell in node.cells
+        if not any(tag.startswith("papermill-error") for tag in cell.metadata["tags"])
+    ]
+    for cell in node.cells:
+        cell.metadata.pop("papermill", None)
+        if not cell.metadata["tags"]:
+            del cell.metadata["tags"]
+    node.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    return node

@@ -104,7 +104,7 @@ def claims(judged: list[Judgement]) -> str:
         lines += _entry(judgement)
     lines += [
         "To judge a run of your own: `make book PROFILE=full`, then `ssmbook claims "
-        "--notebooks _build/book/notebooks`.",
+        "--check _build`.",
         "",
     ]
     return "\n".join(lines)

@@ -72,25 +72,19 @@ def output_records(outputs: list) -> dict[str, Record]:
     }
 
 
-def notebook_outputs(path: str | Path) -> list:
-    """All outputs of an executed notebook.
-
-    Raises ValueError where a code cell was not executed or stores an error.
-    """
-    import nbformat  # only readers of notebooks need it
-
-    notebook = nbformat.read(path, 4)
+def node_records(notebook, name) -> dict[str, Record]:
+    """As `records`, of a notebook that was read; `name` is for messages."""
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     if not cells:
-        raise ValueError(f"{path} has no code cells")
+        raise ValueError(f"{name} has no code cells")
     for number, cell in enumerate(cells):
         if cell.execution_count is None:
             raise ValueError(
-                f"{path} was not executed: code cell {number} has no count"
+                f"{name} was not executed: code cell {number} has no count"
             )
         if any(output.output_type == "error" for output in cell.outputs):
-            raise ValueError(f"{path} stores an error in code cell {number}")
-    return [output for cell in cells for output in cell.outputs]
+            raise ValueError(f"{name} stores an error in code cell {number}")
+    return output_records(_every_output(notebook))
 
 
 def records(path: str | Path) -> dict[str, Record]:
@@ -99,13 +93,25 @@ def records(path: str | Path) -> dict[str, Record]:
     Raises ValueError for a notebook without outputs, with an error, or with a key
     stored twice.
     """
-    return output_records(notebook_outputs(path))
+    import nbformat  # only readers of notebooks need it
+
+    return node_records(nbformat.read(path, 4), path)
 
 
-def pictures(path: str | Path) -> dict[str, str]:
-    """Every named figure of an executed notebook: its SVG, by name."""
+def figures_of(notebook) -> dict[str, str]:
+    """Every named figure of a notebook that was read: its SVG, by name."""
     return {
         name: output["data"]["image/svg+xml"]
-        for name, output in _named(notebook_outputs(path)).items()
+        for name, output in _named(_every_output(notebook)).items()
         if "image/svg+xml" in output["data"]
     }
+
+
+def names_of(notebook) -> set[str]:
+    """The name of everything that a notebook stores for prose, executed or not."""
+    return set(_named(_every_output(notebook)))
+
+
+def _every_output(notebook) -> list:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [output for cell in code for output in cell.outputs]

@@ -1,0 +1,108 @@
+"""All runs of a notebook as one tidy table, and one figure of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ssmlib.companion.stores import replace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: columns beside parameters and records
+ABOUT = ("run", "status", "started", "seconds", "commit", "clean", "source", "error")
+
+
+def table(documents: list[dict]) -> pd.DataFrame:
+    """A row a run: about it, its parameters, its records (missing where it failed).
+
+    A record whose name is taken, as `modes` by a parameter, has the column
+    `record_modes`. Raises ValueError without runs, or for a parameter that bears the
+    name of a column about the run.
+    """
+    if not documents:
+        raise ValueError("there are no runs to tabulate")
+    parameters = _union(d["parameters"] for d in documents)
+    if clash := sorted(set(parameters) & set(ABOUT)):
+        raise ValueError(f"a parameter must not be named {', '.join(clash)}")
+    taken = {*ABOUT, *parameters}
+    records = {
+        key: f"record_{key}" if key in taken else key
+        for key in _union(d["records"] for d in documents)
+    }
+    rows = [
+        {
+            "run": d["key"][:16],
+            "status": d["status"],
+            "started": d["started"],
+            "seconds": d["seconds"],
+            "commit": d["git"]["commit"],
+            "clean": d["git"]["clean"],
+            "source": d["library"]["source"][:16],
+            "error": d.get("error"),
+        }
+        | d["parameters"]
+        | {records[key]: record["value"] for key, record in d["records"].items()}
+        for d in documents
+    ]
+    return pd.DataFrame(rows, columns=[*ABOUT, *parameters, *records.values()])
+
+
+def _union(mappings) -> list[str]:
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def write(found: pd.DataFrame, folder: Path) -> tuple[Path, Path]:
+    """The table as results.csv and results.parquet in a folder."""
+    paths = folder / "results.csv", folder / "results.parquet"
+    replace(paths[0], found.to_csv(index=False).encode())
+    replace(paths[1], found.to_parquet(index=False))
+    return paths
+
+
+def varied(found: pd.DataFrame, parameters: list[str]) -> list[str]:
+    """The parameters with more than one value, most values first."""
+    counts = {name: found[name].astype(str).nunique() for name in parameters}
+    return sorted((n for n in parameters if counts[n] > 1), key=lambda n: -counts[n])
+
+
+def figure(found: pd.DataFrame, parameters: list[str], records: list[str]) -> Figure:
+    """Records against the parameter with most values; the next one in colour.
+
+    Lines join means over all else that varies, seeds above all; bars reach from the
+    least to the largest value. Raises ValueError where nothing varies.
+    """
+    from ssmlib.figures import COLOURS, MARKERS, subplots
+
+    numbers = [p for p in parameters if pd.api.types.is_numeric_dtype(found[p])]
+    moving = varied(found, parameters)
+    moving.sort(key=lambda name: (name == "seed", name not in numbers))
+    if not moving:
+        raise ValueError("nothing varies between these runs, so there is no figure")
+    across, *others = moving
+    split = next((n for n in others if n != "seed" and found[n].nunique() <= 5), None)
+    fig, axes = subplots(len(records), 1, height=2.2, squeeze=False, sharex=True)
+    groups = [(None, found)] if split is None else list(found.groupby(split))
+    for axis, record in zip(axes[:, 0], records, strict=True):
+        for k, (value, rows) in enumerate(groups):
+            spread = rows.groupby(across)[record].agg(["mean", "min", "max"])
+            x = spread.index if across in numbers else spread.index.astype(str)
+            axis.errorbar(
+                x,
+                spread["mean"],
+                [spread["mean"] - spread["min"], spread["max"] - spread["mean"]],
+                color=COLOURS[k],
+                marker=MARKERS[k],
+                label=None if split is None else f"{split} = {value}",
+            )
+        axis.set_ylabel(record)
+        if across in numbers and found[across].min() > 0:
+            if found[across].max() >= 20 * found[across].min():
+                axis.set_xscale("log")
+    axes[-1, 0].set_xlabel(across)
+    if split is not None:
+        axes[0, 0].legend()
+    return fig

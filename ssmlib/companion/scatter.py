@@ -1,0 +1,106 @@
+"""Many runs at once, on Dask: a cluster of this machine, or any that is running."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ssmlib.companion import runs
+from ssmlib.companion.execution import CELL_TIMEOUT
+from ssmlib.companion.stores import store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+IN_FLIGHT = 2  # a worker: one that runs, one that waits for it
+
+
+def _work(job: runs.Job, address: str, force: bool, timeout: int) -> dict:
+    return runs.run(job, store(address), force=force, timeout=timeout)
+
+
+@contextlib.contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    # Workers that are lost or closed are told by the runs, not by a log.
+    settings = {"distributed.logging.distributed": logging.CRITICAL}
+    with contextlib.ExitStack() as stack, dask.config.set(settings):
+        for name in ("distributed", "distributed.nanny", "distributed.worker"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if scheduler is None:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address=None,
+                host="127.0.0.1",
+            )
+            stack.enter_context(cluster)
+            scheduler = cluster.scheduler_address
+        try:
+            client = Client(scheduler, timeout=30)
+        except OSError as error:
+            raise ValueError(f"no Dask scheduler answers at {scheduler}") from error
+        yield stack.enter_context(client)
+
+
+def scatter(
+    jobs: list[runs.Job],
+    address: str,
+    done: Callable[[runs.Job, dict], None],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    force: bool = False,
+    timeout: int = CELL_TIMEOUT,
+) -> None:
+    """Run jobs, each kept in the store at `address`; `done(job, document)` a run.
+
+    workers: processes of a cluster of this machine; or the address of a running Dask
+    scheduler, whose workers reach the store and have this repository installed. Only
+    a few runs a worker are in flight. A run whose worker is lost is given to another;
+    one that loses four of them, or cannot be written, has status "failed".
+    """
+    from distributed import as_completed
+
+    with _client(workers, scheduler) as client:
+        waiting = iter(jobs)
+        flight = {}
+
+        def submit(job: runs.Job):
+            future = client.submit(_work, job, address, force, timeout, pure=False)
+            flight[future] = job
+            return future
+
+        width = IN_FLIGHT * max(workers, len(client.scheduler_info()["workers"]))
+        running = as_completed([submit(job) for job in islice(waiting, width)])
+        for future in running:
+            job = flight.pop(future)
+            error = future.exception()
+            if error is None:
+                done(job, future.result())
+            else:
+                done(job, _lost(job, error))
+            future.release()
+            for following in islice(waiting, 1):
+                running.add(submit(following))
+
+
+def _lost(job: runs.Job, error: BaseException) -> dict:
+    """The document of a run that could not even be written down."""
+    return {
+        "notebook": job.notebook,
+        "key": job.key,
+        "parameters": job.values,
+        "status": "failed",
+        "error": f"{type(error).__name__}: {error}",
+        "traceback": "",
+        "records": {},
+        "files": {},
+        "reused": False,
+    }
