@@ -115,6 +115,73 @@ def notebooks(
 
 
 @app.command()
+def doctor(json: cli_runs.Json = False) -> None:
+    """Can this machine run the book? What is missing, and what mends it."""
+    from dataclasses import asdict
+
+    from ssmlib.companion import doctor as look
+
+    root = terminal.repository()
+    findings = [
+        look.python(),
+        *look.packages(root / "requirements.lock"),
+        look.device(),
+        look.memory(),
+        look.disk(root),
+        *look.data(_loaders()),
+    ]
+    if json:
+        terminal.answer([asdict(finding) for finding in findings])
+    else:
+        for f in findings:
+            fix = f"\n        to mend it: {f.fix}" if f.fix else ""
+            typer.echo(f"{'MISS' if f.fix else 'ok':6}  {f.what}: {f.found}{fix}")
+    if any(finding.fix for finding in findings):
+        raise typer.Exit(1)
+
+
+def _loaders() -> dict:
+    """Every data set that the notebooks read, as a call that loads it."""
+    from functools import partial
+
+    from ssmlib.tasks import images, series
+
+    found: dict = {name: partial(series.load, name) for name in series.names()}
+    return found | {
+        name: getattr(images, name) for name in ("mnist", "digits", "patches")
+    }
+
+
+@app.command()
+def archive(
+    output: Annotated[
+        Path | None, typer.Option("-o", help="folder; default: dist")
+    ] = None,
+) -> None:
+    """One reproducible tar of the commit: source, book, records, checksums."""
+    from hashlib import sha256
+
+    from ssmlib.companion.archive import archive as pack
+
+    root = terminal.repository()
+    with terminal.errors(RuntimeError):
+        path = pack(root, output or root / "dist", terminal.say)
+    typer.echo(f"{sha256(path.read_bytes()).hexdigest()}  {path}")
+
+
+@app.command()
+def citation() -> None:
+    """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
+    from ssmlib.companion.citation import generated
+
+    root = terminal.repository()
+    with terminal.errors():
+        for name, text in generated(root).items():
+            (root / name).write_text(text)
+            typer.echo(root / name)
+
+
+@app.command()
 def recommend(
     data: Annotated[str, typer.Argument(help="a .csv or .npy file, or a data set")],
     column: Annotated[str | None, typer.Option(help="column of a .csv")] = None,

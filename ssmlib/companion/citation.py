@@ -1,0 +1,98 @@
+"""codemeta.json and .zenodo.json, made from CITATION.cff by cffconvert.
+
+cffconvert asks for old packages, so it lives in an environment of its own. What it
+leaves out is added here: both licences, the kind of upload, and the papers.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+PINNED = "cffconvert==2.0.0"
+
+
+def converter(place: Path) -> Path:
+    """The cffconvert of an environment in `place`, which is made where missing."""
+    tool = place / "bin" / "cffconvert"
+    if not tool.is_file():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        pip = [place / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, PINNED], check=True)
+    return tool
+
+
+def generated(root: Path) -> dict[str, str]:
+    """The two files' names and contents. Raises ValueError for a bad CITATION.cff."""
+    source = root / "CITATION.cff"
+    tool = converter(root / "_build" / "cffconvert")
+    call = [tool, "-i", source]
+    valid = subprocess.run([*call, "--validate"], capture_output=True, text=True)
+    if valid.returncode:
+        raise ValueError(f"{source} does not fit its schema:\n{valid.stderr}")
+    citation = yaml.safe_load(source.read_text())
+
+    def converted(form: str) -> dict:
+        text = subprocess.run(
+            [*call, "-f", form], capture_output=True, text=True, check=True
+        ).stdout
+        return json.loads(text)
+
+    files = {
+        "codemeta.json": _codemeta(converted("codemeta"), citation),
+        ".zenodo.json": _zenodo(converted("zenodo"), citation),
+    }
+    return {
+        name: json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        for name, found in files.items()
+    }
+
+
+def _codemeta(found: dict, citation: dict) -> dict:
+    papers = [
+        {
+            "@type": "ScholarlyArticle",
+            "name": paper["title"],
+            "author": [
+                {
+                    "@type": "Person",
+                    "familyName": a["family-names"],
+                    "givenName": a["given-names"],
+                }
+                for a in paper["authors"]
+            ],
+            "datePublished": str(paper["year"]),
+            "url": paper["url"],
+        }
+        for paper in citation["references"]
+    ]
+    licences = [f"https://spdx.org/licenses/{name}" for name in citation["license"]]
+    authors = [{"@type": "Organization", **a} for a in citation["authors"]]
+    return found | {
+        "license": licences,
+        "author": authors,
+        "referencePublication": papers,
+    }
+
+
+def _zenodo(found: dict, citation: dict) -> dict:
+    related = [
+        {
+            "identifier": paper["url"].replace("https://arxiv.org/abs/", "arXiv:"),
+            "relation": "references",
+            "resource_type": "publication-article",
+        }
+        for paper in citation["references"]
+    ]
+    # A record has one licence there: the code's. The text's stands in the notes.
+    code, text = citation["license"]
+    return found | {
+        "upload_type": "software",
+        "license": code,
+        "notes": f"Code under {code}; text and figures under {text}.",
+        "related_identifiers": related,
+    }
