@@ -1,4 +1,4 @@
-# make book | make test | make notebooks | make bench | make clean
+# make book | make test | make notebooks | make bench | make archive | make clean
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
@@ -8,11 +8,11 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 # Threads that wait should soon sleep: on a busy machine, spinning ones stall each other.
-# At once would be too soon: small steps of training took twice as long. Not so for make
-# bench, which asks for a quiet machine.
-book test notebooks: export GOMP_SPINCOUNT = 10000
+# At once would be too soon: small steps of training took twice as long. Kernels that
+# ssmbook starts have it so; make bench asks for a quiet machine.
+test: export GOMP_SPINCOUNT = 10000
 
-.PHONY: book test notebooks bench clean
+.PHONY: book test notebooks bench archive clean
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE))
@@ -33,8 +33,11 @@ notebooks: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
 
+archive: $(READY)
+	@$(BIN)/ssmbook archive
+
 clean:
-	rm -rf _build .venv
+	rm -rf _build dist .venv
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv

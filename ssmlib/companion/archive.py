@@ -18,9 +18,7 @@ from ssmlib.companion import build, provenance
 from ssmlib.companion.records import records
 from ssmlib.companion.tree import Page, assemble
 
-_ROW = re.compile(
-    r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.MULTILINE
-)
+_ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
 _ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
 
 
@@ -47,9 +45,7 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
 
     commit = provenance.git(root, "rev-parse", "HEAD")
     if commit is None:
-        raise ValueError(
-            f"{root} is no git repository, so there is no commit to archive"
-        )
+        raise ValueError(f"{root} is no git repository: there is no commit to archive")
     changed = provenance.git(root, "status", "--porcelain")
     if changed:
         raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")

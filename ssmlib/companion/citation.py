@@ -72,11 +72,8 @@ def _codemeta(found: dict, citation: dict) -> dict:
     ]
     licences = [f"https://spdx.org/licenses/{name}" for name in citation["license"]]
     authors = [{"@type": "Organization", **a} for a in citation["authors"]]
-    return found | {
-        "license": licences,
-        "author": authors,
-        "referencePublication": papers,
-    }
+    found |= {"license": licences, "author": authors}
+    return found | {"referencePublication": papers}
 
 
 def _zenodo(found: dict, citation: dict) -> dict:

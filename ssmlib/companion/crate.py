@@ -1,4 +1,4 @@
-"""The built book as an RO-Crate: what each file is, of what, and under which licence."""
+"""The built book as an RO-Crate: what each file is, of what, under which licence."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ class Finding:
 def python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info[:2] == (3, 11)
-    return Finding(
-        "Python", found, None if fine else "use Python 3.11: make clean book"
-    )
+    return Finding("Python", found, None if fine else "take 3.11: make clean book")
 
 
 def packages(lock: Path) -> list[Finding]:
@@ -78,7 +76,6 @@ def data(loaders: dict[str, Callable]) -> list[Finding]:
             load()
         except Exception as error:  # whatever it is, the reader is told
             fix = "pip install -r requirements.lock"
-            found.append(
-                Finding(f"data: {name}", f"{type(error).__name__}: {error}", fix)
-            )
+            told = f"{type(error).__name__}: {error}"
+            found.append(Finding(f"data: {name}", told, fix))
     return found or [Finding("data", f"{len(loaders)} sets, as they should be")]

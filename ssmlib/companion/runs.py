@@ -71,10 +71,9 @@ def finished(job: Job, store: Folder | Bucket) -> dict | None:
     document = _document(store, f"{job.place}/run.json")
     if document is None or document.get("key") != job.key:
         return None
-    for name, digest in document["files"].items():
-        content = store.read(f"{job.place}/{name}")
-        if content is None or hashlib.sha256(content).hexdigest() != digest:
-            return None
+    files = document["files"].items()
+    if not all(store.whole(f"{job.place}/{name}", digest) for name, digest in files):
+        return None
     return document
 
 

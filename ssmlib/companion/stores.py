@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def whole(self, name: str, digest: str) -> bool:
+        """Whether the file is there, with this SHA-256."""
+        content = self.read(name)
+        return content is not None and hashlib.sha256(content).hexdigest() == digest
+
     def write(self, name: str, content: bytes) -> None:
         replace(self.path / name, content)
 
@@ -65,6 +71,11 @@ class Bucket:
             return None
         content = self._handler.read(f"{self.address}/{name}")
         return content if isinstance(content, bytes) else content.encode()
+
+    def whole(self, name: str, digest: str) -> bool:
+        """Whether the file is there: it was put there in one piece, or not at all."""
+        folder, _, last = name.rpartition("/")
+        return last in self.names(folder)
 
     def write(self, name: str, content: bytes) -> None:
         self._handler.write(content.decode(), f"{self.address}/{name}")
