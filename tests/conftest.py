@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ssmlib.companion import start
+from tests import toy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,3 +14,15 @@ def _threads():
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def place(root, tmp_path_factory) -> Path:
+    """A toy repository, shared by a file's tests: each keeps to runs of its own."""
+    return toy.make(root, tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture
+def own(root, tmp_path) -> Path:
+    """A toy repository of a test's own."""
+    return toy.make(root, tmp_path / "toy")

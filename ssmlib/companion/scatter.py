@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -24,15 +26,21 @@ def _work(job: runs.Job, address: str, force: bool, timeout: int) -> dict:
 
 @contextlib.contextmanager
 def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
-    import dask
-    from distributed import Client, LocalCluster
+    # Runs tell of workers that are lost; a log would tell it again. Workers read the
+    # variable when they start, this process has read it.
+    os.environ["DASK_DISTRIBUTED__LOGGING__DISTRIBUTED"] = "critical"
+    from distributed import Client, LocalCluster, WorkerPlugin
 
-    # Workers that are lost or closed are told by the runs, not by a log.
-    settings = {"distributed.logging.distributed": logging.CRITICAL}
-    with contextlib.ExitStack() as stack, dask.config.set(settings):
-        for name in ("distributed", "distributed.nanny", "distributed.worker"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        if scheduler is None:
+    class Undisturbed(WorkerPlugin):
+        """Ctrl-C reaches all processes of a terminal; this one closes the workers."""
+
+        def setup(self, worker):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        address = scheduler
+        if address is None:
             cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
@@ -41,12 +49,15 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
                 host="127.0.0.1",
             )
             stack.enter_context(cluster)
-            scheduler = cluster.scheduler_address
+            address = cluster.scheduler_address
         try:
-            client = Client(scheduler, timeout=30)
-        except OSError as error:
-            raise ValueError(f"no Dask scheduler answers at {scheduler}") from error
-        yield stack.enter_context(client)
+            client = Client(address, timeout=30)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"no Dask scheduler at {address}: {error}") from error
+        stack.enter_context(client)
+        if scheduler is None:
+            client.register_plugin(Undisturbed())
+        yield client
 
 
 def scatter(

@@ -33,9 +33,10 @@ class Page:
 
 
 def tree_hash(folder: Path) -> str:
-    """sha256 over every file of a folder, by name and content."""
+    """sha256 over every file of a folder, by name and content; compiled ones apart."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    for path in sorted(files):
         digest.update(str(path.relative_to(folder)).encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

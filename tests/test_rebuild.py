@@ -1,0 +1,109 @@
+"""The whole book with other parameters: prose, ledger and pages follow."""
+
+import json
+import re
+
+import pytest
+
+from ssmlib.companion import build
+from tests.toy import ssmbook
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.read_text()))
+
+
+@pytest.fixture(scope="module")
+def rebuilt(place):
+    """The toy book with n = 7, whose claim wants at most 5."""
+    (place / "mine.yml").write_text("01-toy: {n: 7}\n")
+    arguments = ["--profile", "mine.yml", "--device", "cpu", "-o", "out", "--jobs", "2"]
+    _, err = ssmbook(place, "build", *arguments)
+    return place / "out", err
+
+
+def test_prose_follows_the_new_records(rebuilt):
+    html = rebuilt[0] / "html"
+    assert "Twice is 14." in text_of(html / "notebooks" / "01-toy.html")
+    assert "Elsewhere, twice is 14." in text_of(html / "book" / "intro.html")
+
+
+def test_the_page_says_that_it_is_a_rerun(rebuilt):
+    page = text_of(rebuilt[0] / "html" / "notebooks" / "01-toy.html")
+    assert "This page ran with n = 7" in page
+    assert "written for the laptop profile" in page
+
+
+def test_the_ledger_follows_and_the_check_fails(rebuilt, place):
+    ledger = text_of(rebuilt[0] / "html" / "book" / "claims.html")
+    assert "not reproduced" in ledger
+    assert "this run finds otherwise" in ledger
+    assert "claim twice-is-small: not reproduced" in rebuilt[1]
+    out, _ = ssmbook(place, "claims", "--check", "out", status=1)
+    assert "1 claims, 1 not as the ledger says" in out
+    out, _ = ssmbook(place, "claims", "--check", "out", "--json", status=1)
+    (found,) = json.loads(out)
+    assert found["found"] == "not reproduced"
+    assert found["values"] == {"double": 14}
+
+
+def test_one_run_is_checked_alone(place):
+    cases = ((3, 0, "reproduced"), (7, 1, "not reproduced"), (9, 0, "not judged"))
+    for n, status, verdict in cases:
+        out, _ = ssmbook(place, "run", "1", "-p", f"n={n}", "--json")
+        folder = json.loads(out)["folder"]
+        out, _ = ssmbook(place, "claims", "--check", folder, status=status)
+        assert out.startswith(f"{verdict} ")
+
+
+def test_a_folder_that_holds_nothing_is_refused(place):
+    _, err = ssmbook(place, "claims", "--check", "benchmarks", status=1)
+    assert "is no run, no rebuilt book and no folder of notebooks" in err
+
+
+def test_the_same_book_again_runs_nothing(rebuilt, place):
+    _, err = ssmbook(place, "build", "--profile", "mine.yml", "-o", "out")
+    assert "01-toy: unchanged" in err
+    assert "book: unchanged" in err
+
+
+def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
+    (own / "mine.yml").write_text("01-toy: {n: 3, mode: raise}\n")
+    _, err = ssmbook(own, "build", "--profile", "mine.yml", status=1)
+    assert "01-toy: FAILED: ArithmeticError: n is too large" in err
+    assert "failed, and shown so: 01-toy" in err
+    html = own / "_build" / "html"
+    page = text_of(html / "notebooks" / "01-toy.html")
+    assert "This notebook failed" in page
+    assert "ArithmeticError: n is too large" in page
+    assert "Twice is (missing)." in page
+    assert "Elsewhere, twice is (missing)." in text_of(html / "book" / "intro.html")
+    assert "not judged" in text_of(html / "book" / "claims.html")
+    out, _ = ssmbook(own, "claims", "--check", "_build")
+    assert out.startswith("not judged ")
+
+
+@pytest.mark.parametrize(
+    ("profile", "message"),
+    [
+        ("01-toy: {n: 70}", "n must be in [1..9], got 70"),
+        ("02-toy: {n: 7}", "no notebook 02-toy; there are 01-toy"),
+    ],
+)
+def test_a_bad_profile_runs_nothing(own, profile, message):
+    (own / "mine.yml").write_text(profile)
+    _, err = ssmbook(own, "build", "--profile", "mine.yml", status=1)
+    assert message in err
+    assert not (own / "_build").exists()
+
+
+def test_a_device_goes_to_every_notebook(place):
+    (job,) = build.plan(place, None, "cuda")
+    assert job.values["device"] == "cuda"
+    with pytest.raises(ValueError, match="device must be one of cpu, cuda"):
+        build.plan(place, None, "abacus")
+
+
+def test_stored_stands_alone(place):
+    _, err = ssmbook(place, "build", "--stored", "--jobs", "2", status=2)
+    assert "stands alone" in err
