@@ -168,6 +168,8 @@ def test_the_repository_holds_no_third_party_data(root):
         text = path.read_text()
         known |= {w for w in text.replace('"', " ").split() if len(w) == 64}
     assert len(known) > 15
+    if not (root / ".git").exists():
+        pytest.skip("outside git there is no list of the repository's files")
     listed = subprocess.check_output(["git", "ls-files"], cwd=root, text=True)
     for name in listed.split("\n"):
         path = root / name

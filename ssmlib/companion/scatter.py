@@ -15,9 +15,9 @@ from ssmlib.companion.execution import CELL_TIMEOUT
 from ssmlib.companion.stores import store
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
-IN_FLIGHT = 2  # a worker: one that runs, one that waits for it
+IN_FLIGHT = 2  # a thread of a worker: one that runs, one that waits for it
 
 
 def _work(job: runs.Job, address: str, force: bool, timeout: int) -> dict:
@@ -81,25 +81,24 @@ def scatter(
 
     with _client(workers, scheduler) as client:
         waiting = iter(jobs)
-        flight = {}
+        flight: dict[Future, runs.Job] = {}
+        running = as_completed()
 
-        def submit(job: runs.Job):
-            future = client.submit(_work, job, address, force, timeout, pure=False)
-            flight[future] = job
-            return future
+        def top_up() -> None:
+            """Workers may join while a sweep runs, and leave."""
+            room = IN_FLIGHT * max(1, sum(client.nthreads().values())) - len(flight)
+            for job in islice(waiting, max(0, room)):
+                future = client.submit(_work, job, address, force, timeout, pure=False)
+                flight[future] = job
+                running.add(future)
 
-        width = IN_FLIGHT * max(workers, len(client.scheduler_info()["workers"]))
-        running = as_completed([submit(job) for job in islice(waiting, width)])
+        top_up()
         for future in running:
             job = flight.pop(future)
             error = future.exception()
-            if error is None:
-                done(job, future.result())
-            else:
-                done(job, _lost(job, error))
+            done(job, future.result() if error is None else _lost(job, error))
             future.release()
-            for following in islice(waiting, 1):
-                running.add(submit(following))
+            top_up()
 
 
 def _lost(job: runs.Job, error: BaseException) -> dict:

@@ -59,6 +59,11 @@ def _failed_banner(reason: str) -> str:
     )
 
 
+def _banner(name: str, text: str):
+    """A cell whose id is not drawn at random: the same page, the same bytes."""
+    return nbformat.v4.new_markdown_cell(text, id=f"banner-{name}")
+
+
 def _place(page: Page, target: Path) -> None:
     """A notebook on its place in the tree, with a banner where it differs."""
     node = nbformat.read(page.path, 4)
@@ -66,10 +71,10 @@ def _place(page: Page, target: Path) -> None:
     ran_with = parameters(page.path)
     changed = {n: v for n, v in ran_with.items() if v != defaults[n]}
     if changed:
-        node.cells.insert(1, nbformat.v4.new_markdown_cell(_rerun_banner(changed)))
+        node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))
     if page.failed is not None:
         node.metadata["failed"] = page.failed
-        node.cells.insert(1, nbformat.v4.new_markdown_cell(_failed_banner(page.failed)))
+        node.cells.insert(1, _banner("failed", _failed_banner(page.failed)))
         for cell in node.cells:
             if cell.cell_type == "code":
                 cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
