@@ -22,6 +22,7 @@ from pathlib import Path
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
+from orchestration import orchestration_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
@@ -295,7 +296,7 @@ def processor() -> str:
 def main() -> None:
     rows = [row for spec in ROWS for row in measure_row(*spec)]
     rows += [growth_row(), error_row(0.0), error_row(-0.5)]
-    rows += fit_rows(ask) + eigenvalue_rows(ask)
+    rows += fit_rows(ask) + eigenvalue_rows(ask) + orchestration_rows()
     stamp = [
         f"machine {processor()}, {os.cpu_count()} cores",
         f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",

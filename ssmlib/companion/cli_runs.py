@@ -189,7 +189,7 @@ def results(
     notebook: Notebook,
     record: Annotated[
         list[str] | None,
-        typer.Option(help="a record to draw; repeatable; default: the first four"),
+        typer.Option(help="a record to draw; repeatable; default: four that vary"),
     ] = None,
     runs: Store = None,
     output: Annotated[
@@ -237,7 +237,8 @@ def _tabulate(
         )
     complete = found[found["status"] == "complete"]
     if tables.varied(complete, parameters) and records:
-        figure = tables.figure(complete, parameters, drawn or records[:4])
+        moving = tables.varied(complete, records) or records
+        figure = tables.figure(complete, parameters, drawn or moving[:4])
         replace(output / "results.svg", svg(figure).encode())
         typer.echo(output / "results.svg")
     if found["source"].nunique() > 1:

@@ -63,10 +63,10 @@ def write(found: pd.DataFrame, folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def varied(found: pd.DataFrame, parameters: list[str]) -> list[str]:
-    """The parameters with more than one value, most values first."""
-    counts = {name: found[name].astype(str).nunique() for name in parameters}
-    return sorted((n for n in parameters if counts[n] > 1), key=lambda n: -counts[n])
+def varied(found: pd.DataFrame, columns: list[str]) -> list[str]:
+    """The columns with more than one value, most values first."""
+    counts = {name: found[name].astype(str).nunique() for name in columns}
+    return sorted((n for n in columns if counts[n] > 1), key=lambda n: -counts[n])
 
 
 def figure(found: pd.DataFrame, parameters: list[str], records: list[str]) -> Figure:

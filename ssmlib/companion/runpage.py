@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import html
 import re
+from functools import cache
 from pathlib import Path
 
 from ssmlib.companion.records import PREFIX, output_records
 
-_MATHJAX = Path(__file__).resolve().parents[2] / "book" / "_static" / "mathjax"
+_BOOK = Path(__file__).resolve().parents[2] / "book"
+_MATHJAX = _BOOK / "_static" / "mathjax"
 _GLUE = re.compile(r"\{glue:text\}`(?:[^`:]*::)?(\w+)(?::([^`]*))?`")
-_CITE = re.compile(r"\{cite:[tp]\}`([a-z]+)(\d{4})\w*`")
+_CITE = re.compile(r"\{cite:[tp]\}`([^`]*)`")
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
 
 # Two folders up: a run stands in <store>/<notebook>/<key>/.
@@ -55,6 +57,25 @@ def supply(store) -> None:
             store.write(f"mathjax/{name}", (_MATHJAX / name).read_bytes())
 
 
+@cache
+def _bibliography():
+    from pybtex.database import parse_file
+
+    return parse_file(str(_BOOK / "references.bib"))
+
+
+def _cited(key: str) -> str:
+    """`Liu and Li (2025)`, `Gu et al. (2022)`; the key itself where it is unknown."""
+    entry = _bibliography().entries.get(key.strip())
+    if entry is None or not entry.persons.get("author"):
+        return key
+    names = [" ".join(person.last_names) for person in entry.persons["author"]]
+    who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    return f"{who} ({entry.fields.get('year', 'undated')})".replace("{", "").replace(
+        "}", ""
+    )
+
+
 def _prose(text: str, values: dict) -> str:
     """Markdown without the book's own roles: figures pasted, citations spelt out."""
 
@@ -64,7 +85,7 @@ def _prose(text: str, values: dict) -> str:
         return format(values[match[1]], match[2] or "")
 
     text = _GLUE.sub(pasted, text)
-    text = _CITE.sub(lambda m: f"{m[1].capitalize()} ({m[2]})", text)
+    text = _CITE.sub(lambda m: "; ".join(map(_cited, m[1].split(","))), text)
     return _LINK.sub(r"\1", text)
 
 

@@ -1,0 +1,138 @@
+"""What running notebooks costs beside the notebooks: its rows in make bench."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebooks" / "12-questions.ipynb"
+RUNS = 1000
+PLAIN = f"""
+import nbformat
+from nbclient import NotebookClient
+node = nbformat.read({str(NOTEBOOK)!r}, 4)
+place = {{"metadata": {{"path": {str(NOTEBOOK.parent)!r}}}}}
+NotebookClient(node, kernel_name="python3", resources=place).execute()
+nbformat.write(node, {{output!r}})
+"""
+# One core's work and no threads of its own: what a sweep of small runs is made of.
+SHORT = """n: int = 0  # [0..999]"""
+WORK = """from ssmlib.companion import record
+total = 0
+for k in range(20_000_000):
+    total += k % 7
+record("total", total + n)"""
+
+
+def _seconds(*command) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return time.perf_counter() - started
+
+
+def _ssmbook(*arguments) -> float:
+    return _seconds(Path(sys.executable).with_name("ssmbook"), *arguments)
+
+
+def _row(setting: str, measure: str, **values: str) -> dict:
+    empty = {"plain": "–", "fast": "–", "ratio": "–", "wanted": "–", "met": ""}
+    return {"what": "ssmbook", "setting": setting, "measure": measure} | empty | values
+
+
+def _most(value: float, limit: float) -> dict[str, str]:
+    return {"wanted": f"at most {limit:g}", "met": "yes" if value <= limit else "NO"}
+
+
+def overhead(place: Path) -> dict:
+    """`ssmbook run` against nbclient, processes and all, interleaved."""
+    plain, fast = [], []
+    output = place / "plain.ipynb"
+    for _ in range(7):
+        plain.append(_seconds(sys.executable, "-c", PLAIN.format(output=str(output))))
+        fast.append(_ssmbook("run", "12", "--force", "--runs", place / "runs"))
+    a, b = statistics.median(plain), statistics.median(fast)
+    values = {"plain": f"{a:.2f}", "fast": f"{b:.2f}", "ratio": f"{b - a:+.2f} s"}
+    limit = {"wanted": "at most 1.5 s more", "met": "yes" if b - a <= 1.5 else "NO"}
+    setting = "run 12, beside nbclient on the same notebook"
+    return _row(setting, "seconds", **values, **limit)
+
+
+def _short_notebook(place: Path) -> Path:
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell
+    parameters = cell(SHORT, metadata={"tags": ["parameters"]})
+    node = nbformat.v4.new_notebook(cells=[parameters, cell(WORK)])
+    path = place / "short.ipynb"
+    nbformat.write(node, path)
+    return path
+
+
+def scaling(place: Path) -> dict:
+    """Forty short runs, one at a time and two."""
+    path = _short_notebook(place)
+    taken = [
+        _ssmbook(
+            "sweep", path, "--grid", "n=0:40", "--jobs", jobs, "--runs", place / jobs
+        )
+        for jobs in ("1", "2")
+    ]
+    gain = taken[0] / taken[1]
+    return _row(
+        "sweep of 40 short runs, --jobs 1 and 2",
+        "seconds",
+        plain=f"{taken[0]:.1f}",
+        fast=f"{taken[1]:.1f}",
+        ratio=f"{gain:.2f}",
+        wanted="1.7",
+        met="yes" if gain >= 1.7 else "NO",
+    )
+
+
+def _recorded(place: Path) -> Path:
+    """A thousand finished runs: one that ran, its document written anew for each."""
+    from ssmlib.companion import runs, stores
+
+    path = _short_notebook(place)
+    store = stores.Folder(place / "many")
+    planned = runs.jobs(ROOT, path, [{"n": n} for n in range(RUNS)])
+    first = runs.run(planned[0], store)
+    content = store.read(f"{planned[0].place}/short.ipynb")
+    for job in planned[1:]:
+        document = first | {"key": job.key, "parameters": job.values}
+        document["files"] = {"short.ipynb": hashlib.sha256(content).hexdigest()}
+        store.write(f"{job.place}/short.ipynb", content)
+        store.write(f"{job.place}/run.json", json.dumps(document).encode())
+    return path
+
+
+def many(place: Path) -> list[dict]:
+    """Tabulating, and resuming, a thousand runs."""
+    path = _recorded(place)
+    at = ("--runs", place / "many")
+    resumed = _ssmbook("sweep", path, "--grid", f"n=0:{RUNS}", *at)
+    tabulated = _ssmbook("results", path, *at)
+    return [
+        _row("results of 1,000 runs", "seconds", fast=f"{tabulated:.1f}")
+        | _most(tabulated, 5),
+        _row("sweep of 1,000 runs that stand", "seconds", fast=f"{resumed:.1f}")
+        | _most(resumed, 5),
+    ]
+
+
+def orchestration_rows() -> list[dict]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        return [overhead(place), scaling(place), *many(place)]
+
+
+if __name__ == "__main__":
+    for row in orchestration_rows():
+        print("  ".join(row.values()))
