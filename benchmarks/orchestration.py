@@ -78,12 +78,8 @@ def _short_notebook(place: Path) -> Path:
 def scaling(place: Path) -> dict:
     """Forty short runs, one at a time and two."""
     path = _short_notebook(place)
-    taken = [
-        _ssmbook(
-            "sweep", path, "--grid", "n=0:40", "--jobs", jobs, "--runs", place / jobs
-        )
-        for jobs in ("1", "2")
-    ]
+    sweep = ("sweep", path, "--grid", "n=0:40")
+    taken = [_ssmbook(*sweep, "--jobs", j, "--runs", place / j) for j in ("1", "2")]
     gain = taken[0] / taken[1]
     return _row(
         "sweep of 40 short runs, --jobs 1 and 2",

@@ -257,7 +257,9 @@ def test_cache_sees_what_matters_and_nothing_else(copy):
 def test_a_page_with_other_parameters_says_so(copy):
     job = runs.job(copy, copy / "notebooks" / "nb.ipynb", {"n": 3})
     runs.run(job, Folder(copy / "runs"), root=copy)
-    page = tree.Page(copy / "runs" / job.place / "nb.ipynb")
+    page = tree.Page(
+        copy / "runs" / job.place / "nb.ipynb", copy / "notebooks/nb.ipynb"
+    )
     tree._place(page, copy / "placed.ipynb")
     texts = [cell.source for cell in nbformat.read(copy / "placed.ipynb", 4).cells]
     assert any("`n = 3`" in text and "laptop profile" in text for text in texts)

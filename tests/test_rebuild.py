@@ -83,11 +83,40 @@ def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
     assert out.startswith("not judged ")
 
 
+def test_edited_prose_reaches_the_book_without_a_run(own):
+    ssmbook(own, "build")
+    path = own / "notebooks" / "01-toy.ipynb"
+    path.write_text(path.read_text().replace("Twice is", "Double is"))
+    _, err = ssmbook(own, "build")
+    assert "01-toy: unchanged" in err
+    page = text_of(own / "_build" / "html" / "notebooks" / "01-toy.html")
+    assert "Double is 4." in page
+
+
+@pytest.mark.parametrize("output", [".", "", "thesis"])
+def test_a_folder_that_is_not_ours_is_left_alone(own, output):
+    (own / "thesis" / "book").mkdir(parents=True)
+    (own / "thesis" / "book" / "thesis.tex").touch()
+    _, err = ssmbook(own, "build", "-o", output, status=1)
+    assert "not made by ssmbook build" in err
+    assert (own / "book" / "intro.md").is_file()
+    assert (own / "thesis" / "book" / "thesis.tex").is_file()
+
+
+def test_a_failed_run_is_not_judged(own):
+    ssmbook(own, "run", "1", "-p", "mode=die", status=1)
+    (folder,) = (own / "runs" / "01-toy").iterdir()
+    _, err = ssmbook(own, "claims", "--check", folder, status=1)
+    assert "failed: there is nothing to judge" in err
+
+
 @pytest.mark.parametrize(
     ("profile", "message"),
     [
         ("01-toy: {n: 70}", "n must be in [1..9], got 70"),
         ("02-toy: {n: 7}", "no notebook 02-toy; there are 01-toy"),
+        ("1: {n: 7}", "no notebook 1; there are 01-toy"),
+        ("01-toy: {1: 7}", "no parameter 1; there are n"),
     ],
 )
 def test_a_bad_profile_runs_nothing(own, profile, message):
@@ -95,6 +124,11 @@ def test_a_bad_profile_runs_nothing(own, profile, message):
     _, err = ssmbook(own, "build", "--profile", "mine.yml", status=1)
     assert message in err
     assert not (own / "_build").exists()
+
+
+def test_an_unknown_profile_lists_what_there_is(place):
+    _, err = ssmbook(place, "build", "--profile", "nope", status=1)
+    assert "no profile" in err
 
 
 def test_a_device_goes_to_every_notebook(place):

@@ -123,6 +123,8 @@ def folder(tmp_path):
     csv("gap.csv", "x", [*lines[:7], "", *lines[8:]])
     csv("text.csv", "x", [*lines[:7], "oops", *lines[8:]])
     csv("constant.csv", "x", ["1.5"] * 400)
+    days = [f"2020-{k};{v}".replace(".", ",") for k, v in enumerate(lines)]
+    csv("comma.csv", "date;v", days)
     np.save(tmp_path / "windows.npy", values.reshape(25, 16).astype(np.float32))
     np.save(tmp_path / "few.npy", values.reshape(10, 40))
     np.save(tmp_path / "complex.npy", values * 1j)
@@ -161,6 +163,7 @@ def test_standardizing_takes_the_mean_away():
         (["two.csv"], "column must be given, one of t, x"),
         (["two.csv", "--column", "y"], "column must be one of t, x; got 'y'"),
         (["gap.csv"], "must hold numbers throughout: line 9 has a gap"),
+        (["comma.csv"], "has rows with more fields than names"),
         (["text.csv"], "must hold numbers throughout: line 9 has 'oops'"),
         (["constant.csv"], "x must not be constant"),
         (["none.csv"], "there is no file"),

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 
-from ssmlib.companion import runs, stores
+from ssmlib.companion import runpage, runs, stores
 from tests.toy import documents, notebook, ssmbook
 
 
@@ -64,11 +65,14 @@ def test_text_arrives_as_text(place, word):
         (["1", "-p", "sizes=[1, 100]"], "sizes must be in [1..99], got 100"),
         (["1", "-p", "sizes=3"], "sizes must be list[int], got 3"),
         (["1", "-p", "mode=odd"], "mode must be one of fine, raise, die, hang"),
+        (["1", "--runs", ""], "got ''"),
+        (["1", "--runs", "s3://"], "got 's3://'"),
+        (["1", "-p", "n=3", "-p", "n=4"], "n is given twice"),
         (["7"], "no notebook 7; there are 01-toy"),
         (["nothing.ipynb"], "there is no notebook nothing.ipynb"),
         (
             ["1", "--runs", "ftp://x/y"],
-            "a store is a folder or begins with s3:// or gs://",
+            "a store is a folder, or s3://BUCKET/... or gs://BUCKET/...",
         ),
     ],
 )
@@ -174,11 +178,39 @@ def test_a_forced_run_that_fails_leaves_the_result(own):
     assert ran(own, "1") == first | {"reused": True}
 
 
+def test_prose_of_a_page_is_plain():
+    text = (
+        "{cite:t}`liu2025autocorrelation` and {cite:p}`gu2022s4d, unknown1`: "
+        "{glue:text}`x:.2f`, {glue:text}`../notebooks/a.ipynb::y:d`, [here](../b.md), "
+        "[there](https://example.org)"
+    )
+    assert runpage._prose(text, {"x": 1.234}) == (
+        "Liu and Li (2025) and Gu et al. (2022); unknown1: "
+        "1.23, y, here, [there](https://example.org)"
+    )
+
+
 def test_heavy_imports_wait_until_they_are_needed():
     heavy = ("torch", "pandas", "papermill", "nbconvert", "distributed", "matplotlib")
     code = f"import sys, ssmlib.companion.cli; print({{*{heavy}}} & {{*sys.modules}})"
     call = [sys.executable, "-c", code]
     assert subprocess.run(call, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_store_that_cannot_be_written_is_seen_before_the_run(own):
+    (own / "runs").mkdir()
+    (own / "runs" / "mathjax").touch()
+    begun = time.monotonic()
+    ssmbook(own, "run", "1", "-p", "nap=30", status=1)
+    assert time.monotonic() - begun < 20
+
+
+def test_a_notebook_from_elsewhere_even_one_called_failed(own):
+    path = notebook(own / "a folder é" / "failed.ipynb")
+    assert not ran(own, path)["reused"]
+    assert ran(own, path)["reused"]
+    _, err = ssmbook(own, "list", path, status=1)
+    assert "is not of this book" in err
 
 
 def test_list_tells_findings_parameters_and_last_run(own):

@@ -77,6 +77,11 @@ def test_a_run_that_failed_once_is_told_complete_later(address, place):
     assert [d["status"] for d in runs.documents(store, "01-toy")] == ["failed"]
 
 
+def test_what_a_bucket_says_is_told_in_a_line(s3):
+    with pytest.raises(OSError, match=r"s3://nobody/x: .*NoSuchBucket"):
+        stores.store("s3://nobody/x").names("a")
+
+
 def test_other_addresses_are_refused():
-    with pytest.raises(ValueError, match=r"begins with s3:// or gs://, got http://x"):
+    with pytest.raises(ValueError, match=r"gs://BUCKET/..., got 'http://x'"):
         stores.store("http://x")

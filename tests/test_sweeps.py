@@ -160,6 +160,10 @@ def test_side_by_side_and_from_a_file(place, tmp_path):
         (["--grid", "n=1", "--jobs", "1", "--scheduler", "tcp://x:1"], 2, "not both"),
         (["--grid", "m=1"], 1, "no parameter m; there are n"),
         (["--grid", "n=8:12"], 1, "n must be in [1..9], got 10"),
+        (["--grid", "n=0:99999999999"], 1, "n has more than 1000000 values"),
+        (["--grid", "n=1,2", "--grid", "n=3"], 1, "n is given twice"),
+        (["--grid", "n=1,2", "-p", "n=3"], 1, "n is given twice"),
+        (["--grid", 'word="a'], 1, "unexpected end of data"),
         (["--grid", "n=1", "--scheduler", "nowhere"], 1, "no Dask scheduler"),
     ],
 )
@@ -182,6 +186,33 @@ def test_a_scheduler_of_ones_own(own, monkeypatch):
     assert len(documents(own)) == 4
 
 
+def test_runs_that_a_worker_keeps_elsewhere_are_not_complete(own, monkeypatch):
+    from ssmlib.companion import scatter
+
+    job = runs.job(own, own / "notebooks" / "01-toy.ipynb", {})
+
+    def elsewhere(jobs, address, done, **options):
+        other = stores.Folder(own / "elsewhere")
+        done(job, runs.run(job, other, root=own))
+
+    monkeypatch.setattr(scatter, "scatter", elsewhere)
+    told = []
+    sweeps.sweep([job], str(own / "runs"), lambda job, found: told.append(found))
+    assert told[0]["status"] == "failed"
+    assert "not in" in told[0]["error"]
+
+
+def test_several_states_are_told_apart(own):
+    ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    path = own / "notebooks" / "01-toy.ipynb"
+    path.write_text(path.read_text().replace("2 * n", "300 * n"))
+    _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    assert "several states" in err
+    table = pandas.read_csv(own / "runs" / "01-toy" / "results.csv")
+    assert len(table) == 4
+    assert table["state"].nunique() == 2
+
+
 def document(**changes):
     return {
         "key": "0" * 64,
@@ -190,6 +221,7 @@ def document(**changes):
         "seconds": 1.0,
         "git": {"commit": None, "clean": None},
         "library": {"source": "1" * 64},
+        "state": "2" * 16,
         "parameters": {"n": 1},
         "records": {"n": {"value": 2, "rtol": None}},
     } | changes
@@ -202,6 +234,13 @@ def test_a_record_whose_name_is_taken():
         results.table([document(parameters={"error": 1})])
     with pytest.raises(ValueError, match="no runs"):
         results.table([])
+
+
+def test_lists_are_written_as_text():
+    lists = [document(parameters={"sizes": s}) for s in ([1, 2], [3], [3])]
+    table = results.table(lists)
+    assert list(table["sizes"]) == ["[1, 2]", "[3]", "[3]"]
+    assert results.figure(table, ["sizes"], ["n"])
 
 
 def test_what_varies_with_most_values_first():

@@ -85,6 +85,7 @@ def notebook(path: Path, code: str = CODE) -> Path:
             cell("1 / 0 if mode == 'late' else None"),
         ]
     )
+    path.parent.mkdir(exist_ok=True)
     nbformat.write(node, path)
     return path
 

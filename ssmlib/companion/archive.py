@@ -64,7 +64,9 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
     say("building the book from the stored outputs")
     sources = build.notebooks(root)
     tree = work / "tree"
-    judged = assemble(root, tree, {stem: Page(path) for stem, path in sources.items()})
+    judged = assemble(
+        root, tree, {stem: Page(path, path) for stem, path in sources.items()}
+    )
     build.strict(tree, folder / "book", SOURCE_DATE_EPOCH=str(epoch))
     found = {stem: records(path) for stem, path in sources.items()}
     _json(

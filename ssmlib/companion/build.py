@@ -100,6 +100,9 @@ def plan(root: Path, with_profile: str | None, device: str | None) -> list[runs.
         path = Path(with_profile)
         if path.suffix not in (".yml", ".yaml"):
             path = root / "notebooks" / f"{with_profile}.yml"
+        if not path.is_file():
+            there = sorted(p.stem for p in (root / "notebooks").glob("*.yml"))
+            raise ValueError(f"no profile {path}; there are {', '.join(there)}")
         chosen = profile(path, sources)
     planned = []
     for stem, path in sources.items():
@@ -108,6 +111,23 @@ def plan(root: Path, with_profile: str | None, device: str | None) -> list[runs.
             values["device"] = device
         planned.append(runs.job(root, path, values))
     return planned
+
+
+def _ours(output: Path) -> Path:
+    """An output folder, marked as this tool's, which replaces `book` and `html` in it.
+
+    Raises ValueError where they are there already and someone else's.
+    """
+    mark = output / ".ssmbook"
+    theirs = [n for n in ("book", "html") if (output / n).exists()]
+    if theirs and not mark.is_file():
+        raise ValueError(
+            f"{output} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
+            "another folder"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return output
 
 
 def build(
@@ -129,17 +149,21 @@ def build(
     build with warnings.
     """
     planned = plan(root, with_profile, device)
+    place = root / "_build" if output is None else _ours(output)
     kept = Folder(root / "_build" / "runs")
     executed = {}
+    sources = notebooks(root)
 
     def done(job: runs.Job, document: dict) -> None:
-        place = kept.path / job.place
+        ran = kept.path / job.place
         if document["status"] == "complete":
-            executed[job.notebook] = Page(place / f"{job.notebook}.ipynb")
+            path = ran / f"{job.notebook}.ipynb"
+            executed[job.notebook] = Page(path, sources[job.notebook])
             took = f"executed in {document['seconds']:.0f} s"
             say(f"{job.notebook}: {'unchanged' if document['reused'] else took}")
         else:
-            executed[job.notebook] = Page(place / "failed.ipynb", document["error"])
+            path, error = ran / "failed.ipynb", document["error"]
+            executed[job.notebook] = Page(path, sources[job.notebook], error)
             say(f"{job.notebook}: FAILED: {document['error']}")
 
     if jobs == 1:
@@ -149,7 +173,6 @@ def build(
         from ssmlib.companion.scatter import scatter
 
         scatter(planned, str(kept), done, workers=jobs, timeout=timeout)
-    place = output or root / "_build"
     pages = {job.notebook: executed[job.notebook] for job in planned}
     front = _build(root, pages, place / "book", place / "html", say)
     return front, [stem for stem, page in pages.items() if page.failed]
@@ -158,7 +181,7 @@ def build(
 def build_stored(root: Path, say: Say) -> Path:
     """Build the book from the stored outputs, into _build/stored-html."""
     place = root / "_build"
-    stored = {stem: Page(path) for stem, path in notebooks(root).items()}
+    stored = {stem: Page(path, path) for stem, path in notebooks(root).items()}
     return _build(root, stored, place / "stored-book", place / "stored-html", say)
 
 

@@ -245,6 +245,8 @@ def executed_in(ledger: list[Claim], place: str | Path) -> tuple[list[Claim], Pa
     if (place / "run.json").is_file():
         stems = {path.stem for path in place.glob("*.ipynb")}
         return [claim for claim in ledger if claim.notebook in stems], place
+    if (place / "failed.json").is_file():
+        raise ValueError(f"the run in {place} failed: there is nothing to judge")
     for folder in (place, place / "book" / "notebooks"):
         if any(folder.glob("*.ipynb")):
             return ledger, folder

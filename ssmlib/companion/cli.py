@@ -52,7 +52,9 @@ def claims(
         for j in judged:
             mark = "" if j.stands else f"   (the ledger says: {j.claim.verdict})"
             typer.echo(f"{j.found:18} {j.claim.id}{mark}")
-        typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says")
+        idle = sum(j.found == "not judged" for j in judged)
+        aside = f", {idle} not judged" if idle else ""
+        typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says{aside}")
     if wrong:
         raise typer.Exit(1)
 

@@ -25,7 +25,12 @@ Json = Annotated[bool, typer.Option("--json", help="answer in JSON")]
 
 
 def _address(root: Path, address: str | None) -> str:
-    return address if address is not None else str(root / "runs")
+    """Where runs are kept; a folder by its whole path: workers stand elsewhere."""
+    if address is None:
+        return str(root / "runs")
+    if "://" in address or not address:
+        return address  # `store` says what is wrong with it
+    return str(Path(address).absolute())
 
 
 def list_notebooks(
@@ -43,8 +48,10 @@ def list_notebooks(
         places = [_address(root, runs), str(root / "_build" / "runs")]
         found = catalogue(root, [store(place) for place in places])
         if notebook is not None:
-            stem = find(root, notebook).stem
-            found = [entry for entry in found if entry["notebook"] == stem]
+            path = find(root, notebook)
+            if path.parent != root / "notebooks":
+                raise ValueError(f"{path} is not of this book")
+            found = [entry for entry in found if entry["notebook"] == path.stem]
     if json:
         terminal.answer(found)
         return
@@ -149,9 +156,12 @@ def sweep(
             choices = sweeps.from_file(source)
         else:
             named = [sweeps.assigned(known, text, "--grid") for text in grid]
+            sweeps.once([name for name, _ in named], "--grid")
             axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
             choices = sweeps.together(axes) if zip else sweeps.product(axes)
         fixed = sweeps.values(known, p or [], path.stem)
+        for choice in choices:
+            sweeps.once([*fixed, *choice], "-p and the grid")
         planned = made.jobs(root, path, [fixed | choice for choice in choices])
         finished: list[dict] = []
         with terminal.progress(path.stem, len({job.key for job in planned})) as step:
@@ -207,6 +217,8 @@ def results(
     with terminal.errors():
         stem = find(root, notebook).stem
         if json:
+            if record or output:
+                raise ValueError("--json writes no files: no --record, no -o")
             terminal.answer(made.documents(store(address), stem))
         else:
             _tabulate(stem, address, record, output)
@@ -228,7 +240,7 @@ def _tabulate(
         output = place.path / stem if isinstance(place, Folder) else Path("runs", stem)
     for path in tables.write(found, output):
         typer.echo(path)
-    parameters = list(documents[-1]["parameters"])
+    parameters = tables.parameters_of(documents)
     records = [c for c in found.columns if c not in (*tables.ABOUT, *parameters)]
     unknown = sorted(set(drawn or []) - set(records))
     if unknown:
@@ -236,10 +248,14 @@ def _tabulate(
             f"no record {', '.join(unknown)}; there are {', '.join(records)}"
         )
     complete = found[found["status"] == "complete"]
+    if complete["state"].nunique() > 1:
+        terminal.say(
+            "these runs come from several states of notebook, library or lock (see the "
+            "column state): the figure shows those of the newest"
+        )
+        complete = complete[complete["state"] == complete["state"].iloc[-1]]
     if tables.varied(complete, parameters) and records:
         moving = tables.varied(complete, records) or records
         figure = tables.figure(complete, parameters, drawn or moving[:4])
         replace(output / "results.svg", svg(figure).encode())
         typer.echo(output / "results.svg")
-    if found["source"].nunique() > 1:
-        terminal.say("these runs come from several states of the library: see source")

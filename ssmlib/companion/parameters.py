@@ -162,7 +162,7 @@ def check(known: dict[str, Parameter], values: dict, where: str) -> dict:
 
     Raises ValueError that names what is wrong, and what exists.
     """
-    unknown = sorted(set(values) - set(known))
+    unknown = sorted(map(str, set(values) - set(known)))
     if unknown:
         raise ValueError(
             f"{where}: no parameter {', '.join(unknown)}; there are {', '.join(known)}"
@@ -184,7 +184,7 @@ def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
         isinstance(values, dict) or values is None for values in chosen.values()
     ):
         raise ValueError(f"{path} must map notebooks to {{parameter: value}}")
-    unknown = sorted(set(chosen) - set(notebooks))
+    unknown = sorted(map(str, set(chosen) - set(notebooks)))
     if unknown:
         raise ValueError(
             f"{path}: no notebook {', '.join(unknown)}; "

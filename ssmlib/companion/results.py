@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ssmlib.companion.parameters import Value
 from ssmlib.companion.stores import replace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: columns beside parameters and records
-ABOUT = ("run", "status", "started", "seconds", "commit", "clean", "source", "error")
+ABOUT = ("run", "status", "started", "seconds", "commit", "clean", "state", "error")
 
 
 def table(documents: list[dict]) -> pd.DataFrame:
     """A row a run: about it, its parameters, its records (missing where it failed).
 
     A record whose name is taken, as `modes` by a parameter, has the column
-    `record_modes`. Raises ValueError without runs, or for a parameter that bears the
-    name of a column about the run.
+    `record_modes`; a list is written as JSON. Rows of one `state` had the same code,
+    library, lock, Python and torch. Raises ValueError without runs, or for a parameter
+    that bears the name of a column about the run.
     """
     if not documents:
         raise ValueError("there are no runs to tabulate")
-    parameters = _union(d["parameters"] for d in documents)
+    parameters = parameters_of(documents)
     if clash := sorted(set(parameters) & set(ABOUT)):
         raise ValueError(f"a parameter must not be named {', '.join(clash)}")
     taken = {*ABOUT, *parameters}
@@ -41,14 +44,23 @@ def table(documents: list[dict]) -> pd.DataFrame:
             "seconds": d["seconds"],
             "commit": d["git"]["commit"],
             "clean": d["git"]["clean"],
-            "source": d["library"]["source"][:16],
+            "state": d["state"],
             "error": d.get("error"),
         }
-        | d["parameters"]
+        | {name: _scalar(value) for name, value in d["parameters"].items()}
         | {records[key]: record["value"] for key, record in d["records"].items()}
         for d in documents
     ]
     return pd.DataFrame(rows, columns=[*ABOUT, *parameters, *records.values()])
+
+
+def _scalar(value: Value) -> int | float | str | bool:
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def parameters_of(documents: list[dict]) -> list[str]:
+    """Every parameter that one of the runs has."""
+    return _union(d["parameters"] for d in documents)
 
 
 def _union(mappings) -> list[str]:

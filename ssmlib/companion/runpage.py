@@ -52,9 +52,8 @@ svg, img {{ height: auto; max-width: 100% }}
 
 def supply(store) -> None:
     """Put MathJax, once, where the pages of a store look for it."""
-    if not store.names("mathjax"):
-        for name in ("LICENSE", "tex-svg.js"):
-            store.write(f"mathjax/{name}", (_MATHJAX / name).read_bytes())
+    for name in {"LICENSE", "tex-svg.js"} - {*store.names("mathjax")}:
+        store.write(f"mathjax/{name}", (_MATHJAX / name).read_bytes())
 
 
 @cache
@@ -68,12 +67,10 @@ def _cited(key: str) -> str:
     """`Liu and Li (2025)`, `Gu et al. (2022)`; the key itself where it is unknown."""
     entry = _bibliography().entries.get(key.strip())
     if entry is None or not entry.persons.get("author"):
-        return key
+        return key.strip()
     names = [" ".join(person.last_names) for person in entry.persons["author"]]
     who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
-    return f"{who} ({entry.fields.get('year', 'undated')})".replace("{", "").replace(
-        "}", ""
-    )
+    return re.sub("[{}]", "", f"{who} ({entry.fields.get('year', 'undated')})")
 
 
 def _prose(text: str, values: dict) -> str:

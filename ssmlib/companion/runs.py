@@ -19,23 +19,29 @@ from pathlib import Path
 
 import nbformat
 
-from ssmlib.companion import execution, provenance
+from ssmlib.companion import execution, provenance, runpage
 from ssmlib.companion.execution import CELL_TIMEOUT, NotebookFailed
 from ssmlib.companion.parameters import Value, check, declared
 from ssmlib.companion.records import node_records
 from ssmlib.companion.stores import Bucket, Folder
 
+_FIELDS = {"key", "state", "status", "files", "started", "seconds", "git", "library"}
+_FIELDS |= {"parameters", "records"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made; `text` is the notebook as it was when the key was."""
+    """A run to be made; `text` is the notebook as it was when the key was.
+
+    state: what its outputs depend on, parameters apart, in 16 digits.
+    """
 
     notebook: str
     text: str
     values: dict[str, Value]
     folder: str
+    state: str
     key: str
 
     @property
@@ -53,11 +59,13 @@ def jobs(root: Path, notebook: Path, choices: list[dict]) -> list[Job]:
     node = nbformat.reads(text, 4)
     known = declared(node, notebook)
     around = execution.surroundings(root)
+    state = execution.cache_key(around, node, {})[:16]
     made = []
     for choice in choices:
         values = check(known, choice, notebook.stem)
         key = execution.cache_key(around, node, values)
-        made.append(Job(notebook.stem, text, values, str(notebook.parent), key))
+        folder = str(notebook.parent)
+        made.append(Job(notebook.stem, text, values, folder, state, key))
     return made
 
 
@@ -82,7 +90,7 @@ def _document(store: Folder | Bucket, name: str) -> dict | None:
         found = json.loads(store.read(name) or b"null")
     except ValueError:
         return None
-    whole = isinstance(found, dict) and {"key", "status", "files"} <= set(found)
+    whole = isinstance(found, dict) and set(found) >= _FIELDS
     return found if whole else None
 
 
@@ -114,6 +122,8 @@ def run(
     """
     if not force and (document := finished(job, store)) is not None:
         return document | {"reused": True}
+    runpage.supply(store)
+    store.prepare(job.place)
     document = _about(job, root)
     clock = time.perf_counter()
     try:
@@ -167,6 +177,7 @@ def _about(job: Job, root: Path) -> dict:
     return {
         "notebook": job.notebook,
         "key": job.key,
+        "state": job.state,
         "parameters": job.values,
         "seed": job.values.get("seed"),
         "threads": execution.THREADS,
@@ -181,11 +192,8 @@ def _about(job: Job, root: Path) -> dict:
 
 def _keep(job: Job, store: Folder | Bucket, document: dict, node) -> dict:
     """Write a run into its place, its document last."""
-    from ssmlib.companion import runpage
-
     failed = document["status"] == "failed"
     name = "failed" if failed else job.notebook
-    runpage.supply(store)
     contents = {
         f"{name}.ipynb": nbformat.writes(node) + "\n",
         f"{name}.html": runpage.page(node, document),
@@ -198,6 +206,6 @@ def _keep(job: Job, store: Folder | Bucket, document: dict, node) -> dict:
     last = "failed.json" if failed else "run.json"
     store.write(f"{job.place}/{last}", (json.dumps(document, indent=1) + "\n").encode())
     if not failed:
-        for left in ("failed.json", "failed.ipynb", "failed.html"):
+        for left in {"failed.json", "failed.ipynb", "failed.html"} - {*contents}:
             store.remove(f"{job.place}/{left}")
     return document

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
+import uuid
 from pathlib import Path
 
 REMOTE = ("s3://", "gs://")
@@ -12,7 +13,7 @@ REMOTE = ("s3://", "gs://")
 def replace(path: Path, content: bytes) -> None:
     """Write a file so that a reader of `path` never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         part.write_bytes(content)
         part.replace(path)
@@ -44,6 +45,13 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         replace(self.path / name, content)
 
+    def prepare(self, folder: str) -> None:
+        """Fail now, not after hours, where a folder of the store cannot be written."""
+        place = self.path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
 
@@ -65,11 +73,21 @@ class Bucket:
     def __str__(self) -> str:
         return self.address
 
+    def _ask(self, verb: str, *arguments):
+        """What papermill's handler answers; each backend has errors of its own."""
+        try:
+            return getattr(self._handler, verb)(*arguments)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            told = f"{self.address}: {type(error).__name__}: {error}"
+            raise OSError(told) from error
+
     def read(self, name: str) -> bytes | None:
         folder, _, last = name.rpartition("/")
         if last not in self.names(folder):
             return None
-        content = self._handler.read(f"{self.address}/{name}")
+        content = self._ask("read", f"{self.address}/{name}")
         return content if isinstance(content, bytes) else content.encode()
 
     def whole(self, name: str, digest: str) -> bool:
@@ -78,7 +96,11 @@ class Bucket:
         return last in self.names(folder)
 
     def write(self, name: str, content: bytes) -> None:
-        self._handler.write(content.decode(), f"{self.address}/{name}")
+        self._ask("write", content.decode(), f"{self.address}/{name}")
+
+    def prepare(self, folder: str) -> None:
+        """Fail now, not after hours, where the bucket does not answer."""
+        self.names(folder)
 
     def remove(self, name: str) -> None:
         """Empty the file: papermill's handlers cannot remove one."""
@@ -88,7 +110,7 @@ class Bucket:
     def names(self, folder: str) -> list[str]:
         place = f"{self.address}/{folder}/"
         try:
-            found = self._handler.listdir(place)
+            found = self._ask("listdir", place)
         except FileNotFoundError:
             return []
         bare = place.split("://")[1]
@@ -99,10 +121,11 @@ class Bucket:
 def store(address: str | Path) -> Folder | Bucket:
     """The store at an address: a folder, s3://bucket/place or gs://bucket/place."""
     address = str(address)
-    if address.startswith(REMOTE):
+    if address.startswith(REMOTE) and address.split("://")[1].strip("/"):
         return Bucket(address)
-    if "://" in address:
+    if "://" in address or not address:
         raise ValueError(
-            f"a store is a folder or begins with {' or '.join(REMOTE)}, got {address}"
+            "a store is a folder, or s3://BUCKET/... or gs://BUCKET/..., "
+            f"got {address!r}"
         )
     return Folder(address)

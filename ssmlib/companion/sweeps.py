@@ -15,6 +15,8 @@ from ssmlib.companion.execution import CELL_TIMEOUT
 from ssmlib.companion.parameters import Parameter, Value, from_text
 from ssmlib.companion.stores import Folder, store
 
+MOST = 1_000_000  # values of an axis
+
 
 def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, str]:
     """`name=value` taken apart; ValueError for another form or an unknown name."""
@@ -26,9 +28,17 @@ def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, s
     return name, value
 
 
+def once(names: list[str], where: str) -> None:
+    """ValueError where a name is given twice: which value would count?"""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{where}: {', '.join(twice)} is given twice")
+
+
 def values(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
     """The values that `name=value` texts give to parameters of an interface."""
     pairs = [assigned(known, text, where) for text in texts]
+    once([name for name, _ in pairs], where)
     return {name: from_text(known[name], text, where) for name, text in pairs}
 
 
@@ -41,13 +51,19 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
         raise ValueError(f"{where}: a grid of lists ({parameter.name}) needs --from")
     if parameter.type == "int" and ":" in text:
         try:
-            found = list(range(*map(int, text.split(":"))))
+            counted = range(*map(int, text.split(":")))
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{where}: {parameter.name} must read start:stop[:step], got {text!r}"
             ) from error
+        if len(counted) > MOST:
+            raise ValueError(f"{where}: {parameter.name} has more than {MOST} values")
+        found = list(counted)
     else:
-        (parts,) = csv.reader([text], strict=True) if text else ([],)
+        try:
+            (parts,) = csv.reader([text], strict=True) if text else ([],)
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"{where}: {parameter.name}, {text!r}: {error}") from error
         found = [from_text(parameter, part, where) for part in parts]
     if not found:
         raise ValueError(f"{where}: {parameter.name} has no values in {text!r}")
@@ -142,11 +158,19 @@ def sweep(
                 left.append(job)
             else:
                 done(job, document | {"reused": True})
+
+        def there(job: runs.Job, document: dict) -> None:
+            """A worker's word is not enough: its folder may not be ours."""
+            if document["status"] == "complete" and runs.finished(job, place) is None:
+                told = f"a worker says it is complete, but it is not in {address}"
+                document = document | {"status": "failed", "error": told}
+            done(job, document)
+
         if left:
             scatter(
                 left,
                 address,
-                done,
+                there,
                 workers=min(workers, len(left)),
                 scheduler=scheduler,
                 force=force,

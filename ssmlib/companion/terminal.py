@@ -20,7 +20,7 @@ def repository() -> Path:
     import ssmlib
 
     for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
+        if (folder / "_toc.yml").is_file() and (folder / "ssmlib").is_dir():
             installed = Path(ssmlib.__file__).resolve().parents[1]
             if installed != folder.resolve():
                 raise typer.BadParameter(

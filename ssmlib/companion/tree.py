@@ -26,9 +26,13 @@ _EMPTY = (
 
 @dataclass(frozen=True)
 class Page:
-    """A notebook on its way into the book; `failed` says why it did not end."""
+    """An executed notebook on its way into the book, and the source of its prose.
+
+    failed: why it did not reach its end.
+    """
 
     path: Path
+    source: Path
     failed: str | None = None
 
 
@@ -64,9 +68,32 @@ def _banner(name: str, text: str):
     return nbformat.v4.new_markdown_cell(text, id=f"banner-{name}")
 
 
+def _with_prose_of(source: Path, executed):
+    """The executed code cells among the text that the source has by now.
+
+    Text is not part of a run's key: it may have been edited since.
+    """
+    code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    injected = [
+        cell
+        for cell in executed.cells
+        if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
+    cells = []
+    for cell in nbformat.read(source, 4).cells:
+        if cell.cell_type != "code":
+            cells.append(cell)
+            continue
+        cells.append(next(code))
+        if "parameters" in cell.metadata.get("tags", []) and injected:
+            cells.append(next(code))
+    executed.cells = cells
+    return executed
+
+
 def _place(page: Page, target: Path) -> None:
     """A notebook on its place in the tree, with a banner where it differs."""
-    node = nbformat.read(page.path, 4)
+    node = _with_prose_of(page.source, nbformat.read(page.path, 4))
     defaults = {name: p.default for name, p in interface(page.path).items()}
     ran_with = parameters(page.path)
     changed = {n: v for n, v in ran_with.items() if v != defaults[n]}

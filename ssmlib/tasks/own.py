@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,11 @@ def _csv(path: Path, column: str | None) -> np.ndarray:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     # An empty line is a gap, not nothing.
-    table = pandas.read_csv(path, skip_blank_lines=False)
+    with warnings.catch_warnings(action="error", category=pandas.errors.ParserWarning):
+        try:  # decimal commas must not shift columns, nor a field become an index
+            table = pandas.read_csv(path, skip_blank_lines=False, index_col=False)
+        except pandas.errors.ParserWarning as error:
+            raise ValueError(f"{path} has rows with more fields than names") from error
     columns = [str(name) for name in table.columns]
     if column is None and len(columns) == 1:
         (column,) = columns
