@@ -14,13 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "12-questions.ipynb"
 RUNS = 1000
-PLAIN = f"""
-import nbformat
+PLAIN = """
+import sys, nbformat
 from nbclient import NotebookClient
-node = nbformat.read({str(NOTEBOOK)!r}, 4)
-place = {{"metadata": {{"path": {str(NOTEBOOK.parent)!r}}}}}
+path, folder, output = sys.argv[1:]
+node = nbformat.read(path, 4)
+place = {"metadata": {"path": folder}}
 NotebookClient(node, kernel_name="python3", resources=place).execute()
-nbformat.write(node, {{output!r}})
+nbformat.write(node, output)
 """
 # One core's work and no threads of its own: what a sweep of small runs is made of.
 SHORT = """n: int = 0  # [0..999]"""
@@ -53,9 +54,16 @@ def _most(value: float, limit: float) -> dict[str, str]:
 def overhead(place: Path) -> dict:
     """`ssmbook run` against nbclient, processes and all, interleaved."""
     plain, fast = [], []
-    output = place / "plain.ipynb"
+    nbclient = (
+        sys.executable,
+        "-c",
+        PLAIN,
+        NOTEBOOK,
+        NOTEBOOK.parent,
+        place / "nb.ipynb",
+    )
     for _ in range(7):
-        plain.append(_seconds(sys.executable, "-c", PLAIN.format(output=str(output))))
+        plain.append(_seconds(*nbclient))
         fast.append(_ssmbook("run", "12", "--force", "--runs", place / "runs"))
     a, b = statistics.median(plain), statistics.median(fast)
     values = {"plain": f"{a:.2f}", "fast": f"{b:.2f}", "ratio": f"{b - a:+.2f} s"}

@@ -8,7 +8,6 @@ import logging
 import os
 import platform
 import re
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,31 +73,42 @@ def execute(notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT
     cell raises or does not end, or the kernel dies.
     """
     from papermill import execute_notebook
+    from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
 
+    class Kept(NBClientEngine):
+        """papermill's engine, which leaves what there is of a notebook that fails."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, *, partial, **options):
+            partial.append(nb_man.nb)
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+    papermill_engines.register("kept", Kept)
     logger.setLevel(logging.ERROR)
     known = declared(notebook, folder)
     values = check(known, values, "parameters")
     for name, value in SPIN.items():
         os.environ.setdefault(name, value)
-    with tempfile.TemporaryDirectory(prefix="ssmbook-") as scratch:
-        partial = Path(scratch) / "partial.ipynb"
-        try:
-            node = execute_notebook(
-                notebook,
-                partial,
-                {n: v for n, v in values.items() if v != known[n].default},
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                execution_timeout=timeout,
-                record_timing=False,
-                extra_arguments=["--log-level=50"],
-                coalesce_streams=True,
-                resources={"metadata": {"path": str(folder)}},
-            )
-        except Exception as error:
-            raise _failure(error, partial) from error
+    partial: list = []
+    try:
+        node = execute_notebook(
+            notebook,
+            None,
+            {n: v for n, v in values.items() if v != known[n].default},
+            engine_name="kept",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            execution_timeout=timeout,
+            record_timing=False,
+            extra_arguments=["--log-level=50"],
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+            partial=partial,
+        )
+    except Exception as error:
+        raise _failure(error, partial) from error
     return _bare(node)
 
 
@@ -107,12 +117,9 @@ def write(node, path: Path) -> None:
     replace(path, (nbformat.writes(node) + "\n").encode())
 
 
-def _failure(error: Exception, partial: Path) -> NotebookFailed:
-    """What nbclient, papermill or the disk raised, told in one way."""
-    try:
-        node = _bare(nbformat.read(partial, 4))
-    except (OSError, ValueError, nbformat.ValidationError):
-        node = None
+def _failure(error: Exception, partial: list) -> NotebookFailed:
+    """What nbclient or papermill raised, told in one way."""
+    node = _bare(partial[0]) if partial else None
     details = _ANSI.sub("", str(error)).strip()
     if hasattr(error, "ename"):
         reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
