@@ -20,6 +20,12 @@ from ssmlib.companion.stores import replace
 CELL_TIMEOUT = 1200  # seconds
 # On a busy machine, threads that spin while they wait stall each other.
 SPIN = {"GOMP_SPINCOUNT": "10000", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# A kernel that is shut down may log that its sockets are gone: no reader's concern.
+QUIET = [
+    "--log-level=50",
+    "--IPKernelApp.exec_lines="
+    "__import__('logging').getLogger('tornado.general').setLevel(50)",
+]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -102,7 +108,7 @@ def execute(notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT
             progress_bar=False,
             execution_timeout=timeout,
             record_timing=False,
-            extra_arguments=["--log-level=50"],
+            extra_arguments=QUIET,
             coalesce_streams=True,
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
