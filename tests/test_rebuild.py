@@ -87,7 +87,7 @@ def test_edited_prose_reaches_the_book_without_a_run(own):
     ssmbook(own, "build")
     path = own / "notebooks" / "01-toy.ipynb"
     path.write_text(path.read_text().replace("Twice is", "Double is"))
-    _, err = ssmbook(own, "build")
+    _, err = ssmbook(own, "build", "-o", "_build")
     assert "01-toy: unchanged" in err
     page = text_of(own / "_build" / "html" / "notebooks" / "01-toy.html")
     assert "Double is 4." in page

@@ -113,21 +113,21 @@ def plan(root: Path, with_profile: str | None, device: str | None) -> list[runs.
     return planned
 
 
-def _ours(output: Path) -> Path:
+def _ours(place: Path, *, given: bool) -> Path:
     """An output folder, marked as this tool's, which replaces `book` and `html` in it.
 
-    Raises ValueError where they are there already and someone else's.
+    Raises ValueError where a reader gave it and they are there, someone else's.
     """
-    mark = output / ".ssmbook"
-    theirs = [n for n in ("book", "html") if (output / n).exists()]
-    if theirs and not mark.is_file():
+    mark = place / ".ssmbook"
+    theirs = [n for n in ("book", "html") if (place / n).exists()]
+    if given and theirs and not mark.is_file():
         raise ValueError(
-            f"{output} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
+            f"{place} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
             "another folder"
         )
-    output.mkdir(parents=True, exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     mark.touch()
-    return output
+    return place
 
 
 def build(
@@ -149,7 +149,7 @@ def build(
     build with warnings.
     """
     planned = plan(root, with_profile, device)
-    place = root / "_build" if output is None else _ours(output)
+    place = _ours(output or root / "_build", given=output is not None)
     kept = Folder(root / "_build" / "runs")
     executed = {}
     sources = notebooks(root)
