@@ -1,10 +1,12 @@
 # docker build -t ssmbegin .
-# docker run --rm -v "$PWD/runs:/home/reader/ssmbegin/runs" ssmbegin ssmbook run 03 -p L_max=4096
+# mkdir -p runs && chmod 777 runs     (the image's user is not yours)
+# docker run --rm -v "$PWD/runs:/home/reader/ssmbegin/runs" ssmbegin ssmbook run 03 -p L_max=8192
 #
 # With CUDA, on a machine whose Docker has the NVIDIA runtime:
 # docker build -t ssmbegin --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 \
 #     --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-# docker run --rm --gpus all ssmbegin ssmbook run 03 -p device=cuda
+# docker run --rm --gpus all -v "$PWD/runs:/home/reader/ssmbegin/runs" \
+#     ssmbegin ssmbook run 03 -p device=cuda
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

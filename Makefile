@@ -15,7 +15,7 @@ test: export GOMP_SPINCOUNT = 10000
 .PHONY: book test notebooks bench archive clean
 
 book: $(READY)
-	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE))
+	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
 
 test: $(READY)
 	$(BIN)/ruff check .

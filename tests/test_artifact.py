@@ -52,7 +52,7 @@ def test_the_environment_can_be_solved(root, tmp_path):
     environment = yaml.safe_load((root / "environment.yml").read_text())
     (_, _, section) = environment["dependencies"]
     wanted = tmp_path / "wanted.txt"
-    wanted.write_text("\n".join(line for line in section["pip"] if line != "."))
+    wanted.write_text("\n".join(line for line in section["pip"] if line != "-e ."))
     report = tmp_path / "report.json"
     call = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     call += ["-q", "--report", report, "-r", wanted]
@@ -114,6 +114,9 @@ def test_what_an_archive_holds(committed, packed, tmp_path):
     assert "Twice is" in (folder / "book" / "notebooks" / "01-toy.html").read_text()
     records = json.loads((folder / "records.json").read_text())
     assert records["01-toy"]["double"]["value"] == 4
+    commit = json.loads((folder / "environment.json").read_text())["commit"]
+    assert commit in (folder / "README.md").read_text()
+    assert folder.name == f"ssmbegin-0.1.0-{commit[:7]}"
     (claim,) = json.loads((folder / "claims.json").read_text())
     assert claim["verdict"] == "reproduced"
     lines = (folder / "SHA256SUMS").read_text().splitlines()
@@ -154,6 +157,19 @@ def test_a_dirty_tree_is_refused(committed, packed):
         (committed / "stray").unlink()
     assert "the tree is not clean" in err
     assert "stray" in err
+
+
+def test_another_environment_than_the_locks_is_refused(committed):
+    lock = committed / "requirements.lock"
+    pins = lock.read_text()
+    lock.write_text(pins.replace("torch==", "torch==9."))
+    git(committed, "commit", "-qam", "another lock")
+    try:
+        _, err = ssmbook(committed, "archive", status=1)
+    finally:
+        git(committed, "reset", "-q", "--hard", "HEAD~1")
+    assert "not the environment of the lock" in err
+    assert "torch" in err
 
 
 def test_outside_git_there_is_nothing_to_archive(own):
@@ -200,7 +216,7 @@ def test_the_doctor_names_a_miss_and_its_fix(own, tmp_path):
     (own / "requirements.lock").write_text("numpy==1.0\nnothing-such==1\n")
     out, _ = ssmbook(own, "doctor", status=1)
     assert "MISS" in out
-    assert "to mend it: pip install numpy==1.0" in out
+    assert f"to mend it: {sys.executable} -m pip install numpy==1.0" in out
     assert "nothing-such: missing, the lock says 1" in out
 
 

@@ -66,7 +66,6 @@ def test_notebook_has_its_form(path):
     assert last.source == "run.footer()"
     assert "nbval-ignore-output" in tags(last)
     text = "\n".join(c.source for c in cells(path, "markdown"))
-    assert f"`{path.stem}: {{" in text  # one line to rerun it
     assert "What would change the answer" in text
 
 
@@ -179,6 +178,29 @@ def test_profiles_fit_the_interfaces(name, root):
     found = build.notebooks(root)
     chosen = parameters.profile(root / "notebooks" / f"{name}.yml", found)
     assert set(chosen) == set(found)
+
+
+def test_full_scale_is_judged(ledger, root):
+    found = build.notebooks(root)
+    chosen = parameters.profile(root / "notebooks" / "full.yml", found)
+    for claim in ledger:
+        for name, (low, high) in claim.valid_for.items():
+            value = chosen[claim.notebook].get(name)
+            assert value is None or low <= value <= high, (claim.id, name, value)
+
+
+def test_each_notebook_ends_with_a_line_that_reruns_it(path):
+    line = re.compile(r"To rerun this page .*`\.venv/bin/ssmbook run (\d+) (.*?)`")
+    number, options = line.search(cells(path, "markdown")[-1].source).groups()
+    assert path.stem.startswith(number)
+    known = parameters.interface(path)
+    chosen = dict(option.split("=") for option in re.findall(r"-p (\S+)", options))
+    assert chosen
+    for name, text in chosen.items():
+        value = parameters.from_text(known[name], text, path.stem)
+        assert parameters.check(known, {name: value}, path.stem) != {
+            key: parameter.default for key, parameter in known.items()
+        }
 
 
 def test_a_profile_with_an_unknown_parameter_is_refused(root, tmp_path):

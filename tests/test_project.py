@@ -59,7 +59,7 @@ def test_environment_is_the_lock(environment, lock, root):
     assert python == "python=3.11"
     pins, local = section["pip"][:-1], section["pip"][-1]
     assert pins == (root / "requirements.lock").read_text().split()
-    assert local == "."
+    assert local == "-e ."
     assert environment["channels"] == ["conda-forge", "nodefaults"]
 
 

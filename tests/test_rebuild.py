@@ -38,6 +38,7 @@ def test_the_ledger_follows_and_the_check_fails(rebuilt, place):
     ledger = text_of(rebuilt[0] / "html" / "book" / "claims.html")
     assert "not reproduced" in ledger
     assert "this run finds otherwise" in ledger
+    assert "Version 0.1.0, claims.html\\#claim-twice-is-small" in ledger
     assert "claim twice-is-small: not reproduced" in rebuilt[1]
     out, _ = ssmbook(place, "claims", "--check", "out", status=1)
     assert "1 claims, 1 not as the ledger says" in out
@@ -101,6 +102,12 @@ def test_a_folder_that_is_not_ours_is_left_alone(own, output):
     assert "not made by ssmbook build" in err
     assert (own / "book" / "intro.md").is_file()
     assert (own / "thesis" / "book" / "thesis.tex").is_file()
+
+
+def test_git_does_not_see_a_rebuilt_book(rebuilt, tmp_path):
+    assert (rebuilt[0] / ".gitignore").read_text() == "*\n"
+    build._ours(tmp_path, given=True)  # but a folder that was there keeps its ways
+    assert not (tmp_path / ".gitignore").exists()
 
 
 def test_a_failed_run_is_not_judged(own):

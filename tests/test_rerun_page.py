@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -25,7 +26,7 @@ def clone(root, tmp_path_factory):
         shutil.copy(root / name, place / name)
     (place / ".venv").symlink_to(root / ".venv")
     (place / "bin").mkdir()
-    (place / "bin" / "srun").write_text('#!/bin/sh\nexec "$@"\n')
+    (place / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
     (place / "bin" / "srun").chmod(0o755)
     return place
 
@@ -53,9 +54,9 @@ def test_box(clone, box):
 
 
 def test_the_slurm_script(clone):
-    if not (clone / "sweep.sh").exists():
+    if not (clone / "runs" / "sweep.sh").exists():
         pytest.skip("its box did not run")
-    assert "2 runs: 2 complete" in bash(clone, "bash sweep.sh")
+    assert "2 runs: 2 complete" in bash(clone, "bash runs/sweep.sh")
 
 
 def test_every_command_is_in_a_tested_box_or_made_by_make():
@@ -63,9 +64,24 @@ def test_every_command_is_in_a_tested_box_or_made_by_make():
     assert len(BOXES) >= 8
     text = BOX.sub("", PAGE.read_text())
     for line in re.findall(r"^(\S*ssmbook .*)$", text, re.M):
-        assert re.search("cuda|8786|-o mine|check mine", line), line
+        assert re.search("cuda|8786|-o runs/mine|check runs/mine|L_max=8192", line), (
+            line
+        )
 
 
 def test_the_cluster_file_is_yaml():
     (text,) = re.findall(r"```yaml\n# cluster.yml\n(.*?)```", PAGE.read_text(), re.S)
     assert yaml.safe_load(text)["kind"] == "DaskCluster"
+
+
+def test_what_a_reviewer_falsifies_is_an_output(root):
+    page = (root / "book" / "review.md").read_text()
+    ((old, new, name),) = re.findall(r"sed -i 's/(.*?)/(.*?)/' (\S+)", page)
+    changed = [
+        cell
+        for cell in nbformat.read(root / name, 4).cells
+        if cell.cell_type == "code" and old in str(cell.outputs)
+    ]
+    assert len(changed) == (root / name).read_text().count(old) == 1
+    assert "nbval-ignore-output" not in changed[0].metadata.get("tags", [])
+    assert old != new

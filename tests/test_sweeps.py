@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ssmlib.companion import parameters, results, runs, stores, sweeps
-from tests.toy import documents, ssmbook
+from tests.toy import documents, ssmbook, start
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +184,19 @@ def test_a_scheduler_of_ones_own(own, monkeypatch):
         address = cluster.scheduler_address
         ssmbook(own, "sweep", "1", "--grid", "n=1:5", "--scheduler", address)
     assert len(documents(own)) == 4
+
+
+def test_a_scheduler_without_workers_is_waited_for_aloud(own, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setenv("PYTHONPATH", str(own))
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        command = ["sweep", "1", "--grid", "n=1", "--scheduler"]
+        sweep = start(own, *command, cluster.scheduler_address)
+        assert "no worker has joined" in sweep.stderr.readline()
+        cluster.scale(1)
+        assert sweep.wait(timeout=120) == 0
+    assert len(documents(own)) == 1
 
 
 def test_runs_that_a_worker_keeps_elsewhere_are_not_complete(own, monkeypatch):

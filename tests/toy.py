@@ -64,6 +64,7 @@ TOC = """format: jb-book
 root: book/intro
 chapters:
   - file: book/how-to-read
+  - file: book/rerun
   - file: notebooks/01-toy
   - file: book/claims
   - file: book/benchmarks
@@ -104,6 +105,7 @@ def make(root: Path, place: Path) -> Path:
     (place / "_toc.yml").write_text(TOC)
     (place / "book" / "intro.md").write_text(INTRO)
     (place / "book" / "how-to-read.md").write_text("# How to read\n")
+    (place / "book" / "rerun.md").write_text("# How to rerun\n")
     (place / "book" / "claims.yml").write_text(json.dumps([CLAIM]))
     (place / "notebooks").mkdir()
     notebook(place / "notebooks" / "01-toy.ipynb")

@@ -14,11 +14,24 @@ from pathlib import Path
 
 import yaml
 
-from ssmlib.companion import build, provenance
+from ssmlib.companion import build, doctor, provenance
 from ssmlib.companion.records import records
 from ssmlib.companion.tree import Page, assemble
 
 _ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
+_README = """# {title}
+
+Commit {commit}, packed by `make archive`.
+
+- `book/index.html`: the book, built from the notebooks as committed. Open it.
+- `source/`: the repository at that commit; its README says how to run it.
+- `records.json`, `claims.json`: every recorded figure, every verdict.
+- `environment.json`: the versions this was made with.
+- `ro-crate-metadata.json`: what each file is, on which data, under which licence.
+
+Is it whole? `sha256sum --check --quiet SHA256SUMS`. Is it that commit? In a clone,
+`git checkout {commit}` and `make archive` print the checksum of this very file.
+"""
 _ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
 
 
@@ -38,8 +51,8 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
     """Write the archive of the commit that is checked out; its path.
 
     Notebooks are archived as committed and the book is built from them with execution
-    off. The same commit gives the same bytes. Raises ValueError outside git, or where
-    anything but ignored files differs from the commit.
+    off. The same commit gives the same bytes. Raises ValueError outside git, where
+    anything but ignored files differs from the commit, or a package from the lock.
     """
     from ssmlib.companion import crate
 
@@ -49,9 +62,14 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
     changed = provenance.git(root, "status", "--porcelain")
     if changed:
         raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")
+    lock = root / "requirements.lock"
+    missed = [f for f in (doctor.python(), *doctor.packages(lock)) if f.fix]
+    if missed:
+        told = "\n".join(f"{f.what}: {f.found}" for f in missed)
+        raise ValueError(f"this is not the environment of the lock:\n{told}")
     epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
-    name = f"ssmbegin-{citation['version']}"
+    name = f"ssmbegin-{citation['version']}-{commit[:7]}"
     work = root / "_build" / "archive"
     shutil.rmtree(work, ignore_errors=True)
     folder = work / name
@@ -80,10 +98,12 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
         folder / "claims.json",
         [{"claim": j.claim.id, "verdict": j.found, "values": j.values} for j in judged],
     )
-    lock = (root / "requirements.lock").read_text().split()
     _json(
         folder / "environment.json",
-        {"commit": commit, "python": "3.11", "packages": lock},
+        {"commit": commit, "python": "3.11", "packages": lock.read_text().split()},
+    )
+    (folder / "README.md").write_text(
+        _README.format(title=citation["title"], commit=commit)
     )
     crate.describe(
         folder,

@@ -125,7 +125,10 @@ def _ours(place: Path, *, given: bool) -> Path:
             f"{place} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
             "another folder"
         )
-    place.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.mkdir(parents=True)
+        # A book inside the repository is no part of it, nor for ruff to look at.
+        (place / ".gitignore").write_text("*\n")
     mark.touch()
     return place
 

@@ -42,6 +42,7 @@ def describe(
             dest_path=f"{place}/", properties={"name": name, "license": licence}
         )
     for path, name in (
+        ("README.md", "what is in here, and how to check it"),
         ("records.json", "every record of every notebook"),
         ("claims.json", "the ledger, judged"),
         ("environment.json", "versions this archive was made with"),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 MEMORY = 4  # GiB; the largest notebook takes 2
 DISK = 3  # GiB, where the book is built
+PIP = f"{sys.executable} -m pip install"
+ANEW = "rm -rf .venv, then make book"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Finding:
 def python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info[:2] == (3, 11)
-    return Finding("Python", found, None if fine else "take 3.11: make clean book")
+    return Finding("Python", found, None if fine else f"take 3.11: {ANEW}")
 
 
 def packages(lock: Path) -> list[Finding]:
@@ -38,7 +40,7 @@ def packages(lock: Path) -> list[Finding]:
         except PackageNotFoundError:
             found = "missing"
         if found != pinned:
-            fix = f"pip install {name}=={pinned}"
+            fix = f"{PIP} {name}=={pinned}"
             wrong.append(Finding(name, f"{found}, the lock says {pinned}", fix))
     return wrong or [Finding("packages", f"{len(pins)}, as the lock says")]
 
@@ -48,7 +50,7 @@ def device() -> Finding:
     try:
         import torch
     except ImportError as error:
-        return Finding("device", str(error), "make clean book")
+        return Finding("device", str(error), ANEW)
     if not torch.cuda.is_available():
         return Finding("device", "cpu; no CUDA device, so device=cuda will be refused")
     return Finding("device", f"cuda: {torch.cuda.get_device_name()}")
@@ -75,7 +77,7 @@ def data(loaders: dict[str, Callable]) -> list[Finding]:
         try:
             load()
         except Exception as error:  # whatever it is, the reader is told
-            fix = "pip install -r requirements.lock"
+            fix = f"{PIP} -r requirements.lock"
             told = f"{type(error).__name__}: {error}"
             found.append(Finding(f"data: {name}", told, fix))
     return found or [Finding("data", f"{len(loaders)} sets, as they should be")]

@@ -30,18 +30,22 @@ def _lines(expectations: tuple[Expectation, ...], values: dict) -> list[str]:
     return rows
 
 
-def _bibtex(judgement: Judgement) -> str:
+def _bibtex(judgement: Judgement, citation: dict) -> str:
     claim = judgement.claim
+    year = citation["date-released"].year
+    place = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
     return (
         f"@misc{{ssmbegin-{claim.id},\n"
         "  author = {{The companion's contributors}},\n"
         f"  title = {{Claim {claim.id}: {judgement.found}}},\n"
-        "  howpublished = {How State Space Models Begin, a reproducible companion}\n"
+        f"  howpublished = {{{citation['title']}}},\n"
+        f"  year = {{{year}}},\n"
+        f"  note = {{{place}}}\n"
         "}"
     )
 
 
-def _entry(judgement: Judgement) -> list[str]:
+def _entry(judgement: Judgement, citation: dict) -> list[str]:
     claim = judgement.claim
     paper = f"{{cite:t}}`{claim.paper}`, " if claim.paper != "companion" else ""
     seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
@@ -72,12 +76,16 @@ def _entry(judgement: Judgement) -> list[str]:
             "",
         ]
     parts += [claim.why, ""]
-    parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement), "```", ":::", ""]
+    parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]
+    parts += [":::", ""]
     return parts
 
 
-def claims(judged: list[Judgement]) -> str:
-    """The Claims page, Markdown, from judgements of this very run."""
+def claims(judged: list[Judgement], citation: dict) -> str:
+    """The Claims page, Markdown, from judgements of this very run.
+
+    citation: what CITATION.cff holds.
+    """
     lines = [
         "# Claims",
         "",
@@ -101,10 +109,10 @@ def claims(judged: list[Judgement]) -> str:
         )
     lines.append("")
     for judgement in judged:
-        lines += _entry(judgement)
+        lines += _entry(judgement, citation)
     lines += [
-        "To judge a run of your own: `make book PROFILE=full`, then `ssmbook claims "
-        "--check _build`.",
+        "To judge a run of your own, `.venv/bin/ssmbook claims --check` takes its "
+        "folder: [How to rerun](rerun.md).",
         "",
     ]
     return "\n".join(lines)

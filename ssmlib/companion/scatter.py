@@ -17,6 +17,7 @@ from ssmlib.companion.stores import store
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+_log = logging.getLogger(__name__)
 IN_FLIGHT = 2  # a thread of a worker: one that runs, one that waits for it
 
 
@@ -80,6 +81,8 @@ def scatter(
     from distributed import as_completed
 
     with _client(workers, scheduler) as client:
+        if not client.nthreads():
+            _log.warning("no worker has joined %s yet: waiting for one", scheduler)
         waiting = iter(jobs)
         flight: dict[Future, runs.Job] = {}
         running = as_completed()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from ssmlib.companion import execution, pages
 from ssmlib.companion.claims import Judgement, judge, load
@@ -164,7 +165,8 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     if failed:
         _say_what_is_missing(tree, failed)
     judged = judge(load(root / "book" / "claims.yml"), tree / "notebooks")
-    (tree / "book" / "claims.md").write_text(pages.claims(judged))
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    (tree / "book" / "claims.md").write_text(pages.claims(judged, citation))
     (tree / "book" / "benchmarks.md").write_text(
         pages.benchmarks(root / "benchmarks" / "results.csv")
     )
