@@ -119,6 +119,7 @@ def test_the_disk_is_full(own, command):
     assert times(own) == before
     assert not leftovers(own)
     assert '"reused": true' in ssmbook(own, "run", "1", "--json")[0]
+    ssmbook(own, command, "1", *new)  # nothing that was cut short stays in the way
 
 
 @pytest.mark.parametrize(

@@ -190,13 +190,30 @@ def test_a_scheduler_without_workers_is_waited_for_aloud(own, monkeypatch):
     from distributed import LocalCluster
 
     monkeypatch.setenv("PYTHONPATH", str(own))
-    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
         command = ["sweep", "1", "--grid", "n=1", "--scheduler"]
         sweep = start(own, *command, cluster.scheduler_address)
-        assert "no worker has joined" in sweep.stderr.readline()
+        assert "waiting for one" in sweep.stderr.readline()
         cluster.scale(1)
         assert sweep.wait(timeout=120) == 0
     assert len(documents(own)) == 1
+
+
+def test_a_worker_without_the_library_says_so(own, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    (tmp_path / "ssmlib").mkdir()
+    (tmp_path / "ssmlib" / "__init__.py").write_text("raise ImportError('not here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        command = ["sweep", "1", "--grid", "n=1:3", "--scheduler"]
+        _, err = ssmbook(own, *command, cluster.scheduler_address, status=1)
+    assert "2 runs: 0 complete (0 stood already), 2 failed" in err
+    assert "ImportError: not here" in err
 
 
 def test_runs_that_a_worker_keeps_elsewhere_are_not_complete(own, monkeypatch):

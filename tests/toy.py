@@ -116,6 +116,7 @@ def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
     """`ssmbook` with arguments, in a repository, with that repository's library."""
     command = [sys.executable, "-m", "ssmlib.companion.cli", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(place), "COLUMNS": "200"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.Popen(
         command,
         cwd=place,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ssmlib.companion import cli_runs, terminal
+
+# Bytecode that a full disk cuts short stays, and Python 3.11 then fails to import it:
+# neither this process nor the kernels and workers it starts write any.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 app = typer.Typer(
     help="The companion's book: list, run and sweep its notebooks, rebuild it, judge "

@@ -7,22 +7,19 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ssmlib.companion import runs
 from ssmlib.companion.execution import CELL_TIMEOUT
-from ssmlib.companion.stores import store
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 _log = logging.getLogger(__name__)
 IN_FLIGHT = 2  # a thread of a worker: one that runs, one that waits for it
-
-
-def _work(job: runs.Job, address: str, force: bool, timeout: int) -> dict:
-    return runs.run(job, store(address), force=force, timeout=timeout)
+WATCH = 10  # seconds between looks at the workers
 
 
 @contextlib.contextmanager
@@ -78,30 +75,44 @@ def scatter(
     a few runs a worker are in flight. A run whose worker is lost is given to another;
     one that loses four of them, or cannot be written, has status "failed".
     """
-    from distributed import as_completed
+    from distributed import wait
+
+    def work(fields: dict) -> dict:
+        """Travels by value, all else from within: a worker that cannot import fails.
+
+        One that could not read its task would be lost without a word.
+        """
+        from ssmlib.companion import runs
+        from ssmlib.companion.stores import store
+
+        job = runs.Job(**fields)
+        return runs.run(job, store(address), force=force, timeout=timeout)
 
     with _client(workers, scheduler) as client:
-        if not client.nthreads():
-            _log.warning("no worker has joined %s yet: waiting for one", scheduler)
         waiting = iter(jobs)
         flight: dict[Future, runs.Job] = {}
-        running = as_completed()
-
-        def top_up() -> None:
-            """Workers may join while a sweep runs, and leave."""
-            room = IN_FLIGHT * max(1, sum(client.nthreads().values())) - len(flight)
+        deserted = False
+        while True:
+            # Workers may join while a sweep runs, and leave.
+            threads = sum(client.nthreads().values())
+            room = IN_FLIGHT * max(1, threads) - len(flight)
             for job in islice(waiting, max(0, room)):
-                future = client.submit(_work, job, address, force, timeout, pure=False)
-                flight[future] = job
-                running.add(future)
-
-        top_up()
-        for future in running:
-            job = flight.pop(future)
-            error = future.exception()
-            done(job, future.result() if error is None else _lost(job, error))
-            future.release()
-            top_up()
+                flight[client.submit(work, asdict(job), pure=False)] = job
+            if not flight:
+                break
+            if not threads and not deserted:
+                _log.warning(
+                    "no worker at %s: waiting for one", client.scheduler.address
+                )
+            deserted = not threads
+            try:
+                ended = wait(list(flight), WATCH, "FIRST_COMPLETED").done
+            except TimeoutError:
+                continue
+            for future in ended:
+                job, error = flight.pop(future), future.exception()
+                done(job, future.result() if error is None else _lost(job, error))
+                future.release()
 
 
 def _lost(job: runs.Job, error: BaseException) -> dict:
