@@ -159,6 +159,42 @@ def test_a_dirty_tree_is_refused(committed, packed):
     assert "stray" in err
 
 
+def test_what_git_does_not_see_is_not_packed(committed, packed, tmp_path):
+    exclude = committed / ".git" / "info" / "exclude"
+    exclude.write_text("hidden*\n")
+    stray = committed / "book" / "_static" / "hidden.css"
+    stray.touch()
+    git(committed, "update-index", "--assume-unchanged", "book/intro.md")
+    page = committed / "book" / "intro.md"
+    text = page.read_text()
+    page.write_text(text + "\nNot committed.\n")
+    try:
+        out, _ = ssmbook(committed, "archive", "-o", tmp_path)
+    finally:
+        stray.unlink()
+        page.write_text(text)
+        git(committed, "update-index", "--no-assume-unchanged", "book/intro.md")
+    assert out.split()[0] == packed[1]
+
+
+def test_links_are_refused(committed, tmp_path):
+    git(tmp_path, "clone", "-q", committed, "linked")
+    place = tmp_path / "linked"
+    (place / "link").symlink_to("/etc/hostname")
+    git(place, "add", "link")
+    git(place, "commit", "-qm", "a link")
+    _, err = ssmbook(place, "archive", status=1)
+    assert "links cannot be archived: link" in err
+
+
+def test_a_copy_within_another_repository_has_no_commit(own, tmp_path):
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "--allow-empty", "-qm", "another's")
+    out, _ = ssmbook(own, "run", "1", "--json")
+    assert json.loads(out)["git"] == {"commit": None, "clean": None}
+    assert "no commit to archive" in ssmbook(own, "archive", status=1)[1]
+
+
 def test_another_environment_than_the_locks_is_refused(committed):
     lock = committed / "requirements.lock"
     pins = lock.read_text()

@@ -54,6 +54,8 @@ def test_one_run_is_checked_alone(place):
         out, _ = ssmbook(place, "run", "1", "-p", f"n={n}", "--json")
         folder = json.loads(out)["folder"]
         out, _ = ssmbook(place, "claims", "--check", folder, status=status)
+        page = f"{folder}/01-toy.html"
+        assert ssmbook(place, "claims", "--check", page, status=status)[0] == out
         assert out.startswith(f"{verdict} ")
 
 
@@ -104,9 +106,26 @@ def test_a_folder_that_is_not_ours_is_left_alone(own, output):
     assert (own / "thesis" / "book" / "thesis.tex").is_file()
 
 
+@pytest.mark.parametrize("output", ["book", "notebooks/mine", "here/mine"])
+def test_a_book_among_the_sources_is_refused(own, output):
+    (own / "here").symlink_to(own / "ssmlib")
+    _, err = ssmbook(own, "build", "-o", output, status=1)
+    assert "choose another folder" in err
+    assert not (own / "_build").exists()
+
+
+def test_a_link_in_the_books_place_is_replaced(own):
+    (own / "real").mkdir()
+    (own / "_build").mkdir()
+    (own / "_build" / "html").symlink_to(own / "real")
+    ssmbook(own, "build")
+    assert (own / "_build" / "html" / "index.html").is_file()
+    assert not any((own / "real").iterdir())
+
+
 def test_git_does_not_see_a_rebuilt_book(rebuilt, tmp_path):
     assert (rebuilt[0] / ".gitignore").read_text() == "*\n"
-    build._ours(tmp_path, given=True)  # but a folder that was there keeps its ways
+    build._ours(tmp_path / "repository", tmp_path, given=True)  # elsewhere, it may
     assert not (tmp_path / ".gitignore").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ssmlib.companion import parameters, results, runs, stores, sweeps
-from tests.toy import documents, ssmbook, start
+from tests.toy import documents, ssmbook
 
 
 @pytest.fixture(scope="module")
@@ -165,55 +165,14 @@ def test_side_by_side_and_from_a_file(place, tmp_path):
         (["--grid", "n=1,2", "-p", "n=3"], 1, "n is given twice"),
         (["--grid", 'word="a'], 1, "unexpected end of data"),
         (["--grid", "n=1", "--scheduler", "nowhere"], 1, "no Dask scheduler"),
+        (["--grid", "n=1", "--scheduler", "tls://x:1"], 1, "no Dask scheduler"),
+        (["--grid", "n=0:9999", "--grid", "seed=0:9999"], 1, "a grid of 99980001 runs"),
     ],
 )
 def test_bad_sweeps_run_nothing(own, arguments, status, message):
     _, err = ssmbook(own, "sweep", "1", *arguments, status=status)
     assert message in " ".join(err.split())
     assert not documents(own)
-
-
-def test_a_scheduler_of_ones_own(own, monkeypatch):
-    """Workers of another cluster: here two threads of one process."""
-    from distributed import LocalCluster
-
-    monkeypatch.setenv("PYTHONPATH", str(own))
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None
-    ) as cluster:
-        address = cluster.scheduler_address
-        ssmbook(own, "sweep", "1", "--grid", "n=1:5", "--scheduler", address)
-    assert len(documents(own)) == 4
-
-
-def test_a_scheduler_without_workers_is_waited_for_aloud(own, monkeypatch):
-    from distributed import LocalCluster
-
-    monkeypatch.setenv("PYTHONPATH", str(own))
-    with LocalCluster(
-        n_workers=0, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
-        command = ["sweep", "1", "--grid", "n=1", "--scheduler"]
-        sweep = start(own, *command, cluster.scheduler_address)
-        assert "waiting for one" in sweep.stderr.readline()
-        cluster.scale(1)
-        assert sweep.wait(timeout=120) == 0
-    assert len(documents(own)) == 1
-
-
-def test_a_worker_without_the_library_says_so(own, tmp_path, monkeypatch):
-    from distributed import LocalCluster
-
-    (tmp_path / "ssmlib").mkdir()
-    (tmp_path / "ssmlib" / "__init__.py").write_text("raise ImportError('not here')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
-        command = ["sweep", "1", "--grid", "n=1:3", "--scheduler"]
-        _, err = ssmbook(own, *command, cluster.scheduler_address, status=1)
-    assert "2 runs: 0 complete (0 stood already), 2 failed" in err
-    assert "ImportError: not here" in err
 
 
 def test_runs_that_a_worker_keeps_elsewhere_are_not_complete(own, monkeypatch):

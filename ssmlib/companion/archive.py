@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 from ssmlib.companion import build, doctor, provenance
 from ssmlib.companion.records import records
+from ssmlib.companion.stores import replace
 from ssmlib.companion.tree import Page, assemble
 
 _ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
@@ -56,10 +58,10 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
     """
     from ssmlib.companion import crate
 
-    commit = provenance.git(root, "rev-parse", "HEAD")
+    commit = provenance.commit(root)
     if commit is None:
-        raise ValueError(f"{root} is no git repository: there is no commit to archive")
-    changed = provenance.git(root, "status", "--porcelain")
+        raise ValueError(f"{root} is no git repository of yours: no commit to archive")
+    changed = provenance.git(root, "status", "--porcelain", "-unormal")
     if changed:
         raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")
     lock = root / "requirements.lock"
@@ -74,18 +76,16 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     folder = work / name
 
-    for file in (provenance.git(root, "ls-files", "-z") or "").split("\0"):
-        if file:
-            target = folder / "source" / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / file, target)
+    source = _committed(root, folder / "source")
     say("building the book from the stored outputs")
-    sources = build.notebooks(root)
+    sources = build.notebooks(source)
     tree = work / "tree"
     judged = assemble(
-        root, tree, {stem: Page(path, path) for stem, path in sources.items()}
+        source, tree, {stem: Page(path, path) for stem, path in sources.items()}
     )
-    build.strict(tree, folder / "book", SOURCE_DATE_EPOCH=str(epoch))
+    build.strict(
+        tree, folder / "book", SOURCE_DATE_EPOCH=str(epoch), PYTHONPATH=str(source)
+    )
     found = {stem: records(path) for stem, path in sources.items()}
     _json(
         folder / "records.json",
@@ -111,7 +111,7 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
         datetime.fromtimestamp(epoch, UTC).isoformat(),
         {stem: {k: r.value for k, r in of.items()} for stem, of in found.items()},
         judged,
-        data_sets((root / "book" / "data.md").read_text()),
+        data_sets((source / "book" / "data.md").read_text()),
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = [
@@ -119,11 +119,26 @@ def archive(root: Path, output: Path, say: build.Say) -> Path:
         for p in files
     ]
     (folder / "SHA256SUMS").write_text("".join(sums))
-    output.mkdir(parents=True, exist_ok=True)
     target = output / f"{name}.tar.gz"
-    target.write_bytes(_tar(folder, epoch))
+    replace(target, _tar(folder, epoch))
     shutil.rmtree(work)
     return target
+
+
+def _committed(root: Path, place: Path) -> Path:
+    """The files of HEAD, as committed: what lies in the folder may be hidden from git.
+
+    Raises ValueError for links and submodules, whose content is not in the commit.
+    """
+    listed = provenance.git(root, "ls-tree", "-r", "HEAD") or ""
+    for line in listed.splitlines():
+        if line[:6] in ("120000", "160000"):
+            raise ValueError(f"links cannot be archived: {line.partition(chr(9))[2]}")
+    call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", "HEAD"]
+    packed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        tar.extractall(place, filter="data")
+    return place
 
 
 def _json(path: Path, found) -> None:

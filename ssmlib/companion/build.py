@@ -82,6 +82,8 @@ def strict(tree: Path, html: Path, **environment: str) -> None:
         ]
         lines = lines or report.splitlines()[-30:]
         raise RuntimeError("the book does not build:\n" + "\n".join(lines + problems))
+    if html.is_symlink():
+        html.unlink()
     shutil.rmtree(html, ignore_errors=True)
     html.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(built, html)
@@ -113,11 +115,16 @@ def plan(root: Path, with_profile: str | None, device: str | None) -> list[runs.
     return planned
 
 
-def _ours(place: Path, *, given: bool) -> Path:
+def _ours(root: Path, place: Path, *, given: bool) -> Path:
     """An output folder, marked as this tool's, which replaces `book` and `html` in it.
 
-    Raises ValueError where a reader gave it and they are there, someone else's.
+    Raises ValueError where a reader gave it and they are there, someone else's, or it
+    lies among the sources.
     """
+    within = [p.resolve() for p in (place, *place.absolute().parents)]
+    for name in ("book", "notebooks", "ssmlib"):
+        if (root / name).resolve() in within:
+            raise ValueError(f"{place} lies in {root / name}: choose another folder")
     mark = place / ".ssmbook"
     theirs = [n for n in ("book", "html") if (place / n).exists()]
     if given and theirs and not mark.is_file():
@@ -125,8 +132,8 @@ def _ours(place: Path, *, given: bool) -> Path:
             f"{place} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
             "another folder"
         )
-    if not place.exists():
-        place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
+    if root.resolve() in within and not any(place.iterdir()):
         # A book inside the repository is no part of it, nor for ruff to look at.
         (place / ".gitignore").write_text("*\n")
     mark.touch()
@@ -152,7 +159,7 @@ def build(
     build with warnings.
     """
     planned = plan(root, with_profile, device)
-    place = _ours(output or root / "_build", given=output is not None)
+    place = _ours(root, output or root / "_build", given=output is not None)
     kept = Folder(root / "_build" / "runs")
     executed = {}
     sources = notebooks(root)
@@ -166,6 +173,8 @@ def build(
             say(f"{job.notebook}: {'unchanged' if document['reused'] else took}")
         else:
             path, error = ran / "failed.ipynb", document["error"]
+            if not path.is_file():
+                raise OSError(f"{job.notebook} cannot be kept: {error}")
             executed[job.notebook] = Page(path, sources[job.notebook], error)
             say(f"{job.notebook}: FAILED: {document['error']}")
 

@@ -238,10 +238,11 @@ def _judge(claim: Claim, ran: tuple[dict, dict] | None) -> Judgement:
 def executed_in(ledger: list[Claim], place: str | Path) -> tuple[list[Claim], Path]:
     """The claims that a place can answer, and the folder of its notebooks.
 
-    place: a folder of executed notebooks, a rebuilt book, or one run, which answers
-    the claims of its own notebook only. Raises ValueError for another folder.
+    place: a folder of executed notebooks, a rebuilt book, or one run (or its page),
+    which answers the claims of its own notebook only. Raises ValueError for others.
     """
     place = Path(place)
+    place = place.parent if place.suffix == ".html" else place
     if (place / "run.json").is_file():
         stems = {path.stem for path in place.glob("*.ipynb")}
         return [claim for claim in ledger if claim.notebook in stems], place

@@ -181,12 +181,15 @@ def archive(
 @app.command()
 def citation() -> None:
     """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
+    from subprocess import CalledProcessError
+
     from ssmlib.companion.citation import generated
+    from ssmlib.companion.stores import replace
 
     root = terminal.repository()
-    with terminal.errors():
+    with terminal.errors(CalledProcessError):
         for name, text in generated(root).items():
-            (root / name).write_text(text)
+            replace(root / name, text.encode())
             typer.echo(root / name)
 
 
@@ -227,9 +230,10 @@ def recommend(
         if figure is not None:
             if figure.suffix != ".svg" or not figure.absolute().parent.is_dir():
                 raise ValueError(f"figure must be an .svg in a folder, got {figure}")
+            from ssmlib.companion.stores import replace
             from ssmlib.figures import svg
 
-            figure.write_text(svg(advice.figure(found)))
+            replace(figure, svg(advice.figure(found)).encode())
     if json:
         terminal.answer(found.as_dict())
     else:

@@ -21,13 +21,21 @@ def git(root: Path, *arguments: str) -> str | None:
     return run.stdout.rstrip("\n") if run.returncode == 0 else None
 
 
+def commit(root: Path) -> str | None:
+    """The commit of the repository whose top `root` is, None where it is none's."""
+    top, _, found = (git(root, "rev-parse", "--show-toplevel", "HEAD") or "").partition(
+        "\n"
+    )
+    return found if found and Path(top).resolve() == root.resolve() else None
+
+
 def state(root: Path) -> dict:
     """The commit, and whether tracked files are as it has them; None without git."""
-    commit = git(root, "rev-parse", "HEAD")
-    if commit is None:
+    found = commit(root)
+    if found is None:
         return {"commit": None, "clean": None}
     changed = git(root, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "clean": changed == ""}
+    return {"commit": found, "clean": changed == ""}
 
 
 @cache

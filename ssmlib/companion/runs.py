@@ -127,7 +127,7 @@ def run(
     document = _about(job, root)
     clock = time.perf_counter()
     try:
-        _same_surroundings(job, root)
+        same_surroundings(job, root)
         folder = Path(job.folder)
         node = execution.execute(
             nbformat.reads(job.text, 4),
@@ -135,7 +135,7 @@ def run(
             folder if folder.is_dir() else root / "notebooks",
             timeout=timeout,
         )
-        _same_surroundings(job, root)
+        same_surroundings(job, root)
         found = node_records(node, job.notebook)
     except (NotebookFailed, ValueError) as error:
         document |= {
@@ -163,7 +163,8 @@ def _blank(job: Job):
     return node
 
 
-def _same_surroundings(job: Job, root: Path) -> None:
+def same_surroundings(job: Job, root: Path = REPOSITORY) -> None:
+    """Raise ValueError where this is not the library, lock or Python of the job."""
     around = execution.surroundings(root)
     if execution.cache_key(around, nbformat.reads(job.text, 4), job.values) != job.key:
         raise ValueError(

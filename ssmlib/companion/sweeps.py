@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ssmlib.companion.execution import CELL_TIMEOUT
 from ssmlib.companion.parameters import Parameter, Value, from_text
 from ssmlib.companion.stores import Folder, store
 
-MOST = 1_000_000  # values of an axis
+MOST = 1_000_000  # values of an axis, runs of a grid
 
 
 def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, str]:
@@ -71,7 +72,13 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
 
 
 def product(axes: dict[str, list]) -> list[dict]:
-    """Every combination of the axes' values, the last axis fastest."""
+    """Every combination of the axes' values, the last axis fastest.
+
+    Raises ValueError where they are more than MOST.
+    """
+    many = math.prod(map(len, axes.values()))
+    if many > MOST:
+        raise ValueError(f"a grid of {many} runs; at most {MOST} are possible")
     return [dict(zip(axes, c, strict=True)) for c in itertools.product(*axes.values())]
 
 
