@@ -239,6 +239,7 @@ def test_a_claim_outside_its_range_is_not_judged(tmp_path):
     notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
     (judged,) = claims.judge(found, tmp_path)
     assert judged.found == "not judged"
+    assert judged.reason == "L = 4 is not in [5, 9]"
     assert judged.stands
 
 

@@ -81,9 +81,11 @@ def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
     assert "ArithmeticError: n is too large" in page
     assert "Twice is (missing)." in page
     assert "Elsewhere, twice is (missing)." in text_of(html / "book" / "intro.html")
-    assert "not judged" in text_of(html / "book" / "claims.html")
+    claims = text_of(html / "book" / "claims.html")
+    assert "Not judged in this run: 01-toy failed." in claims
     out, _ = ssmbook(own, "claims", "--check", "_build")
     assert out.startswith("not judged ")
+    assert "(01-toy failed)" in out
 
 
 def test_edited_prose_reaches_the_book_without_a_run(own):

@@ -185,6 +185,7 @@ class Judgement:
     claim: Claim
     found: str
     values: dict[str, float]
+    reason: str | None = None  # why it was not judged
 
     @property
     def stands(self) -> bool:
@@ -223,16 +224,19 @@ def _ran(path: Path) -> tuple[dict, dict] | None:
 
 def _judge(claim: Claim, ran: tuple[dict, dict] | None) -> Judgement:
     if ran is None:
-        return Judgement(claim, "not judged", {})
+        return Judgement(claim, "not judged", {}, f"{claim.notebook} failed")
     values, ran_with = ran
     for name in claim.valid_for:
         if name not in ran_with:
             raise ValueError(f"claim {claim.id}: valid_for names no parameter {name}")
-    inside = all(
-        low <= ran_with[name] <= high for name, (low, high) in claim.valid_for.items()
-    )
-    found = verdict(claim, values) if inside else "not judged"
-    return Judgement(claim, found, {k: values[k] for k in claim.keys if k in values})
+    outside = [
+        f"{name} = {ran_with[name]} is not in [{low:g}, {high:g}]"
+        for name, (low, high) in claim.valid_for.items()
+        if not low <= ran_with[name] <= high
+    ]
+    found = "not judged" if outside else verdict(claim, values)
+    shown = {k: values[k] for k in claim.keys if k in values}
+    return Judgement(claim, found, shown, ", ".join(outside) or None)
 
 
 def executed_in(ledger: list[Claim], place: str | Path) -> tuple[list[Claim], Path]:

@@ -51,13 +51,14 @@ def claims(
         terminal.answer(
             [
                 {"claim": j.claim.id, "ledger": j.claim.verdict, "found": j.found}
-                | {"stands": j.stands, "values": j.values}
+                | {"stands": j.stands, "values": j.values, "reason": j.reason}
                 for j in judged
             ]
         )
     else:
         for j in judged:
-            mark = "" if j.stands else f"   (the ledger says: {j.claim.verdict})"
+            aside = j.reason if j.stands else f"the ledger says: {j.claim.verdict}"
+            mark = f"   ({aside})" if aside else ""
             typer.echo(f"{j.found:18} {j.claim.id}{mark}")
         idle = sum(j.found == "not judged" for j in judged)
         aside = f", {idle} not judged" if idle else ""

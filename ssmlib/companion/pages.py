@@ -75,6 +75,8 @@ def _entry(judgement: Judgement, citation: dict) -> list[str]:
             "and the reason below was written for the ledger's verdict.",
             "",
         ]
+    if judgement.reason:
+        parts += [f"Not judged in this run: {judgement.reason}.", ""]
     parts += [claim.why, ""]
     parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]
     parts += [":::", ""]

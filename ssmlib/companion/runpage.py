@@ -32,7 +32,11 @@ pre {{ font-size: .85rem; line-height: 1.4; overflow-x: auto; padding: .5rem .75
 .prompt, .anchor-link {{ display: none }}
 .output_area, .rendered_html {{ overflow-x: auto }}
 .about {{ border: 1px solid #7f7f7f66; padding: .25rem 1rem }}
-.about td {{ padding-right: 1rem; vertical-align: top; overflow-wrap: anywhere }}
+.about td {{ vertical-align: top; overflow-wrap: anywhere }}
+.about td:first-child {{ overflow-wrap: normal; padding-right: 1rem }}
+.dataframe {{ border: 0; border-collapse: collapse }}
+.dataframe th, .dataframe td {{ border: 0; border-bottom: 1px solid #7f7f7f66;
+  padding: .15rem .5rem; text-align: right }}
 .failed {{ border-color: #d55e00; border-width: 2px }}
 svg, img {{ height: auto; max-width: 100% }}
 </style>
@@ -98,7 +102,7 @@ def _about(document: dict) -> str:
         f"{commit[:12] if commit else 'unknown'}{clean}",
         "Machine": f"{document['machine'].get('gpu', document['machine']['device'])}, "
         f"{document['threads']} threads, Python {document['machine']['python']}",
-        "Ran": f"{document['started']}, {document['seconds']} s",
+        "Ran": f"{document['started'][:19]} UTC, {document['seconds']} s",
     }
     if failed:
         rows = {"Failed": document["error"]} | rows
