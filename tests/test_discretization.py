@@ -1,7 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.signal import cont2discrete
 
 from ssmlib.discretization import bilinear, phi, zoh
 
@@ -10,6 +12,16 @@ def complex_pairs(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
     A = torch.randn(*shape, dtype=torch.complex128, generator=generator)
     return torch.complex(-A.real.abs(), 5 * A.imag), torch.ones(shape) + 0j
+
+
+@pytest.mark.parametrize("method", [zoh, bilinear])
+def test_each_rule_is_the_textbook_s(method):
+    A, B = complex_pairs(6)
+    found = method(A, B.to(A.dtype), 0.3)
+    system = np.diag(A.numpy()), np.ones((6, 1)), np.ones((1, 6)), np.zeros((1, 1))
+    A_bar, B_bar, *_ = cont2discrete(system, 0.3, method.__name__)
+    assert found[0].numpy() == pytest.approx(A_bar.diagonal(), rel=1e-12)
+    assert found[1].numpy() == pytest.approx(B_bar[:, 0], rel=1e-12)
 
 
 def test_zoh_is_the_matrix_exponential_of_the_augmented_system():

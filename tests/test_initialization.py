@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 
 from ssmlib import hippo
 from ssmlib.initialization import SCHEMES, initialize, names, spectrum
@@ -49,6 +50,21 @@ def test_random_schemes_repeat_with_their_seed():
         )
 
 
+def test_random_schemes_have_the_published_laws():
+    """What is drawn, mapped to what is uniform or normal: one by one, 2,048 modes."""
+    size = 4096
+    uniform = {
+        "random_imag": lambda A: A.imag / (math.pi * size / 2),
+        "random_inv": lambda A: (size / (A.imag * math.pi / size + 1) - 1) / size,
+        "random_real": lambda A: -A.real,
+    }
+    for name, back in uniform.items():
+        drawn = back(initialize(name, size)[0]).numpy()
+        assert stats.kstest(drawn, "uniform").pvalue > 1e-3, name
+    rand = initialize("rand", size)[0].imag.log().numpy()
+    assert stats.kstest(rand, "norm").pvalue > 1e-3
+
+
 def test_hippo_weights():
     _, B = initialize("legs", N, B="hippo")
     assert float(2 * B.abs().square().sum()) == pytest.approx(N**2, rel=1e-12)
@@ -64,6 +80,7 @@ def test_unknown_scheme_lists_the_known_ones():
     ("arguments", "message"),
     [
         ({"name": "legs", "N": 7}, "N must be even"),
+        ({"name": "lin", "N": 7}, "N must be even"),
         ({"name": "lin", "N": 0}, "N must be at least 2"),
         ({"name": "lin", "N": 8, "real": 0.1}, "real must be finite and <= 0"),
         ({"name": "lin", "N": 8, "imag_scale": math.nan}, "imag_scale"),

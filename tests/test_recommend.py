@@ -66,7 +66,8 @@ def test_a_mean_is_named():
     x = draws(inputs.white(), 500, 32)
     assert "Subtract it" in str(recommend(x + 5))
     assert "Subtract it" not in str(recommend(x))
-    assert recommend(x + 5).mean_share > 0.9
+    assert 0.9 < recommend(x + 5).mean_share <= 1
+    assert recommend(torch.ones(30, 8, dtype=torch.float64)).mean_share == 1
 
 
 def test_text_json_and_figure_agree():
@@ -80,6 +81,19 @@ def test_text_json_and_figure_agree():
     assert again["dt"] == found.dt
     assert again["moment"]["low"] == found.moment.low
     assert figures.svg(advice.figure(found)).startswith("<svg")
+
+
+def test_the_figure_shows_how_far_back_a_window_is_seen():
+    found = recommend(draws(inputs.ar1(0.9), 1, 1000)[0], 64)
+    memory = advice.figure(found).axes[1]
+    damped, undamped, *repeat = memory.lines
+    ages, weights = damped.get_data()
+    assert weights == pytest.approx(np.exp(-ages * found.dt))  # |e^{-dt age / 2}|^2
+    assert set(undamped.get_ydata()) == {1.0}
+    assert not repeat  # S4D-Lin's modes return after 2 / dt steps
+    slow = recommend(draws(inputs.white(), 500, 64))
+    *_, repeat = advice.figure(slow).axes[1].lines
+    assert repeat.get_xdata()[0] == pytest.approx(2 / slow.dt)
 
 
 def test_the_code_it_prints_runs():

@@ -144,8 +144,8 @@ def test_critical_dt_of_the_extremes(process, power):
 
 
 def test_tail_of_a_fixed_state_is_normal():
-    states = torch.full((10, 1), math.sqrt(2) + 0j, dtype=torch.complex128)
-    found = theory.tail_probability(states, torch.tensor([1.0, 2.0]).double())
+    states = torch.full((10, 1), 3 * math.sqrt(2) + 0j, dtype=torch.complex128)
+    found = theory.tail_probability(states, torch.tensor([3.0, 6.0]).double())
     assert found.tolist() == pytest.approx([0.31731050786, 0.0455002639], rel=1e-9)
 
 

@@ -65,6 +65,18 @@ def test_a_configuration_in_a_grid_is_itself_alone(options):
     assert all(not (ssm.A_re > 0).any() for ssm in together.model.ssms)
 
 
+def test_loss_and_accuracy_are_those_of_the_model_it_leaves():
+    data = task()
+    found = run(data, grid=GRID[:2], seeds=[1])
+    with torch.no_grad():
+        out = found.model(data.x_test[None, :, None])
+    for row, logits in zip(found.table.itertuples(), out, strict=True):
+        loss = torch.nn.functional.cross_entropy(logits, data.y_test)
+        right = (logits.argmax(-1) == data.y_test).float().mean()
+        assert row.test_loss == pytest.approx(float(loss), rel=1e-5)
+        assert row.test_accuracy == pytest.approx(float(right), rel=1e-5)
+
+
 def test_it_learns():
     found = run(task(n=1200), epochs=25, grid=[{"dt": 0.1, "lr": 2e-2}])
     assert found.table.test_accuracy[0] > 0.9
