@@ -1,16 +1,15 @@
 # make book | make test | make notebooks | make bench | make archive | make clean
-PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
+
+# The newest Python that runs: a stub on the path may only print an error.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
+	$(shell $(p) -c "$(SUPPORTED)" 2> /dev/null && echo $(p))))
 
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's build.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-
-# Threads that wait should soon sleep: on a busy machine, spinning ones stall each other.
-# At once would be too soon: small steps of training took twice as long. Kernels that
-# ssmbook starts have it so; make bench asks for a quiet machine.
-test: export GOMP_SPINCOUNT = 10000
 
 .PHONY: book test notebooks bench archive clean
 
@@ -21,8 +20,9 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest tests
-	$(BIN)/pytest --nbval --nbval-current-env -p tests.nbval_compare notebooks
+	$(BIN)/pytest -n auto --dist worksteal tests
+	$(BIN)/pytest -n auto --dist loadfile --nbval --nbval-current-env \
+		-p tests.nbval_plugin notebooks
 	$(BIN)/ssmbook claims
 	$(BIN)/ssmbook claims --check _build/fresh
 	$(BIN)/ssmbook build --stored
@@ -40,7 +40,12 @@ clean:
 	rm -rf _build dist .venv
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv --clear .venv
+	@python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
+	test -n "$$python" || missing "no Python 3.11, 3.12 or 3.13 found: install one, or name it by PYTHON="; \
+	$$python -c "$(SUPPORTED)" || missing "$$python is no Python 3.11, 3.12 or 3.13"; \
+	$$python -c "import ensurepip, venv" 2> /dev/null || \
+		missing "$$python has no venv module: on Debian and Ubuntu, apt install python3-venv"; \
+	$$python -m venv --clear .venv
 	$(PIP_INSTALL) -r requirements.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@

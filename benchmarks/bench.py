@@ -7,6 +7,7 @@ memory of each side, each in a fresh process. Writes benchmarks/results.csv.
 from __future__ import annotations
 
 import argparse
+import ast
 import csv
 import hashlib
 import importlib.util
@@ -22,7 +23,10 @@ from pathlib import Path
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
-from orchestration import orchestration_rows
+from orchestration import orchestration_rows, test_rows
+
+from ssmbook.notebook.session import VARIABLE
+from ssmlib.statistics import log_log_slope
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
@@ -42,14 +46,20 @@ ROWS = [
     ("layer", (1, 256, 64, 16384), 5, 12, None),
     ("layer", (8, 256, 64, 4096), 5, 3, None),
 ]
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 GROWTH = [2**k for k in range(12, 17)]
 
 
 def measured_hash() -> str:
-    """sha256 of the code that was measured."""
+    """sha256 of the code that was measured, without comments and docstrings."""
     digest = hashlib.sha256()
     for name in MEASURED:
-        digest.update((ROOT / "ssmlib" / name).read_bytes())
+        tree = ast.parse((ROOT / "ssmlib" / name).read_text())
+        for part in ast.walk(tree):
+            if hasattr(part, "body") and isinstance(part.body, list):
+                if ast.get_docstring(part) if isinstance(part, _DOCUMENTED) else None:
+                    part.body = part.body[1:]
+        digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:16]
 
 
@@ -151,10 +161,10 @@ def calls_of(kind: str, shape: tuple) -> dict:
 
 def worker(task: dict) -> object:
     """Runs in a process of its own."""
-    from ssmlib.companion import start
-    from ssmlib.companion.measure import peak_memory, times
+    import ssmbook
+    from ssmbook.notebook.measure import peak_memory, times
 
-    start(seed=0, device="cpu")
+    ssmbook.start(device="cpu")
     if task["measure"] == "error":
         return kernel_error(task["real"])
     if task["measure"] == "eigenvalue":
@@ -192,6 +202,7 @@ def ask(**task):
         capture_output=True,
         text=True,
         check=True,
+        env=os.environ | {VARIABLE: "2", "OMP_NUM_THREADS": "2"},
     )
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -255,11 +266,7 @@ def growth_row() -> dict:
         ]
         for L in GROWTH
     ]
-    xs = [math.log(L) for L in GROWTH]
-    ys = [math.log(t) for t in taken]
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    slope /= sum((x - mean_x) ** 2 for x in xs)
+    slope = log_log_slope(GROWTH, taken).value
     return {
         "what": "kernel",
         "setting": f"H=64, N=64, L={GROWTH[0]}..{GROWTH[-1]}",
@@ -297,6 +304,7 @@ def main() -> None:
     rows = [row for spec in ROWS for row in measure_row(*spec)]
     rows += [growth_row(), error_row(0.0), error_row(-0.5)]
     rows += fit_rows(ask) + eigenvalue_rows(ask) + orchestration_rows()
+    rows += test_rows()
     stamp = [
         f"machine {processor()}, {os.cpu_count()} cores",
         f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",

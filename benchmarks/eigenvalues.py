@@ -34,7 +34,7 @@ def calls(name: str, L: int) -> dict:
 
 def measure(task: dict) -> object:
     """Runs in a process of its own."""
-    from ssmlib.companion.measure import peak_memory, times
+    from ssmbook.notebook.measure import peak_memory, times
 
     name, L = task["name"], task["L"]
     pair = calls(name, L)

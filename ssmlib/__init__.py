@@ -12,7 +12,6 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "autocorrelation",
-    "companion",
     "discretization",
     "figures",
     "hippo",
@@ -22,6 +21,7 @@ _MODULES = (
     "layers",
     "models",
     "recommend",
+    "statistics",
     "tasks",
     "theory",
     "training",

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 
-def whole(name: str, value: int, least: int = 1) -> int:
+def integer(name: str, value: int, least: int = 1) -> int:
+    """The value, if it is an integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < least:
@@ -23,12 +24,14 @@ def readable(tensor: Tensor) -> bool:
 
 
 def finite(name: str, value: Tensor) -> Tensor:
+    """The value, if it holds neither NaN nor infinity."""
     if readable(value) and not bool(torch.isfinite(value).all()):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return value
 
 
 def positive(name: str, value: float | Tensor) -> float | Tensor:
+    """The value, a number or a tensor, if all of it is positive and finite."""
     if isinstance(value, Tensor):
         finite(name, value)
         if readable(value) and not bool((value > 0).all()):
@@ -49,6 +52,7 @@ def stable(name: str, eigenvalues: Tensor) -> Tensor:
 
 
 def one_of(name: str, value: str, allowed) -> str:
+    """The value, if it is one of those allowed."""
     if value not in allowed:
         known = ", ".join(sorted(allowed))
         raise ValueError(f"{name} must be one of {known}; got {value!r}")

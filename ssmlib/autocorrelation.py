@@ -1,7 +1,7 @@
 """From data: the second moment, its largest eigenvalue, the timescale it asks for.
 
 Everything here is about the raw second moment E[x x^T], not the covariance: a
-mean that is not zero counts, and notebook 04 shows how much.
+mean that is not zero counts, and chapter `real-sequences` shows how much.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def windows(series: Tensor, L: int, stride: int = 1) -> Tensor:
     """
     if series.ndim != 1:
         raise ValueError(f"series must have shape (T,), got {tuple(series.shape)}")
-    _checks.whole("L", L)
-    _checks.whole("stride", stride)
+    _checks.integer("L", L)
+    _checks.integer("stride", stride)
     if L > series.numel():
         raise ValueError(
             f"L must be at most the length of the series, {series.numel()}, got {L}"
@@ -84,10 +84,10 @@ def _largest(size: int, matvec, device, dtype) -> float:
         dtype=np.float64,
     )
     start = np.random.default_rng(0).standard_normal(size)
-    found = eigsh(
+    top = eigsh(
         operator, 1, which="LA", v0=start, ncv=40, tol=1e-8, return_eigenvectors=False
     )
-    return float(found[0])
+    return float(top[0])
 
 
 def largest_eigenvalue(x: Tensor) -> float:
@@ -136,7 +136,7 @@ def timescale(x: Tensor, constant: float = 1.0) -> float:
     x (n, L), in the scale it is fed in; dt is per step. `constant` sets how large
     the output may be: ``E|y_L|^2 <= (m/2) constant^2`` for m modes and complex
     normal C. Raises ValueError for constant <= 0 or data that is zero throughout.
-    Source: arXiv 2411.19455, Theorem 4.1 in our reading; notebook 03.
+    Source: arXiv 2411.19455, Theorem 4.1 in our reading; chapter `timescale`.
     """
     _checks.positive("constant", constant)
     top = largest_eigenvalue(x)

@@ -14,11 +14,11 @@ from ssmlib.tasks.split import Split
 
 def digest(data: Split) -> str:
     """SHA-256 of a split's shapes and values."""
-    found = hashlib.sha256()
+    content_hash = hashlib.sha256()
     for name, value in vars(data).items():
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
+        content_hash.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        content_hash.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return content_hash.hexdigest()
 
 
 def save(path: str | Path, setting: dict[str, str], parts: dict, progress) -> None:

@@ -71,7 +71,7 @@ def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
     dt > 0 in units of time, broadcast against them: (H, 1) over (H, N/2). Value
     and gradient are exact as A -> 0. Raises TypeError for real or mixed dtypes,
     ValueError for dt <= 0, values not finite, or shapes that do not broadcast.
-    Source: S4D, Section 2; derived in notebook 01.
+    Source: S4D, Section 2; derived in chapter `state-space-models`.
     """
     return _discretize("zoh", A, B, dt)
 
@@ -82,6 +82,6 @@ def bilinear(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
     z = A dt. Maps the left half plane onto the unit disc, so that no frequency
     aliases: omega becomes 2 atan(omega dt / 2) a step.
     Arguments, results and errors as `zoh`.
-    Source: S4D, Section 2; derived in notebook 01.
+    Source: S4D, Section 2; derived in chapter `state-space-models`.
     """
     return _discretize("bilinear", A, B, dt)

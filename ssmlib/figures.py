@@ -55,28 +55,11 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options)
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG text, the same bytes for the same figure."""
+    """The figure as SVG text, the same bytes for the same figure; closes it."""
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     return re.sub(r"(<svg[^>]*>)", r"\1" + _THEME, text, count=1)
-
-
-def show(figure: Figure, name: str, alt: str) -> None:
-    """Display a figure in a notebook under a name other pages can use.
-
-    alt: what it shows, for readers who do not see it; the picture's own title and
-    the text output. The cell's metadata carries it to the page.
-    """
-    from IPython.display import display
-
-    if not alt.strip():
-        raise ValueError(f"alt of figure {name!r} must say what it shows")
-    display(
-        {"image/svg+xml": svg(figure), "text/plain": alt},
-        raw=True,
-        metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
-    )
-    plt.close(figure)

@@ -22,7 +22,7 @@ def legs(N: int) -> tuple[Tensor, Tensor]:
     B[n] = sqrt(2n+1). The eigenvalues of A are -1, ..., -N.
     Raises ValueError for N < 1. Source: HiPPO (arXiv 2008.07669), S4.
     """
-    N = _checks.whole("N", N)
+    N = _checks.integer("N", N)
     n = torch.arange(N, dtype=torch.float64)
     B = torch.sqrt(2 * n + 1)
     A = -torch.tril(torch.outer(B, B), -1) - torch.diag(n + 1)
@@ -39,7 +39,7 @@ def legs_nplr(N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     Raises ValueError unless N is even: an odd N would leave a mode without its
     conjugate. Source: S4 (arXiv 2111.00396), S4D (arXiv 2206.11893).
     """
-    _checks.whole("N", N)
+    _checks.integer("N", N)
     if N % 2:
         raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
     A, B = legs(N)
@@ -55,9 +55,10 @@ def legs_frequencies(N: int) -> Tensor:
     Solves theta(omega) = (N/2 - m - 1/2) pi for m = 0 .. N/2-1, where
     theta(y) = sum_k atan(2y / (2k+1)), k < N: one monotone equation a mode, no
     eigensolver. float64, (N/2,). The largest is N^2/pi - pi/6 + O(1/N^2).
-    Raises ValueError unless N is even and positive. Derived in notebook 02.
+    Raises ValueError unless N is even and positive.
+    Derived in chapter `initialization-schemes`.
     """
-    _checks.whole("N", N, least=2)
+    _checks.integer("N", N, least=2)
     if N % 2:
         raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
     odd = 2 * np.arange(N) + 1.0
@@ -78,9 +79,11 @@ def legs_input_weights(omega: Tensor) -> Tensor:
     """Sizes b of the LegS modes' input weights: sqrt(2 / theta'(omega)).
 
     omega (N/2,) as `legs_frequencies` returns it; (N/2,) float64. Both signs of
-    frequency together, their squares add up to N^2. Derived in notebook 02.
+    frequency together, their squares add up to N^2.
+    Derived in chapter `initialization-schemes`.
     """
-    k = torch.arange(2 * omega.numel(), dtype=torch.float64) + 0.5  # (N,)
+    k = torch.arange(2 * omega.numel(), dtype=torch.float64, device=omega.device)
+    k = k + 0.5  # (N,)
     slope = (k / (k**2 + omega[:, None] ** 2)).sum(-1)
     return torch.sqrt(2 / slope)
 
@@ -92,7 +95,7 @@ def fout(N: int) -> tuple[Tensor, Tensor]:
     frequencies of S4D-Lin. float64. Raises ValueError unless N is even.
     Source: S4-FouT (How to Train Your HiPPO, arXiv 2206.12037).
     """
-    _checks.whole("N", N, least=2)
+    _checks.integer("N", N, least=2)
     if N % 2:
         raise ValueError(f"N must be even for FouT: sine and cosine pairs, got {N}")
     K = torch.zeros(N, N, dtype=torch.float64)

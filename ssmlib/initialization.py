@@ -129,10 +129,11 @@ def initialize(
     B > 0. seed: only where the scheme is random, default 0 there.
     Raises ValueError for an unknown name, odd N, real > 0, imag_scale not finite,
     B="hippo" or a seed where the scheme has none.
-    Sources: S4D (arXiv 2206.11893), DSS (arXiv 2203.14343); notebook 02.
+    Sources: S4D (arXiv 2206.11893), DSS (arXiv 2203.14343), and chapter
+    `initialization-schemes`.
     """
     _checks.one_of("name", name, SCHEMES)
-    _checks.whole("N", N, least=2)
+    _checks.integer("N", N, least=2)
     if N % 2:
         raise ValueError(f"N must be even: modes come in conjugate pairs; got {N}")
     if real is not None and not (math.isfinite(real) and real <= 0):
@@ -153,6 +154,28 @@ def initialize(
         A.real if real is None else torch.full_like(A.real, real), A.imag * imag_scale
     )
     return A, weights.to(torch.complex128)
+
+
+def lattice(n: int, spacing: float, *, real: float = DAMPING, first: int = 0) -> Tensor:
+    """n equally spaced modes real + i spacing (first + k), k < n: (n,) complex128.
+
+    spacing pi is S4D-Lin. Raises ValueError for n < 1 or a real part > 0.
+    """
+    _checks.integer("n", n)
+    if not (math.isfinite(real) and real <= 0):
+        raise ValueError(f"real must be finite and <= 0, got {real}")
+    k = torch.arange(first, first + n, dtype=torch.float64)
+    return _modes(spacing * k, real)
+
+
+def window_spacing(dt: float, L: int) -> float:
+    """The spacing 2 pi / (dt L) at which undamped modes repeat after L steps.
+
+    What a mode does within a window then depends on neither dt nor L. Over pi, it is
+    `imag_scale` of S4D-Lin.
+    """
+    _checks.positive("dt", dt)
+    return 2 * math.pi / (dt * _checks.integer("L", L))
 
 
 def spectrum(A: Tensor) -> Tensor:

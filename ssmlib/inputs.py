@@ -25,7 +25,7 @@ class Process:
     sample(n, L, generator) -> (n, L) float64 on the generator's device.
     largest_eigenvalue(L) -> lambda_max of that matrix in closed form; None where
     there is none.
-    spectrum(omega) -> S_x(omega) = sum_k r_k exp(-i omega k), omega in radians a
+    density(omega) -> S_x(omega) = sum_k r_k exp(-i omega k), omega in radians a
     step; None where the sum diverges, is a set of lines, or has no closed form.
     """
 
@@ -33,11 +33,11 @@ class Process:
     moment: Callable[[int], Tensor]
     sample: Callable[[int, int, torch.Generator], Tensor]
     largest_eigenvalue: Callable[[int], float] | None = None
-    spectrum: Callable[[Tensor], Tensor] | None = None
+    density: Callable[[Tensor], Tensor] | None = None
 
 
 def _lags(L: int) -> Tensor:
-    return torch.arange(_checks.whole("L", L), dtype=torch.float64)
+    return torch.arange(_checks.integer("L", L), dtype=torch.float64, device="cpu")
 
 
 def _normal(n: int, L: int, generator: torch.Generator) -> Tensor:
@@ -52,7 +52,7 @@ def _gaussian(row: Callable[[int], Tensor]) -> Callable:
     """
 
     def sample(n: int, L: int, generator: torch.Generator) -> Tensor:
-        _checks.whole("n", n)
+        _checks.integer("n", n)
         r = row(L + 1).to(generator.device)
         circle = torch.cat([r, r[1:L].flip(0)])  # (2L,)
         power = torch.fft.fft(circle).real.clamp(min=0)
@@ -84,7 +84,7 @@ def ar1(rho: float) -> Process:
     def row(L: int) -> Tensor:
         return rho ** _lags(L)
 
-    def spectrum(omega: Tensor) -> Tensor:
+    def density(omega: Tensor) -> Tensor:
         return (1 - rho**2) / (1 - 2 * rho * torch.cos(omega) + rho**2)
 
     def largest(L: int) -> float:
@@ -100,9 +100,9 @@ def ar1(rho: float) -> Process:
             ) / math.sin(t)
 
         root = brentq(secular, 1e-9 / L, math.pi / (L + 1), xtol=1e-16, rtol=1e-14)
-        return float(spectrum(torch.tensor(root, dtype=torch.float64)))
+        return float(density(torch.tensor(root, dtype=torch.float64)))
 
-    return Process(f"AR({rho:g})", row, _gaussian(row), largest, spectrum)
+    return Process(f"AR({rho:g})", row, _gaussian(row), largest, density)
 
 
 def power_law(alpha: float) -> Process:

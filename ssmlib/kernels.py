@@ -113,7 +113,7 @@ def final_states(u: Tensor, x: Tensor) -> Tensor:
 
 
 def _check(v: Tensor, x: Tensor, L: int) -> None:
-    _checks.whole("L", L)
+    _checks.integer("L", L)
     if v.dtype not in REAL or x.dtype != v.dtype:
         raise TypeError(
             "v and x must share one dtype, complex64 or complex128, got "
@@ -140,7 +140,7 @@ def log_vandermonde(v: Tensor, x: Tensor, L: int) -> Tensor:
     as a matrix product, memory O(n sqrt(L)) beside the result, autograd through
     both. In float32 the error stays below 2e-6 of the largest K (see the benchmarks).
     Raises ValueError for L < 1 or shapes that do not match, TypeError for dtypes.
-    Source: S4D, Section 3; the two-level form is derived in notebook 01.
+    Source: S4D, Section 3; the two-level form, chapter `state-space-models`.
     """
     _check(v, x, L)
     v, x = torch.broadcast_tensors(v, x)

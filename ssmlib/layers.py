@@ -41,7 +41,7 @@ class S4D(nn.Module):
     tensors. discretization: "zoh" or "bilinear". skip=False leaves D out. seed
     draws C, D, dt, and the modes of a random scheme.
     Raises ValueError or TypeError for arguments outside these.
-    Source: S4D (arXiv 2206.11893); notebook 01.
+    Source: S4D (arXiv 2206.11893); chapter `state-space-models`.
     """
 
     #: parameters with a learning rate of their own and no weight decay
@@ -63,7 +63,7 @@ class S4D(nn.Module):
         device: torch.device | str = "cpu",
     ):
         super().__init__()
-        _checks.whole("d_model", d_model)
+        _checks.integer("d_model", d_model)
         _checks.one_of("discretization", discretization, METHODS)
         if not (0 < dt_min <= dt_max < math.inf):
             raise ValueError(
@@ -72,7 +72,7 @@ class S4D(nn.Module):
             )
         if dtype not in (torch.float32, torch.float64):
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-        _checks.whole("d_state", d_state, least=2)
+        _checks.integer("d_state", d_state, least=2)
         if d_state % 2:
             raise ValueError(f"d_state must be even, modes being pairs; got {d_state}")
         if isinstance(init, str):
@@ -149,7 +149,7 @@ class S4D(nn.Module):
 
     def kernel(self, L: int) -> Tensor:
         """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
-        _checks.whole("L", L)
+        _checks.integer("L", L)
         log_A_bar, B_bar, C = self._discretized()
         return self._vandermonde(C * B_bar, log_A_bar, L)
 
@@ -202,7 +202,7 @@ class S4D(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Zeros (B, H, N/2), complex128 on the layer's device."""
-        shape = (_checks.whole("batch", batch), self.d_model, self.d_state // 2)
+        shape = (_checks.integer("batch", batch), self.d_model, self.d_state // 2)
         return torch.zeros(shape, dtype=torch.complex128, device=self.log_dt.device)
 
     def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,13 +233,13 @@ def concatenate(layers: Sequence[S4D]) -> S4D:
     }
     if len(options) > 1:
         raise ValueError(f"layers must differ in d_model only, got {layers}")
-    whole = copy.deepcopy(layers[0])
+    joined = copy.deepcopy(layers[0])
     for name, _ in layers[0].named_parameters():
-        axis = 1 if whole.bidirectional and name.startswith("C_") else 0
+        axis = 1 if joined.bidirectional and name.startswith("C_") else 0
         parts = [getattr(layer, name).detach() for layer in layers]
-        setattr(whole, name, nn.Parameter(torch.cat(parts, axis)))
-    whole.d_model = sum(layer.d_model for layer in layers)
-    return whole
+        setattr(joined, name, nn.Parameter(torch.cat(parts, axis)))
+    joined.d_model = sum(layer.d_model for layer in layers)
+    return joined
 
 
 def _ssm_layers(model: nn.Module) -> Iterator[S4D]:

@@ -6,6 +6,7 @@ E H features; everything that does mix carries the ensemble axis E in front.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ class Ensemble(nn.Module):
                 f"seeds must be one a start, {len(starts)}, got {len(seeds)}"
             )
         for name, value in (("channels", channels), ("outputs", outputs)):
-            _checks.whole(name, value)
-        _checks.whole("n_layers", n_layers)
+            _checks.integer(name, value)
+        _checks.integer("n_layers", n_layers)
         _checks.one_of("readout", readout, READOUTS)
         if linear and norm:
             raise ValueError("norm=True goes with linear=False only: it is not linear")
@@ -168,13 +169,16 @@ class Ensemble(nn.Module):
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """What each SSM layer reads when the model reads x: (E, B, H, L) a layer.
 
-        x as for a call. No gradient is kept.
+        x as for a call. In float64, whatever the model's dtype: where an input begins
+        with zeros a float32 Fourier transform leaves 1e-7 in place of 0, and a layer
+        norm multiplies it by up to 316. No gradient is kept.
         """
-        u, found = self._encode(x), []
-        for k, ssm in enumerate(self.ssms):
-            found.append(self._split(u).transpose(0, 1))
-            u = self._block(k, u, ssm(u))
-        return found
+        model = copy.deepcopy(self).double()
+        u, inputs = model._encode(x.double()), []
+        for k, ssm in enumerate(model.ssms):
+            inputs.append(model._split(u).transpose(0, 1))
+            u = model._block(k, u, ssm(u))
+        return inputs
 
     def _split(self, u: Tensor) -> Tensor:
         """(B, E H, T) -> (B, E, H, T)"""

@@ -47,6 +47,7 @@ class Recommendation:
         return initialize("lin", N, real=self.real, imag_scale=self.imag_scale)
 
     def as_dict(self) -> dict:
+        """All of it, in JSON's types."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -78,10 +79,10 @@ def recommend(
     the model will see them, since dt goes with 1 / scale. constant: C of
     dt = C / sqrt(L lambda_max). seed: of the interval's random draws.
 
-    Raises TypeError for complex or whole numbers, ValueError for other shapes, values
-    that are not finite, too few sequences or windows, a constant series.
-    Source: arXiv 2411.19455 in our reading; notebooks 03 (dt), 05 (real part and
-    frequencies), 10 (how it fares on real series).
+    Raises TypeError for complex numbers or integers, ValueError for other shapes,
+    values that are not finite, too few sequences or windows, a constant series.
+    Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt), `zero-real-part`
+    (real part and frequencies), `real-series` (how it fares).
     """
     _checks.positive("constant", constant)
     if isinstance(x, Tensor) and x.ndim == 1:
@@ -143,56 +144,56 @@ def recommend(
 
 
 def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, ...]:
-    found = []
+    cautions = []
     if mean_share > 0.5:
         mean = "mean" if series else "mean sequence"
-        found.append(
+        cautions.append(
             f"The {mean} alone makes {mean_share:.0%} of lambda_max. Subtract it, "
             "unless the model will see it: dt would rise."
         )
     if moment.high > 4 * moment.low:
-        found.append(
+        cautions.append(
             "lambda_max is known within a factor of "
             f"{moment.high / moment.low:.1f} only: the data are few for this L."
         )
     if series:
-        found.append(
+        cautions.append(
             "Stationarity and short memory are assumed: a trend, long memory, or a "
             "period longer than the record, is in no interval."
         )
-    found += [
+    cautions += [
         "It bounds the size of an untrained model's output. Where training does best "
         "can lie octaves away: try dt / 4 and 4 dt.",
         "How far back the target looks is not in the inputs. If only recent steps "
         "matter, a larger dt may do better, and damping does no harm.",
         "Learning rates, width and depth are not in it; deeper layers see other input.",
     ]
-    return tuple(found)
+    return tuple(cautions)
 
 
-def figure(found: Recommendation):
+def figure(advice: Recommendation):
     """A matplotlib figure: dt beside S4D's range, and how far back a window is seen."""
     from ssmlib import figures
 
     fig, (scale, memory) = figures.subplots(1, 2, height=2.6)
     blue, orange, green, *_ = figures.COLOURS
     scale.axvspan(1e-3, 1e-1, color="#7F7F7F", alpha=0.25, linewidth=0)
-    scale.plot([found.dt_low, found.dt_high], [0, 0], color=blue, linewidth=5)
-    scale.plot(found.dt, 0, "o", color=blue, markersize=9)
-    for value, name in ((found.L**-1.0, "1/L"), (found.L**-0.5, r"1/$\sqrt{L}$")):
+    scale.plot([advice.dt_low, advice.dt_high], [0, 0], color=blue, linewidth=5)
+    scale.plot(advice.dt, 0, "o", color=blue, markersize=9)
+    for value, name in ((advice.L**-1.0, "1/L"), (advice.L**-0.5, r"1/$\sqrt{L}$")):
         scale.axvline(value, color=orange, linestyle=":")
         scale.annotate(
             name, (value, 0.85), (-3, 0), textcoords="offset points", ha="right"
         )
     scale.set(xscale="log", xlabel=r"$\Delta$; grey: S4D's range", ylim=(-1, 1))
     scale.set(yticks=[], title="asked for, with its interval")
-    ages = range(0, found.L, max(1, found.L // 256))
-    damped = [math.exp(2 * DAMPING * found.dt * age) for age in ages]
+    ages = range(0, advice.L, max(1, advice.L // 256))
+    damped = [math.exp(2 * DAMPING * advice.dt * age) for age in ages]
     memory.plot(ages, damped, color=orange, label=f"Re w = {DAMPING:g}")
     memory.plot(ages, [1.0] * len(damped), "--", color=green, label="Re w = 0")
-    if 2 / found.dt < found.L:
+    if 2 / advice.dt < advice.L:
         repeat = {"color": "#7F7F7F", "linestyle": ":", "label": "S4D-Lin repeats"}
-        memory.axvline(2 / found.dt, **repeat)
+        memory.axvline(2 / advice.dt, **repeat)
     memory.set(xlabel="steps back", ylim=(0, 1.1), title="weight of a step (squared)")
     memory.legend(fontsize=8, loc="center right")
     return fig

@@ -44,8 +44,9 @@ class Fit:
     """table: one row a configuration and seed; curves: one a row of it and epoch.
 
     table holds the configuration, the seed, `status` ("finished" or "diverged"),
-    `epochs` survived, and the last epoch's figures; curves hold `run` (the row of
-    the table), `epoch` and train_loss, test_loss and, for classes, test_accuracy.
+    `epochs` survived, the last epoch's figures, and test_loss and, for classes,
+    test_accuracy, which are computed once, at the end; curves hold `run` (the row of
+    the table), `epoch` and train_loss, valid_loss and, for classes, valid_accuracy.
     seconds: wall time of the epochs this call ran.
     """
 
@@ -77,11 +78,11 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
             _checks.one_of("grid key", key, known)
     if not grid:
         raise ValueError("grid must hold at least one configuration, got E = 0")
-    found = [Configuration(**entry) for entry in grid]
-    for c in found:
+    chosen = [Configuration(**entry) for entry in grid]
+    for c in chosen:
         if not (0 <= c.lr < math.inf and 0 <= c.ssm_lr < math.inf):
             raise ValueError(f"lr and ssm_lr must be finite and >= 0, got {c}")
-    return found
+    return chosen
 
 
 def _losses(out: Tensor, y: Tensor) -> Tensor:
@@ -197,11 +198,11 @@ def fit(
     chosen = configurations(grid)
     if not isinstance(seeds, Sequence):
         raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
-    seeds = [_checks.whole("seeds", seed, least=0) for seed in seeds]
+    seeds = [_checks.integer("seeds", seed, least=0) for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds must be at least one, and distinct, got {seeds}")
-    _checks.whole("epochs", epochs)
-    _checks.whole("batch_size", batch_size)
+    _checks.integer("epochs", epochs)
+    _checks.integer("batch_size", batch_size)
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must be in [0, 1), got {warmup}")
     data, outputs = prepared(data, sequence=readout == "sequence")
@@ -218,7 +219,7 @@ def fit(
             "data": digest(data),
         }
     x, y = data.x_train.to(device), data.y_train.to(device)
-    x_test, y_test = data.x_test.to(device), data.y_test.to(device)
+    x_valid, y_valid = data.x_valid.to(device), data.y_valid.to(device)
     members = [(c, seed) for seed in seeds for c in chosen]
     model = Ensemble(
         [c for c, _ in members],
@@ -264,7 +265,7 @@ def fit(
                 )
             steps.take(losses, alive)
             total += losses.detach()
-        loss, right = _evaluate(model, x_test, y_test, batch_size)
+        loss, right = _evaluate(model, x_valid, y_valid, batch_size)
         survived += alive
         history.append(torch.stack([total / per_epoch, loss, right]).cpu())
         if checkpoint is not None:
@@ -276,12 +277,18 @@ def fit(
     table["epochs"] = survived.cpu().numpy()
     last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
     table = table.join(last)
+    tested = _evaluate(
+        model, data.x_test.to(device), data.y_test.to(device), batch_size
+    )
+    table["test_loss"] = tested[0].cpu().numpy()
+    if not y.is_floating_point():
+        table["test_accuracy"] = tested[1].cpu().numpy()
     return Fit(table, curves, model, time.perf_counter() - started)
 
 
 def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
     E = history[0].shape[1]
-    names = ("train_loss", "test_loss", "test_accuracy")[: 3 if classes else 2]
+    names = ("train_loss", "valid_loss", "valid_accuracy")[: 3 if classes else 2]
     values = torch.stack(history)  # (epochs, 3, E)
     index = pd.MultiIndex.from_product(
         [range(1, len(history) + 1), range(E)], names=["epoch", "run"]

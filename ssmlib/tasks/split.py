@@ -1,7 +1,8 @@
-"""What every task returns: data to train on, and data to test on."""
+"""What every task returns: data to train on, to choose on, and to test on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,18 +10,38 @@ from torch import Tensor
 
 from ssmlib import _checks
 
+PARTS = ("train", "valid", "test")
+
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs x (n, L) or (n, channels, L), float32, and their targets y.
+    """Inputs x (n, L) or (n, channels, L), float32, and their targets y, in parts.
 
-    y is (n,) int64 for classes; (n,), (n, d) or (n, d, L) floating point otherwise.
+    train: what a model is fitted to; valid: what chooses between models; test: read
+    once, at the end. y is (n,) int64 for classes; (n,), (n, d) or (n, d, L) floating
+    point otherwise.
     """
 
     x_train: Tensor
     y_train: Tensor
+    x_valid: Tensor
+    y_valid: Tensor
     x_test: Tensor
     y_test: Tensor
+
+    def parts(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """("train", x, y), then "valid" and "test"."""
+        for name in PARTS:
+            yield name, getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
+
+    def map_x(self, change: Callable[[Tensor], Tensor]) -> Split:
+        """The same split with every x changed alike."""
+        return replace(self, **{f"x_{name}": change(x) for name, x, _ in self.parts()})
+
+
+def evenly(x: Tensor, n: int) -> Tensor:
+    """At most n of the sequences x (m, ...), evenly taken, the first and the last."""
+    return x[torch.linspace(0, len(x) - 1, min(n, len(x))).long()]
 
 
 def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
@@ -35,8 +56,7 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
             raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
         if value.is_floating_point():
             _checks.finite(name, value)
-    parts = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
-    for name, (x, y) in parts.items():
+    for name, x, y in data.parts():
         if x.ndim not in (2, 3) or 0 in x.shape or not x.is_floating_point():
             raise ValueError(
                 f"x_{name} must be floating point, (n, L) or (n, channels, L), got "
@@ -51,41 +71,38 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
                 f"y_{name} must be as long as x_{name}, {x.shape[-1]}, for a "
                 f"target a step, got {tuple(y.shape)}"
             )
-    if data.y_test.dtype != data.y_train.dtype or (
-        data.y_test.shape[1:] != data.y_train.shape[1:]
-    ):
-        raise ValueError(
-            "y_test must be of y_train's dtype and shape, "
-            f"{data.y_train.dtype} (n, ...) with {tuple(data.y_train.shape[1:])}, got "
-            f"{data.y_test.dtype} {tuple(data.y_test.shape)}"
-        )
-    if data.x_train.shape[1:] != data.x_test.shape[1:]:
-        raise ValueError("x_train and x_test must have the same channels and length")
-    y = data.y_train
-    if not y.is_floating_point():
-        if y.dtype != torch.int64 or y.ndim != 1 or sequence:
+        if y.dtype != data.y_train.dtype or y.shape[1:] != data.y_train.shape[1:]:
             raise ValueError(
-                f"y_train must be int64 (n,) for classes, got {y.dtype} "
-                f"{tuple(y.shape)}" + " for a target a step" * sequence
+                f"y_{name} must be of y_train's dtype and shape, {data.y_train.dtype} "
+                f"(n, ...) with {tuple(data.y_train.shape[1:])}, got {y.dtype} "
+                f"{tuple(y.shape)}"
             )
-        both = torch.cat([y, data.y_test])
-        outputs = int(both.max()) + 1
-        if int(both.min()) < 0 or len(y.unique()) < 2:
-            raise ValueError("y_train must hold at least two classes, numbered from 0")
-    else:
+        if x.shape[1:] != data.x_train.shape[1:]:
+            raise ValueError(
+                f"x_train and x_{name} must have the same channels and length"
+            )
+    outputs = _outputs(data, sequence)
+    if data.y_train.is_floating_point() and data.y_train.ndim == (2 if sequence else 1):
+        data = replace(data, **{f"y_{n}": y.unsqueeze(1) for n, _, y in data.parts()})
+    return data.map_x(lambda x: (x if x.ndim == 3 else x.unsqueeze(1)).float()), outputs
+
+
+def _outputs(data: Split, sequence: bool) -> int:
+    y = data.y_train
+    if y.is_floating_point():
         dims = (2, 3) if sequence else (1, 2)
         if y.ndim not in dims:
             raise ValueError(
                 f"y_train must have {dims[0]} or {dims[1]} dimensions, got "
                 f"{tuple(y.shape)}"
             )
-        outputs = 1 if y.ndim == dims[0] else y.shape[1]
-        if y.ndim == dims[0]:
-            data = replace(
-                data, y_train=y.unsqueeze(1), y_test=data.y_test.unsqueeze(1)
-            )
-    channels = {
-        name: (x if x.ndim == 3 else x.unsqueeze(1)).float()
-        for name, x in (("x_train", data.x_train), ("x_test", data.x_test))
-    }
-    return replace(data, **channels), outputs
+        return 1 if y.ndim == dims[0] else y.shape[1]
+    if y.dtype != torch.int64 or y.ndim != 1 or sequence:
+        raise ValueError(
+            f"y_train must be int64 (n,) for classes, got {y.dtype} "
+            f"{tuple(y.shape)}" + " for a target a step" * sequence
+        )
+    labels = torch.cat([part for _, _, part in data.parts()])
+    if int(labels.min()) < 0 or len(y.unique()) < 2:
+        raise ValueError("y_train must hold at least two classes, numbered from 0")
+    return int(labels.max()) + 1

@@ -3,7 +3,8 @@
 With fixed eigenvalues, y = sum_j c_j phi_j * x is linear in the readout c, and the
 loss a quadratic with Hessian G = <phi_j, phi_k>, in the metric of the input's second
 moment. Readout "real": phi_j = Re exp(w_j t). "complex": beside it Im exp(w_j t), so
-that G is (2m, 2m), real parts first; a zero sine is left out. Derived in notebook 06.
+that G is (2m, 2m), real parts first; a zero sine is left out.
+Derived in chapter `imaginary-part`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def gram(A: Tensor, *, readout: str = "real") -> Tensor:
     real one is a sum of two Lorentzians,
     ``G_jk = a/(4a^2 + (v_j - v_k)^2) + a/(4a^2 + (v_j + v_k)^2)``.
     Raises ValueError for a real part >= 0: the integral has no end.
-    Source: Section 4.3 of arXiv 2411.19455 in our reading; notebook 06.
+    Source: Section 4.3 of arXiv 2411.19455 in our reading; chapter `imaginary-part`.
     """
     A = _modes(A, readout)
     if bool((A.real == 0).any()):
@@ -68,7 +69,7 @@ def features(A: Tensor, dt: float, L: int, *, readout: str = "real") -> Tensor:
     """
     A = _modes(A, readout)
     _checks.positive("dt", dt)
-    s = torch.arange(_checks.whole("L", L), dtype=torch.float64, device=A.device)
+    s = torch.arange(_checks.integer("L", L), dtype=torch.float64, device=A.device)
     kernels = dt * phi(dt * A) * torch.exp(dt * A * s[:, None])  # (L, m)
     if readout == "real":
         return kernels.real
@@ -99,7 +100,7 @@ def lattice_condition(delta: float, a: float = 0.5, *, readout: str = "real") ->
     """The condition number of frequencies delta, 2 delta, ... as their number grows.
 
     cosh(2 pi a / delta) for readout "real", an upper bound for any finite number;
-    exp(4 pi a / delta) for "complex". Derived in notebook 06.
+    exp(4 pi a / delta) for "complex". Derived in chapter `imaginary-part`.
     """
     _checks.positive("delta", delta)
     _checks.positive("a", a)
@@ -112,7 +113,7 @@ def separation_bound(delta: float, a: float = 0.5) -> float:
     """A lower bound on lambda_min of `gram` for frequencies delta apart, all >= 0.
 
     Gershgorin's circles: (1 - 2 pi^2 a^2 / delta^2) / (4a), positive iff
-    delta > sqrt(2) pi a, which is 2.22 at a = 1/2. Derived in notebook 06.
+    delta > sqrt(2) pi a, which is 2.22 at a = 1/2. Derived in chapter `imaginary-part`.
     """
     _checks.positive("delta", delta)
     _checks.positive("a", a)

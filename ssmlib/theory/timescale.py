@@ -7,7 +7,7 @@ With u_j = (exp(dt w_j s))_s, the energy of mode j at step L is
     abs(beta_j)^2 u_j^H R u_j,    R = E[x x^T] read backwards in time,
 
 and the readout fixes how modes add up. Every sum over s is a geometric series, so a
-Toeplitz R costs O(m L). Derived in notebook 03.
+Toeplitz R costs O(m L). Derived in chapter `timescale`.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def _decays(x: Tensor, n: Tensor) -> Tensor:
 
 
 def _turns(z: Tensor, n: Tensor) -> Tensor:
-    """sum_{s<n} exp(z s) for complex z: a whole turn a step is none, for s is whole."""
-    whole = 2 * math.pi * torch.round(z.imag / (2 * math.pi))
-    z = torch.complex(z.real, z.imag - whole)
+    """sum_{s<n} exp(z s) for complex z: a full turn a step is none, s being integer."""
+    turns = 2 * math.pi * torch.round(z.imag / (2 * math.pi))
+    z = torch.complex(z.real, z.imag - turns)
     safe = torch.where(z == 0, -torch.ones_like(z), z)
     return torch.where(z == 0, n + 0j, _expm1(safe * n) / _expm1(safe))
 
@@ -118,7 +118,7 @@ def output_energy(
     "real" c ~ N(0, 1); "pairs" y = 2 Re(c^T h), c ~ CN(0, 1), the layers' own.
     Returns float64 of dt's shape, in units of the input's square.
     Raises ValueError for a real part > 0, dt <= 0, mismatched shapes.
-    Source: derived in notebook 03 for the model of arXiv 2411.19455.
+    Source: derived in chapter `timescale` for the model of arXiv 2411.19455.
     """
     A, B, dt = _arguments(A, dt, B, readout)
     R = _moment(R).to(A.device)
@@ -146,7 +146,7 @@ def damped_bound(
     """`bound` with L replaced, mode by mode, by sum_s exp(2 Re(w) dt s) <= L.
 
     Equal to it at Re w = 0; it keeps what the decay of a mode takes away.
-    Arguments, result and errors as `output_energy`. Derived in notebook 03.
+    Arguments, result and errors as `output_energy`. Derived in chapter `timescale`.
     """
     A, B, dt = _arguments(A, dt, B, readout)
     R = _moment(R)
@@ -157,13 +157,13 @@ def damped_bound(
 
 
 def stationary_energy(
-    A: Tensor, dt: float, L: int, spectrum, *, readout: str = "complex"
+    A: Tensor, dt: float, L: int, density, *, readout: str = "complex"
 ) -> float:
     """``k L sum_j |beta_j|^2 S_x(dt v_j)``: `output_energy` at Re w = 0, L large.
 
     For "complex" and "pairs", L far beyond the input's correlation length and
-    ``dt |v_j| < pi``. spectrum: S_x of radians a step (`Process.spectrum`).
-    Raises ValueError unless every real part is 0. Derived in notebook 03.
+    ``dt |v_j| < pi``. density: S_x of radians a step (`Process.density`).
+    Raises ValueError unless every real part is 0. Derived in chapter `timescale`.
     """
     A, B, step = _arguments(A, dt, None, readout)
     if readout == "real":
@@ -171,8 +171,8 @@ def stationary_energy(
     if bool((A.real != 0).any()):
         raise ValueError("A must have real parts 0 for the stationary formula")
     beta = _step_weight(A, B, step)
-    density = spectrum(step * A.imag)
-    return float(READOUTS[readout] * L * (beta.abs().square() * density).sum())
+    power = beta.abs().square() * density(step * A.imag)
+    return float(READOUTS[readout] * L * power.sum())
 
 
 def critical_dt(

@@ -1,0 +1,12 @@
+"""The machinery of a book made of notebooks: parameters, records, runs, claims, builds.
+
+It knows no science. A notebook needs the names below; the rest is for the command
+`ssmbook`.
+"""
+
+from __future__ import annotations
+
+from ssmbook.notebook.glue import figure, record, records, text
+from ssmbook.notebook.session import start
+
+__all__ = ["figure", "record", "records", "start", "text"]

@@ -1,0 +1,1 @@
+"""The book: its chapters, its ledger, the pages made from both, the build."""

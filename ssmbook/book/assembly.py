@@ -1,0 +1,211 @@
+"""The book's source tree: pages, executed notebooks, figures, the judged ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from ssmbook.book import pages
+from ssmbook.book.chapters import Chapter, chapters
+from ssmbook.book.ledger import Judgement, judge, load
+from ssmbook.notebook import glue
+from ssmbook.notebook.parameters import interface, parameters
+from ssmbook.runs import execution
+
+CARDS = "<!-- cards of the chapters -->"
+_FIGURE = re.compile(r"(```\{figure\} _figures/([\w-]+)\.svg\n)")
+_EMPTY = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
+    'font-size="16" fill="#7f7f7f">Missing: its notebook failed.</text></svg>\n'
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """An executed notebook on its way into the book, and the source of its prose.
+
+    failed: why it did not reach its end.
+    """
+
+    path: Path
+    source: Path
+    failed: str | None = None
+
+
+def tree_hash(folder: Path) -> str:
+    """sha256 over every file of a folder, by name and content; compiled ones apart."""
+    digest = hashlib.sha256()
+    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    for path in sorted(files):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _rerun_banner(changed: dict) -> str:
+    values = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
+    return (
+        ":::{admonition} Rerun with other parameters\n:class: warning\n"
+        f"This page ran with {values}. The text was written for the laptop profile; "
+        "figures and verdicts below are this run's.\n:::"
+    )
+
+
+def _failed_banner(reason: str) -> str:
+    return (
+        ":::{admonition} This notebook failed\n:class: danger\n"
+        "It did not reach its end in this run, so figures are missing below and its "
+        f"claims are not judged. It stopped at:\n\n```text\n{reason}\n```\n:::"
+    )
+
+
+def _banner(name: str, text: str):
+    """A cell whose id is not drawn at random: the same page, the same bytes."""
+    return nbformat.v4.new_markdown_cell(text, id=f"banner-{name}")
+
+
+def _with_prose_of(source: Path, executed):
+    """The executed code cells among the text that the source has by now.
+
+    Text is not part of a run's key: it may have been edited since.
+    """
+    code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    injected = [
+        cell
+        for cell in executed.cells
+        if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
+    cells = []
+    for cell in nbformat.read(source, 4).cells:
+        if cell.cell_type != "code":
+            cells.append(cell)
+            continue
+        cells.append(next(code))
+        if "parameters" in cell.metadata.get("tags", []) and injected:
+            cells.append(next(code))
+    executed.cells = cells
+    return executed
+
+
+def _with_alts(node, alts: dict[str, str]):
+    """The notebook with each figure's alt text where the page takes it from."""
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name in alts:
+                output["data"]["text/plain"] = alts[name]
+                cell.metadata["mystnb"] = {"image": {"alt": alts[name]}}
+    return node
+
+
+def _place(page: Page, target: Path, alts: dict[str, str]) -> None:
+    """A notebook at its place in the tree, with a banner where it differs."""
+    node = _with_prose_of(page.source, nbformat.read(page.path, 4))
+    node = _with_alts(node, alts)
+    defaults = {name: p.default for name, p in interface(page.path).items()}
+    ran_with = parameters(page.path)
+    changed = {n: v for n, v in ran_with.items() if v != defaults[n]}
+    if changed:
+        node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))
+    if page.failed is not None:
+        node.metadata["failed"] = page.failed
+        node.cells.insert(1, _banner("failed", _failed_banner(page.failed)))
+        for cell in node.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    execution.write(node, target)
+
+
+def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
+    """Replace what prose would paste from notebooks that failed before storing it.
+
+    failed: by slug, the names that the notebook did store.
+    """
+
+    def lookup(own: str):
+        def missing(document: str, key: str) -> str | None:
+            slug = Path(document).stem if document else own
+            absent = slug in failed and key not in failed[slug]
+            return "*(missing)*" if absent else None
+
+        return missing
+
+    for path in (tree / "book").glob("*.md"):
+        text = path.read_text()
+        path.write_text(glue.paste(text, lookup("")))
+        for _, name in _FIGURE.findall(text):
+            figure = tree / "book" / "_figures" / f"{name}.svg"
+            if not figure.exists():
+                figure.parent.mkdir(exist_ok=True)
+                figure.write_text(_EMPTY)
+    for slug, chapter in known.items():
+        path = tree / chapter.document
+        node = nbformat.read(path, 4)
+        for cell in node.cells:
+            if cell.cell_type == "markdown":
+                cell.source = glue.paste(cell.source, lookup(slug))
+        execution.write(node, path)
+
+
+def _values(node) -> dict[str, int | float]:
+    """A notebook's records, whether it reached its end or not."""
+    outputs = [o for cell in node.cells for o in cell.get("outputs", [])]
+    return {key: r.value for key, r in glue.output_records(outputs).items()}
+
+
+def _write_pages(root: Path, tree: Path, known: dict, alts: dict[str, str]) -> None:
+    """The front page's cards, and alt texts from where each figure is drawn."""
+    folder = root / "book" / "cards"
+    texts = {path.stem: path.read_text() for path in sorted(folder.glob("*.md"))}
+    made = pages.cards(texts, known)
+    shutil.rmtree(tree / "book" / "cards", ignore_errors=True)
+    for path in (tree / "book").glob("*.md"):
+        text = path.read_text().replace(CARDS, made)
+        path.write_text(
+            _FIGURE.sub(
+                lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
+            )
+        )
+
+
+def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgement]:
+    """Write the book's tree: pages, executed notebooks, figures, the ledger.
+
+    executed: by slug. Returns the claims as judged on these notebooks.
+    """
+    known = chapters(root)
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(root / "book", tree / "book")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, tree / name)
+    failed, alts = {}, {}
+    for slug, page in executed.items():
+        node = nbformat.read(page.path, 4)
+        values = _values(node)
+        own = {}
+        for name, (svg, alt) in glue.figures(node).items():
+            figure = tree / "book" / "_figures" / f"{name}.svg"
+            figure.parent.mkdir(exist_ok=True)
+            figure.write_text(svg)
+            own[name] = glue.paste_own(alt, values)
+        _place(page, tree / known[slug].document, own)
+        alts |= own
+        if page.failed is not None:
+            failed[slug] = glue.names(node)
+    _write_pages(root, tree, known, alts)
+    if failed:
+        _mark_missing(tree, known, failed)
+    placed = {slug: tree / chapter.document for slug, chapter in known.items()}
+    judged = judge(load(root), placed)
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    book = tree / "book"
+    (book / "claims.md").write_text(pages.claims_page(judged, known, citation))
+    measured = root / "benchmarks" / "results.csv"
+    (book / "benchmarks.md").write_text(pages.benchmarks_page(measured))
+    return judged

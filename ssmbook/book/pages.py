@@ -1,0 +1,182 @@
+"""Pages that are made from data: the ledger, the benchmarks, the front page's cards."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from ssmbook.book.chapters import Chapter
+from ssmbook.book.ledger import Expectation, Judgement
+from ssmbook.notebook.glue import paste_own
+
+_BADGES = {
+    "reproduced": "success",
+    "qualified": "warning",
+    "not reproduced": "danger",
+    "not testable here": "secondary",
+    "not judged": "secondary",
+    "limits do not hold": "danger",
+}
+
+
+def _badge(verdict: str) -> str:
+    return "{bdg-" + _BADGES[verdict] + "}`" + verdict + "`"
+
+
+def _lines(expectations: tuple[Expectation, ...], values: dict) -> list[str]:
+    rows = ["| predicted | measured | holds | because |", "|---|---|---|---|"]
+    for e in expectations:
+        measured = ", ".join(f"{values[k]:.6g}" for k in e.keys if k in values)
+        holds = "yes" if all(k in values for k in e.keys) and e.holds(values) else "no"
+        rows.append(f"| {e.predicts} | {measured or '–'} | {holds} | {e.because} |")
+    return rows
+
+
+def _bibtex(judgement: Judgement, citation: dict) -> str:
+    claim = judgement.claim
+    year = citation["date-released"].year
+    place = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
+    return (
+        f"@misc{{ssmbegin-{claim.id},\n"
+        "  author = {{The companion's contributors}},\n"
+        f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
+        f"  howpublished = {{{citation['title']}}},\n"
+        f"  year = {{{year}}},\n"
+        f"  note = {{{place}}}\n"
+        "}"
+    )
+
+
+def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
+    claim = judgement.claim
+    paper = f"{{cite:t}}`{claim.paper}`, " if claim.paper != "companion" else ""
+    seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
+    ranges = "; ".join(
+        f"`{name}` {low:g} to {high:g}" for name, (low, high) in claim.valid_for.items()
+    )
+    parts = [
+        f"(claim-{claim.id})=",
+        f"## {claim.id}",
+        "",
+        f"{_badge(judgement.verdict)} {paper}{claim.where}. "
+        f"How we know: {claim.source}{seen}.",
+        "",
+        f"> {claim.says}",
+        "",
+        f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`; "
+        f"scale: {claim.scale}" + (f"; judged for {ranges}." if ranges else "."),
+        "",
+        *_lines(claim.expect, judgement.values),
+        "",
+    ]
+    if claim.limits:
+        parts += ["Where it stops:", "", *_lines(claim.limits, judgement.values), ""]
+    if not judgement.agrees:
+        parts += [
+            f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, "
+            "and the reason below was written for the ledger's verdict.",
+            "",
+        ]
+    if judgement.reason:
+        parts += [f"Not judged in this run: {judgement.reason}.", ""]
+    parts += [paste_own(claim.why, judgement.records), ""]
+    parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]
+    parts += [":::", ""]
+    return parts
+
+
+def claims_page(
+    judged: list[Judgement], chapters: dict[str, Chapter], citation: dict
+) -> str:
+    """The Claims page, Markdown, from judgements of this very run.
+
+    citation: what CITATION.cff holds.
+    """
+    lines = [
+        "# Claims",
+        "",
+        "Every claim that this book checks, and what came of it. A verdict is not an "
+        "opinion: it follows from the figures that the notebooks record, by the rules "
+        "on [How to read](how-to-read.md), and a test fails when the ledger says "
+        "otherwise. What a claim predicts comes from a formula or a source, never "
+        "from the measurement.",
+        "",
+        "| claim | paper | verdict |",
+        "|---|---|---|",
+    ]
+    for j in judged:
+        paper = (
+            "this book"
+            if j.claim.paper == "companion"
+            else f"{{cite:t}}`{j.claim.paper}`"
+        )
+        lines.append(
+            f"| [{j.claim.id}](claim-{j.claim.id}) | {paper} | {_badge(j.verdict)} |"
+        )
+    lines.append("")
+    for judgement in judged:
+        lines += _entry(judgement, chapters[judgement.claim.notebook], citation)
+    lines += [
+        "To judge a run of your own, `.venv/bin/ssmbook claims --check` takes its "
+        "folder: [How to rerun](rerun.md).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def benchmarks_page(results: Path) -> str:
+    """The Benchmarks page, Markdown, from benchmarks/results.csv."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Fast paths against plain references, forward and backward in float32, in one "
+        "run: medians of interleaved repeats; memory is the peak above what the "
+        "process held just before the call, each in a process of its own. Times belong "
+        "to the machine named below; ratios travel better. `make bench` measures anew.",
+        "",
+    ]
+    with results.open() as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    with results.open() as file:
+        stamp = [line[1:].strip() for line in file if line.startswith("#")]
+    header = list(rows[0])
+    lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    lines += ["", "Measured on: " + "; ".join(stamp) + ".", ""]
+    return "\n".join(lines)
+
+
+_FIGURE = re.compile(r"^!\[\]\((\S+)\)$", re.M)
+
+
+def cards(texts: dict[str, str], chapters: dict[str, Chapter]) -> str:
+    """The front page's cards, Markdown, in the order of the chapters.
+
+    texts: what book/cards/<slug>.md holds: for each card a heading `# title`, where
+    it has a picture a line `![](name of the figure)`, and text that pastes the
+    records of its chapter by `{glue:text}`. Raises ValueError for an unknown slug.
+    """
+    if unknown := set(texts) - set(chapters):
+        raise ValueError(f"cards of no chapter: {', '.join(sorted(unknown))}")
+    lines = ["::::{grid} 1 1 2 2", ":gutter: 3", ""]
+    for slug, chapter in chapters.items():
+        for card in re.split(r"^# ", texts.get(slug, ""), flags=re.M)[1:]:
+            title, _, body = card.partition("\n")
+            body = _FIGURE.sub(r"```{figure} _figures/\1.svg\n```", body.strip())
+            lines += [
+                f":::{{grid-item-card}} {title}",
+                f":link: ../{chapter.document.removesuffix('.ipynb')}",
+                ":link-type: doc",
+                "",
+                _of_chapter(body, chapter),
+                ":::",
+                "",
+            ]
+    return "\n".join([*lines, "::::"])
+
+
+def _of_chapter(text: str, chapter: Chapter) -> str:
+    """Text whose roles paste records of its own chapter, for another page."""
+    document = f"../{chapter.document}"
+    return re.sub(r"\{glue:text\}`(?!\.\.)", f"{{glue:text}}`{document}::", text)

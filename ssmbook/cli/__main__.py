@@ -1,0 +1,3 @@
+from ssmbook.cli import main
+
+main()

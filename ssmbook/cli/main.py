@@ -1,0 +1,184 @@
+"""The command `ssmbook`: claims, build, notebooks, doctor, archive, citation.
+
+Commands about runs are in `cli.runs`; other packages add theirs by the entry point
+`ssmbook.commands`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssmbook.cli import runs, terminal
+
+# Bytecode that a full disk cuts short stays, and Python 3.11 then fails to import it:
+# neither this process nor the kernels and workers it starts write any.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+app = typer.Typer(
+    help="The companion's book: list, run and sweep its notebooks, rebuild it, judge "
+    "its claims; and advice on own data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(runs.list_notebooks)
+app.command()(runs.run)
+app.command()(runs.sweep)
+app.command()(runs.results)
+
+
+@app.command()
+def claims(
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            help="a run, a rebuilt book or a folder of executed notebooks to judge; "
+            "default: the stored notebooks"
+        ),
+    ] = None,
+    json: runs.Json = False,
+) -> None:
+    """Judge the ledger. Exit status 1 where a judged verdict no longer holds."""
+    from ssmbook.book.ledger import answerable, judge, load
+
+    root = terminal.repository()
+    with terminal.errors():
+        judged = judge(*answerable(load(root), check or root / "notebooks"))
+    wrong = sum(not j.agrees for j in judged)
+    if json:
+        terminal.answer(
+            [
+                {"claim": j.claim.id, "ledger": j.claim.verdict, "found": j.verdict}
+                | {"agrees": j.agrees, "values": j.values, "reason": j.reason}
+                for j in judged
+            ]
+        )
+    else:
+        for j in judged:
+            aside = j.reason if j.agrees else f"the ledger says: {j.claim.verdict}"
+            mark = f"   ({aside})" if aside else ""
+            typer.echo(f"{j.verdict:18} {j.claim.id}{mark}")
+        idle = sum(j.verdict == "not judged" for j in judged)
+        aside = f", {idle} not judged" if idle else ""
+        typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says{aside}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(
+    profile: Annotated[
+        str | None, typer.Option(help="a profile of notebooks/, or a .yml file")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda, for every notebook")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="folder of the book; default: _build")
+    ] = None,
+    jobs: runs.Jobs = None,
+    threads: runs.Threads = 1,
+    timeout: runs.Timeout = 1200,
+    stored: Annotated[
+        bool, typer.Option(help="build from stored outputs, execute nothing")
+    ] = False,
+) -> None:
+    """Execute the notebooks (cached) and build the book, warnings being errors.
+
+    Exit status 1 where a notebook failed: the others are there, its page says so.
+    """
+    from ssmbook.book import build as builder
+
+    root = terminal.repository()
+    if stored and (profile or device or output or jobs or threads > 1):
+        raise typer.BadParameter("--stored executes nothing: give no other option")
+    failed: list[str] = []
+    with terminal.errors(RuntimeError):
+        if stored:
+            front = builder.build_stored(root, terminal.say)
+        else:
+            front, failed = builder.build(
+                root,
+                terminal.say,
+                with_profile=profile,
+                device=device,
+                output=output,
+                jobs=jobs,
+                threads=threads,
+                timeout=timeout,
+            )
+    typer.echo(f"Open {front}")
+    if failed:
+        terminal.say(f"failed, and shown so: {', '.join(failed)}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def notebooks(
+    names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
+    jobs: runs.Jobs = None,
+) -> None:
+    """Execute notebooks in place and store their outputs."""
+    from ssmbook.book.build import store_outputs
+
+    with terminal.errors(RuntimeError):
+        store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
+
+
+@app.command()
+def doctor(json: runs.Json = False) -> None:
+    """Can this machine run the book? What is missing, and what mends it."""
+    from dataclasses import asdict
+
+    from ssmbook.cli.doctor import examine
+
+    findings = examine(terminal.repository())
+    if json:
+        terminal.answer([asdict(finding) for finding in findings])
+    else:
+        for f in findings:
+            fix = f"\n        to mend it: {f.fix}" if f.fix else ""
+            typer.echo(f"{'MISS' if f.fix else 'ok':6}  {f.what}: {f.found}{fix}")
+    if any(finding.fix for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def archive(
+    output: Annotated[
+        Path | None, typer.Option("-o", help="folder; default: dist")
+    ] = None,
+) -> None:
+    """One reproducible tar of the commit: source, book, records, checksums."""
+    from ssmbook.publish.archive import pack
+    from ssmbook.runs.stores import sha256
+
+    root = terminal.repository()
+    with terminal.errors(RuntimeError):
+        path = pack(root, output or root / "dist", terminal.say)
+    typer.echo(f"{sha256(path.read_bytes())}  {path}")
+
+
+@app.command()
+def citation() -> None:
+    """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
+    from subprocess import CalledProcessError
+
+    from ssmbook.publish.citation import generated
+    from ssmbook.runs.stores import replace
+
+    root = terminal.repository()
+    with terminal.errors(CalledProcessError):
+        for name, text in generated(root).items():
+            replace(root / name, text.encode())
+            typer.echo(root / name)
+
+
+for point in entry_points(group="ssmbook.commands"):
+    app.command(point.name)(terminal.guarded(point.load()))

@@ -1,0 +1,272 @@
+"""The commands about runs: list, run, sweep, results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssmbook.cli import terminal
+
+Notebook = Annotated[
+    str, typer.Argument(help="a chapter's name, its number in the book, or a path")
+]
+Runs = Annotated[
+    str | None,
+    typer.Option("--runs", help="where runs are kept: a folder, s3://… or gs://…"),
+]
+Parameters = Annotated[
+    list[str] | None, typer.Option("-p", help="a parameter: L=4096; repeatable")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="notebooks at once; default: as many as cores hold"),
+]
+Threads = Annotated[int, typer.Option(min=1, help="threads of each notebook")]
+Timeout = Annotated[int, typer.Option(min=1, help="seconds that a cell may take")]
+Force = Annotated[bool, typer.Option("--force", help="run again what is kept already")]
+Json = Annotated[bool, typer.Option("--json", help="answer in JSON")]
+
+
+def _address(root: Path, address: str | None) -> str:
+    """Where runs are kept; a folder by its absolute path, for workers elsewhere."""
+    if address is None:
+        return str(root / "runs")
+    if "://" in address or not address:
+        return address  # `Store` says what is wrong with it
+    return str(Path(address).absolute())
+
+
+def list_notebooks(
+    notebook: Annotated[str | None, typer.Argument(help="default: all")] = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """The chapters: findings, parameters with type, default and help, last run."""
+    from ssmbook.book.chapters import find
+    from ssmbook.cli.catalogue import entries
+    from ssmbook.runs.stores import Store
+
+    root = terminal.repository()
+    with terminal.errors():
+        addresses = [_address(root, runs), root / "_build" / "runs"]
+        listed = entries(root, [Store(address) for address in addresses])
+        if notebook is not None:
+            path = find(root, notebook)
+            if not path.is_relative_to(root / "notebooks"):
+                raise ValueError(f"{path} is not of this book")
+            listed = [entry for entry in listed if entry["notebook"] == path.stem]
+    if json:
+        terminal.answer(listed)
+        return
+    for entry in listed:
+        last = entry["last_run"]
+        took = f"   (last run: {last['seconds']:.0f} s)" if last else ""
+        head = f"{entry['number']} {entry['notebook']}: {entry['title']}{took}"
+        typer.secho(head, bold=True)
+        for finding in entry["findings"]:
+            typer.echo(f"    {finding['verdict']:17} {finding['claim']}")
+        for p in entry["parameters"]:
+            line = f"    {p['name']}: {p['type']} = {p['default']!r}"
+            typer.echo(f"{line:34} {p['allowed']} {p['help']}".rstrip())
+
+
+def run(
+    notebook: Notebook,
+    p: Parameters = None,
+    runs: Runs = None,
+    force: Force = False,
+    threads: Threads = 1,
+    timeout: Timeout = 1200,
+    json: Json = False,
+) -> None:
+    """Run one notebook with other parameters, into runs/<notebook>/<hash>/.
+
+    The same run again is answered from disk: same code, parameters, modules, lock.
+    """
+    from ssmbook.book.chapters import find
+    from ssmbook.notebook.parameters import interface
+    from ssmbook.runs.jobs import plan_runs, run_job
+    from ssmbook.runs.stores import Store
+    from ssmbook.runs.sweeps import values
+
+    root = terminal.repository()
+    with terminal.errors():
+        path = find(root, notebook)
+        chosen = values(interface(path), p or [], path.stem)
+        (job,) = plan_runs(path, [chosen], threads=threads)
+        store = Store(_address(root, runs))
+        made = run_job(job, store, force=force, timeout=timeout)
+    folder = f"{store}/{made.folder}"
+    if json:
+        terminal.answer(made.as_dict() | {"folder": folder})
+    elif made.failed:
+        terminal.say(f"{path.stem} failed: {made.error}")
+        typer.echo(f"{folder}/failed.html")
+    else:
+        took = "kept already" if made.reused else "executed"
+        terminal.say(f"{path.stem}: {took}, {made.seconds:.0f} s")
+        typer.echo(f"{folder}/{path.stem}.html")
+    if made.failed:
+        raise typer.Exit(1)
+
+
+def sweep(
+    notebook: Notebook,
+    grid: Annotated[
+        list[str] | None, typer.Option(help="an axis: dt=1e-3,1e-2 or seed=0:5")
+    ] = None,
+    zip: Annotated[
+        bool, typer.Option("--zip", help="axes side by side, not crossed")
+    ] = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="axes or runs from a YAML file")
+    ] = None,
+    p: Parameters = None,
+    runs: Runs = None,
+    jobs: Jobs = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="a running Dask scheduler, instead of --jobs")
+    ] = None,
+    force: Force = False,
+    threads: Threads = 1,
+    timeout: Timeout = 1200,
+    json: Json = False,
+) -> None:
+    """Run a notebook over a grid, on Dask; go on where an earlier sweep stopped.
+
+    A run that fails is recorded and stops no other. Ends with the table of all runs.
+    """
+    from ssmbook.book.chapters import find
+    from ssmbook.notebook.parameters import interface
+    from ssmbook.runs import cluster, sweeps
+    from ssmbook.runs.document import Run
+    from ssmbook.runs.jobs import Job, plan_runs
+    from ssmbook.runs.stores import Store
+
+    root = terminal.repository()
+    address = _address(root, runs)
+    if (source is None) == (not grid) or (scheduler and jobs):
+        raise typer.BadParameter(
+            "give --grid or --from; and not both --jobs and --scheduler"
+        )
+    with terminal.errors():
+        path = find(root, notebook)
+        known = interface(path)
+        if source is not None:
+            choices = sweeps.from_file(source)
+        else:
+            named = [sweeps.assigned(known, text, "--grid") for text in grid]
+            sweeps.check_distinct([name for name, _ in named], "--grid")
+            axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
+            choices = sweeps.zipped(axes) if zip else sweeps.product(axes)
+        fixed = sweeps.values(known, p or [], path.stem)
+        for choice in choices:
+            sweeps.check_distinct([*fixed, *choice], "-p and the grid")
+        chosen = [fixed | choice for choice in choices]
+        planned = plan_runs(path, chosen, threads=threads)
+        made: list[Run] = []
+        with terminal.progress(path.stem, len({job.key for job in planned})) as step:
+
+            def done(job: Job, run: Run) -> None:
+                made.append(run)
+                step()
+                if run.failed:
+                    terminal.say(f"{job.folder} failed: {run.error}")
+
+            store = Store(address)
+            with sweeps.lock(store, path.stem):
+                cluster.run_all(
+                    planned,
+                    store,
+                    done,
+                    workers=jobs or cluster.workers_for(threads),
+                    scheduler=scheduler,
+                    force=force,
+                    timeout=timeout,
+                )
+        failed = sum(run.failed for run in made)
+        reused = sum(run.reused for run in made)
+        terminal.say(
+            f"{len(made)} runs: {len(made) - failed} complete "
+            f"({reused} kept already), {failed} failed"
+        )
+        if json:
+            terminal.answer(
+                [run.as_dict() | {"folder": f"{address}/{run.folder}"} for run in made]
+            )
+        else:
+            _tabulate(path.stem, address, None, None)
+    if failed:
+        raise typer.Exit(1)
+
+
+def results(
+    notebook: Notebook,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(help="a record to draw; repeatable; default: four that vary"),
+    ] = None,
+    runs: Runs = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="folder; default: that of the runs")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """All runs of a notebook as one table: results.csv, .parquet and a figure."""
+    from ssmbook.book.chapters import find
+    from ssmbook.runs.jobs import stored_runs
+    from ssmbook.runs.stores import Store
+
+    root = terminal.repository()
+    address = _address(root, runs)
+    with terminal.errors():
+        slug = find(root, notebook).stem
+        if json:
+            if record or output:
+                raise ValueError("--json writes no files: no --record, no -o")
+            terminal.answer([r.as_dict() for r in stored_runs(Store(address), slug)])
+        else:
+            _tabulate(slug, address, record, output)
+
+
+def _tabulate(
+    slug: str, address: str, drawn: list[str] | None, output: Path | None
+) -> None:
+    """Write the table of a notebook's runs, and the figure where there is one."""
+    from io import BytesIO
+
+    from ssmbook.runs import results as tables
+    from ssmbook.runs import stores
+    from ssmbook.runs.jobs import stored_runs
+
+    store = stores.Store(address)
+    made = stored_runs(store, slug)
+    table = tables.table(made)
+    if output is None:
+        output = (store.folder or Path("runs")) / slug
+    for path in tables.write(table, output):
+        typer.echo(path)
+    parameters = tables.parameters_of(made)
+    records = [c for c in table.columns if c not in (*tables.ABOUT, *parameters)]
+    unknown = sorted(set(drawn or []) - set(records))
+    if unknown:
+        raise ValueError(
+            f"no record {', '.join(unknown)}; there are {', '.join(records)}"
+        )
+    complete = table[table["status"] == "complete"]
+    if complete["state"].nunique() > 1:
+        terminal.say(
+            "these runs come from several states of notebook, library or lock (see the "
+            "column state): the figure shows those of the newest"
+        )
+        complete = complete[complete["state"] == complete["state"].iloc[-1]]
+    if tables.varied(complete, parameters) and records:
+        moving = tables.varied(complete, records) or records
+        figure = tables.figure(complete, parameters, drawn or moving[:4])
+        drawing = BytesIO()
+        figure.savefig(drawing, format="svg", metadata={"Date": None})
+        svg = drawing.getvalue()
+        stores.replace(output / "results.svg", svg[svg.index(b"<svg") :])
+        typer.echo(output / "results.svg")

@@ -1,0 +1,1 @@
+"""What a notebook needs: parameters, glue, the session; and how outputs compare."""

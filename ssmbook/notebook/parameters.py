@@ -1,0 +1,196 @@
+"""A notebook's parameters: the typed interface its `parameters` cell declares.
+
+One a line: `name: type = default  # [low..high] help`, or `# {a,b} help`. A type is
+int, float, str, bool, or a list of one (`list[int]`), whose range is its elements'.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import yaml
+
+_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_WORDS = {"true": True, "false": False}
+Value = int | float | str | bool | list
+_RANGE = re.compile(r"\[(\S+?)\.\.(\S+?)\]\s*")
+_CHOICES = re.compile(r"\{([^}]*)\}\s*")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of the interface."""
+
+    name: str
+    type: str
+    default: Value
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...] | None
+    help: str
+
+    @property
+    def allowed(self) -> str:
+        """The range or the choices as the notebook writes them, or nothing."""
+        if self.choices is not None:
+            return "{" + ",".join(self.choices) + "}"
+        return "" if self.low is None else f"[{self.low:g}..{self.high:g}]"
+
+
+def _element(kind: str) -> str:
+    """int of list[int]; the type itself where it is no list."""
+    return kind.removeprefix("list[").removesuffix("]")
+
+
+def _cell(notebook, path):
+    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{path} must have one cell tagged parameters")
+    return tagged[0]
+
+
+def _parse(line: str, path) -> Parameter:
+    code, _, comment = line.partition("#")
+    try:
+        (node,) = ast.parse(code.strip()).body
+        name, kind = node.target.id, ast.unparse(node.annotation)
+        default = ast.literal_eval(node.value)
+        if _element(kind) not in _TYPES:
+            raise ValueError
+    except (ValueError, AttributeError, SyntaxError) as error:
+        raise ValueError(
+            f"{path}: a parameter must read `name: int|float|str|bool = default`, or "
+            f"a list of these, got {line!r}"
+        ) from error
+    comment = comment.strip()
+    low = high = choices = None
+    if match := _RANGE.match(comment):
+        low, high = float(match[1]), float(match[2])
+    elif match := _CHOICES.match(comment):
+        choices = tuple(part.strip() for part in match[1].split(","))
+    help = comment[match.end() :] if match else comment
+    return Parameter(name, kind, default, low, high, choices, help)
+
+
+def interface(path: str | Path) -> dict[str, Parameter]:
+    """The parameters a notebook declares, by name, defaults within their own range.
+
+    Raises ValueError for a notebook without one `parameters` cell, or a line that
+    does not declare a typed default.
+    """
+    return declared(nbformat.read(path, 4), path)
+
+
+def declared(notebook, path: str | Path) -> dict[str, Parameter]:
+    """As `interface`, of a notebook that was read; `path` is for messages."""
+    source = _cell(notebook, path).source
+    lines = [line for line in source.splitlines() if not line.startswith("#")]
+    parsed = [_parse(line, path) for line in lines if line.strip()]
+    known = {parameter.name: parameter for parameter in parsed}
+    check(known, {name: p.default for name, p in known.items()}, str(path))
+    return known
+
+
+def parameters(path: str | Path) -> dict[str, Value]:
+    """What a notebook ran with: its defaults, or what papermill injected over them."""
+    values = {name: p.default for name, p in interface(path).items()}
+    for cell in nbformat.read(path, 4).cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            for node in ast.parse(cell.source).body:
+                values[node.targets[0].id] = ast.literal_eval(node.value)
+    return values
+
+
+def _check_one(parameter: Parameter, value, where: str):
+    if parameter.type.startswith("list["):
+        if not isinstance(value, list):
+            raise ValueError(
+                f"{where}: {parameter.name} must be {parameter.type}, got {value!r}"
+            )
+        return [_check_scalar(parameter, element, where) for element in value]
+    return _check_scalar(parameter, value, where)
+
+
+def _check_scalar(parameter: Parameter, value, where: str):
+    kind = _element(parameter.type)
+    if kind == "float" and type(value) is int:
+        value = float(value)
+    if type(value) is not _TYPES[kind]:
+        hint = ""
+        if isinstance(value, str) and kind == "float":
+            hint = " (YAML reads 1e-3 as text: write 1.0e-3)"
+        raise ValueError(
+            f"{where}: {parameter.name} must be {parameter.type}, got {value!r}{hint}"
+        )
+    if parameter.low is not None and not parameter.low <= value <= parameter.high:
+        raise ValueError(
+            f"{where}: {parameter.name} must be in {parameter.allowed}, got {value!r}"
+        )
+    if parameter.choices is not None and str(value) not in parameter.choices:
+        raise ValueError(
+            f"{where}: {parameter.name} must be one of "
+            f"{', '.join(parameter.choices)}, got {value!r}"
+        )
+    return value
+
+
+def from_text(parameter: Parameter, text: str, where: str) -> Value:
+    """What `text`, typed at a command line, means as a value of this parameter.
+
+    Text stays text where the type is str; a list is typed as JSON: `[1e-3, 1e-2]`.
+    Raises ValueError for text that is no value of the type.
+    """
+    try:
+        if parameter.type.startswith("list["):
+            return json.loads(text)
+        if parameter.type == "bool":
+            return _WORDS[text.lower()]
+        return _TYPES[parameter.type](text)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{where}: {parameter.name} must be {parameter.type}, got {text!r}"
+        ) from error
+
+
+def check(known: dict[str, Parameter], values: dict, where: str) -> dict:
+    """`values` filled up with defaults, each of its declared type and range.
+
+    Raises ValueError that names what is wrong, and what exists.
+    """
+    unknown = sorted(map(str, set(values) - set(known)))
+    if unknown:
+        raise ValueError(
+            f"{where}: no parameter {', '.join(unknown)}; there are {', '.join(known)}"
+        )
+    filled = {name: p.default for name, p in known.items()} | values
+    return {n: _check_one(known[n], value, where) for n, value in filled.items()}
+
+
+def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
+    """A profile's parameters a notebook: {stem: {name: value}}, all checked.
+
+    Raises ValueError for a notebook that does not exist, or as `check`.
+    """
+    try:
+        chosen = yaml.safe_load(Path(path).read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(chosen, dict) or not all(
+        isinstance(values, dict) or values is None for values in chosen.values()
+    ):
+        raise ValueError(f"{path} must map notebooks to {{parameter: value}}")
+    unknown = sorted(map(str, set(chosen) - set(notebooks)))
+    if unknown:
+        raise ValueError(
+            f"{path}: no notebook {', '.join(unknown)}; "
+            f"there are {', '.join(notebooks)}"
+        )
+    return {
+        stem: check(interface(notebooks[stem]), values or {}, f"{path}: {stem}")
+        for stem, values in chosen.items()
+    }

@@ -1,0 +1,61 @@
+"""The first and last line of every notebook: fixed threads, and what it ran on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+#: the environment variable that sets a kernel's threads
+VARIABLE = "SSMBOOK_THREADS"
+_PACKAGES = ("ssmlib", "torch", "numpy", "scipy")
+_SECONDS = re.compile(r"\| (\d+) s\s*$")
+
+
+def threads() -> int:
+    """The threads a notebook computes with: 1 unless its run asks for more."""
+    return int(os.environ.get(VARIABLE, "1"))
+
+
+@dataclass
+class Session:
+    """A running notebook."""
+
+    device: str
+    started: float = field(default_factory=time.perf_counter)
+
+    def footer(self, *, seed: int) -> None:
+        """Print versions, seed, device, threads and run time, in one line."""
+        count = threads()
+        parts = [f"Python {platform.python_version()}"]
+        parts += [f"{name} {version(name)}" for name in _PACKAGES]
+        parts += [f"seed {seed}", f"{self.device}, {count} thread{'s' * (count > 1)}"]
+        parts += [f"{time.perf_counter() - self.started:.0f} s"]
+        print(" | ".join(parts))
+
+
+def start(*, device: str) -> Session:
+    """Fix the number of threads and check the device; first line of a notebook.
+
+    Raises ValueError where device "cuda" is asked for and there is none.
+    """
+    import torch
+    from threadpoolctl import ThreadpoolController
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, but PyTorch finds no CUDA device here")
+    torch.set_num_threads(threads())
+    # NumPy's own threads would wait actively beside PyTorch's, on the same cores.
+    ThreadpoolController().select(internal_api="openblas").limit(limits=1)
+    return Session(device)
+
+
+def footer_seconds(node) -> int | None:
+    """The run time that an executed notebook's footer names, None without one."""
+    for output in node.cells[-1].get("outputs", []):
+        if match := _SECONDS.search(output.get("text", "")):
+            return int(match[1])
+    return None

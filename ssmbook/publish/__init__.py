@@ -1,0 +1,1 @@
+"""What leaves the repository: the archive, its description, the citation files."""

@@ -1,0 +1,164 @@
+"""One reproducible tar: the repository at a commit, its book, records, checksums."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from ssmbook.book import build
+from ssmbook.book.assembly import assemble
+from ssmbook.notebook.glue import records
+from ssmbook.publish import crate, environment
+from ssmbook.runs import provenance
+from ssmbook.runs.stores import replace, sha256
+
+_ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
+_README = """# {title}
+
+Commit {commit}, packed by `make archive`.
+
+- `book/index.html`: the book, built from the notebooks as committed. Open it.
+- `source/`: the repository at that commit; its README says how to run it.
+- `records.json`, `claims.json`: every recorded figure, every verdict.
+- `environment.json`: the versions this was made with.
+- `ro-crate-metadata.json`: what each file is, on which data, under which licence.
+
+Is it whole? `sha256sum --check --quiet SHA256SUMS`. Is it that commit? In a clone,
+`git checkout {commit}` and `make archive` print the checksum of this very file.
+"""
+_ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
+
+
+def data_sets(page: str) -> list[dict[str, str]]:
+    """What the page on data lists: name, description and licence of each row."""
+    return [
+        {
+            "name": name.replace("`", ""),
+            "description": f"{_ROLE.sub('', what)}; from {_ROLE.sub('', source)}",
+            "license": licence,
+        }
+        for name, what, source, licence in _ROW.findall(page)
+    ]
+
+
+def pack(root: Path, output: Path, say: build.Say) -> Path:
+    """Write the archive of the commit that is checked out; its path.
+
+    Notebooks are archived as committed and the book is built from them with execution
+    off. The same commit gives the same bytes. Raises ValueError outside git, where
+    anything but ignored files differs from the commit, or a package from the lock.
+    """
+    commit = provenance.commit(root)
+    if commit is None:
+        raise ValueError(f"{root} is no git repository of yours: no commit to archive")
+    changed = provenance.git(root, "status", "--porcelain", "-unormal")
+    if changed:
+        raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")
+    lock = root / "requirements.lock"
+    missed = [f for f in (environment.python(), *environment.packages(lock)) if f.fix]
+    if missed:
+        wrong = "\n".join(f"{f.what}: {f.found}" for f in missed)
+        raise ValueError(f"this is not the environment of the lock:\n{wrong}")
+    epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    name = f"ssmbegin-{citation['version']}-{commit[:7]}"
+    work = root / "_build" / "archive"
+    shutil.rmtree(work, ignore_errors=True)
+    folder = work / name
+
+    source = _committed(root, folder / "source")
+    say("building the book from the stored outputs")
+    chapters, stored = build.chapters(source), build.stored(source)
+    tree = work / "tree"
+    judged = assemble(source, tree, stored)
+    build.strict(
+        tree, folder / "book", SOURCE_DATE_EPOCH=str(epoch), PYTHONPATH=str(source)
+    )
+    figures = {slug: records(page.path) for slug, page in stored.items()}
+    values = {slug: {k: r.value for k, r in of.items()} for slug, of in figures.items()}
+    _json(
+        folder / "records.json",
+        {
+            slug: {k: {"value": r.value} | r.tolerance for k, r in of.items()}
+            for slug, of in figures.items()
+        },
+    )
+    _json(
+        folder / "claims.json",
+        [
+            {"claim": j.claim.id, "verdict": j.verdict, "values": j.values}
+            for j in judged
+        ],
+    )
+    _json(
+        folder / "environment.json",
+        {
+            "commit": commit,
+            "python": environment.python().found,
+            "packages": lock.read_text().split(),
+        },
+    )
+    (folder / "README.md").write_text(
+        _README.format(title=citation["title"], commit=commit)
+    )
+    crate.describe(
+        folder,
+        citation,
+        datetime.fromtimestamp(epoch, UTC).isoformat(),
+        {chapters[slug].document: of for slug, of in values.items()},
+        {slug: chapter.document for slug, chapter in chapters.items()},
+        judged,
+        data_sets((source / "book" / "data.md").read_text()),
+    )
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    sums = [f"{sha256(p.read_bytes())}  {p.relative_to(folder)}\n" for p in files]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    target = output / f"{name}.tar.gz"
+    replace(target, _tar(folder, epoch))
+    shutil.rmtree(work)
+    return target
+
+
+def _committed(root: Path, place: Path) -> Path:
+    """The files of HEAD, as committed: what lies in the folder may be hidden from git.
+
+    Raises ValueError for links and submodules, whose content is not in the commit.
+    """
+    listed = provenance.git(root, "ls-tree", "-r", "HEAD") or ""
+    for line in listed.splitlines():
+        if line[:6] in ("120000", "160000"):
+            raise ValueError(f"links cannot be archived: {line.partition(chr(9))[2]}")
+    call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", "HEAD"]
+    packed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        tar.extractall(place, filter="data")
+    return place
+
+
+def _json(path: Path, content) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _tar(folder: Path, epoch: int) -> bytes:
+    """The folder as .tar.gz; order, owners, modes and dates do not vary."""
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile("", "wb", fileobj=buffer, mtime=epoch) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            info = tarfile.TarInfo(str(path.relative_to(folder.parent)))
+            info.size, info.mtime = path.stat().st_size, epoch
+            info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+            with path.open("rb") as file:
+                tar.addfile(info, file)
+    return buffer.getvalue()

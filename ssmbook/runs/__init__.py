@@ -1,0 +1,1 @@
+"""Runs: a notebook with parameters, executed once for each key, and stored."""

@@ -1,0 +1,133 @@
+"""Executing a notebook once, with papermill."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import nbformat
+
+from ssmbook.notebook import session
+from ssmbook.notebook.parameters import check, declared
+from ssmbook.runs import key
+from ssmbook.runs.stores import replace
+
+CELL_TIMEOUT = 1200  # seconds
+# A kernel that is shut down may log that its sockets are gone: no reader's concern.
+QUIET = [
+    "--log-level=50",
+    "--IPKernelApp.exec_lines="
+    "__import__('logging').getLogger('tornado.general').setLevel(50)",
+]
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook that did not reach its end, with what there is of it.
+
+    notebook: as executed so far, or None; details: the traceback, as text.
+    """
+
+    def __init__(self, reason: str, details: str, notebook):
+        super().__init__(reason)
+        self.details, self.notebook = details, notebook
+
+
+def execute(
+    notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT, threads=1
+):
+    """Run a notebook from top to bottom; the executed notebook.
+
+    notebook: a NotebookNode, left as it is. `values` differing from the defaults are
+    injected. The kernel works in `folder` with `threads` threads; a cell may take
+    `timeout` seconds. Raises ValueError for parameters outside the notebook's
+    interface, or where it loaded a module of the repository that its key does not
+    cover; NotebookFailed where a cell raises or does not end, or the kernel dies.
+    """
+    from papermill import execute_notebook
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.log import logger
+
+    class Kept(NBClientEngine):
+        """papermill's engine, which leaves what there is of a notebook that fails."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, *, partial, **options):
+            partial.append(nb_man.nb)
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+    papermill_engines.register("kept", Kept)
+    logger.setLevel(logging.ERROR)
+    known = declared(notebook, folder)
+    values = check(known, values, "parameters")
+    os.environ |= {
+        session.VARIABLE: str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    partial: list = []
+    asked = nbformat.from_dict(notebook)
+    asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(key.LOADED)]
+    try:
+        node = execute_notebook(
+            asked,
+            None,
+            {n: v for n, v in values.items() if v != known[n].default},
+            engine_name="kept",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            execution_timeout=timeout,
+            record_timing=False,
+            extra_arguments=QUIET,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+            partial=partial,
+        )
+    except Exception as error:
+        if partial:
+            partial[0].cells.pop()
+        raise _failure(error, partial) from error
+    (printed,) = node.cells.pop().outputs
+    key.check_loaded(notebook, set(printed.text.split()))
+    return _bare(node)
+
+
+def write(node, path: Path) -> None:
+    """Write a notebook so that a reader of `path` never sees half of it."""
+    replace(path, (nbformat.writes(node) + "\n").encode())
+
+
+def _failure(error: Exception, partial: list) -> NotebookFailed:
+    """What nbclient or papermill raised, as one kind of error."""
+    node = _bare(partial[0]) if partial else None
+    details = _ANSI.sub("", str(error)).strip()
+    if hasattr(error, "ename"):
+        reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
+    else:
+        reason = f"{type(error).__name__}: {details.splitlines()[0] if details else ''}"
+    return NotebookFailed(reason, details, node)
+
+
+def _bare(node):
+    """The notebook without what papermill wrote beside the outputs."""
+    node.cells = [
+        cell
+        for cell in node.cells
+        if not any(tag.startswith("papermill-error") for tag in cell.metadata["tags"])
+    ]
+    for cell in node.cells:
+        cell.metadata.pop("papermill", None)
+        if not cell.metadata["tags"]:
+            del cell.metadata["tags"]
+    node.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    return node

@@ -1,0 +1,96 @@
+"""The page of one run: its notebook, to read in a browser, nothing from outside."""
+
+from __future__ import annotations
+
+import copy
+import re
+from functools import cache
+from pathlib import Path
+
+from ssmbook.notebook import glue
+from ssmbook.runs.document import Run
+from ssmbook.runs.key import ROOT
+from ssmbook.runs.stores import Store
+
+_BOOK = ROOT / "book"
+_TEMPLATES = Path(__file__).parent / "templates"
+_CITE = re.compile(r"\{cite:[tp]\}`([^`]*)`")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
+
+
+def write_mathjax(store: Store) -> None:
+    """Put MathJax, once, where the pages of a store look for it."""
+    mathjax = _BOOK / "_static" / "mathjax"
+    for name in {"LICENSE", "tex-svg.js"} - {*store.names("mathjax")}:
+        store.write(f"mathjax/{name}", (mathjax / name).read_bytes())
+
+
+@cache
+def _bibliography():
+    from pybtex.database import parse_file
+
+    return parse_file(str(_BOOK / "references.bib"))
+
+
+def _cited(key: str) -> str:
+    """`Liu and Li (2025)`, `Gu et al. (2022)`; the key itself where it is unknown."""
+    entry = _bibliography().entries.get(key.strip())
+    if entry is None or not entry.persons.get("author"):
+        return key.strip()
+    names = [" ".join(person.last_names) for person in entry.persons["author"]]
+    who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    return re.sub("[{}]", "", f"{who} ({entry.fields.get('year', 'undated')})")
+
+
+def _prose(text: str, values: dict) -> str:
+    """Markdown without the book's own roles: figures pasted, citations spelt out."""
+    text = glue.paste_own(text, values)
+    text = _CITE.sub(lambda m: "; ".join(map(_cited, m[1].split(","))), text)
+    return _LINK.sub(r"\1", text)
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What the head of the page says, by row."""
+    commit = run.git["commit"]
+    changed = "" if run.git["clean"] in (True, None) else ", with changes"
+    threads = f"{run.threads} thread{'s' * (run.threads > 1)}"
+    rows = {
+        "Run": f"{run.notebook}, {run.key[:16]}",
+        "Parameters": ", ".join(f"{n} = {v}" for n, v in run.parameters.items()),
+        "Library": f"{run.version}, commit "
+        f"{commit[:12] if commit else 'unknown'}{changed}",
+        "Machine": f"{run.machine.get('gpu', run.machine['device'])}, {threads}, "
+        f"Python {run.machine['python']}",
+        "Ran": f"{run.started[:19]} UTC, {run.seconds} s",
+    }
+    return ({"Failed": run.error} if run.failed else {}) | rows
+
+
+def _trusted(made: str | bytes) -> str:
+    """In place of a cleaning of what Pygments made, which took most of the time."""
+    return made.decode() if isinstance(made, bytes) else made
+
+
+def render(node, run: Run) -> str:
+    """The HTML page of an executed notebook and of what its run.json says."""
+    from nbconvert import HTMLExporter
+
+    node = copy.deepcopy(node)
+    code = [cell for cell in node.cells if cell.cell_type == "code"]
+    values = {
+        name: record.value
+        for cell in code
+        for name, record in glue.output_records(cell.outputs).items()
+    }
+    for cell in code:
+        cell.outputs = glue.visible(cell.outputs)
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _prose(cell.source, values)
+    exporter = HTMLExporter(
+        template_name="run",
+        extra_template_basedirs=[str(_TEMPLATES)],
+        filters={"clean_html": _trusted},
+    )
+    resources = {"run": run, "about": _about(run)}
+    return exporter.from_notebook_node(node, resources)[0]

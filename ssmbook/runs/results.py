@@ -1,0 +1,121 @@
+"""All runs of a notebook as one tidy table, and one figure of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ssmbook.notebook.parameters import Value
+from ssmbook.runs.document import Run
+from ssmbook.runs.stores import replace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: columns beside parameters and records
+ABOUT = ("run", "status", "started", "seconds", "commit", "clean", "state", "error")
+
+
+def table(runs: list[Run]) -> pd.DataFrame:
+    """A row a run: about it, its parameters, its records (missing where it failed).
+
+    A record whose name is taken, as `modes` by a parameter, has the column
+    `record_modes`; a list is written as JSON. Rows of one `state` had the same code,
+    library, lock, Python and torch. Raises ValueError without runs, or for a parameter
+    that bears the name of a column about the run.
+    """
+    if not runs:
+        raise ValueError("there are no runs to tabulate")
+    parameters = parameters_of(runs)
+    if clash := sorted(set(parameters) & set(ABOUT)):
+        raise ValueError(f"a parameter must not be named {', '.join(clash)}")
+    taken = {*ABOUT, *parameters}
+    records = {
+        key: f"record_{key}" if key in taken else key
+        for key in _union(run.records for run in runs)
+    }
+    rows = [
+        {
+            "run": run.key[:16],
+            "status": run.status,
+            "started": run.started,
+            "seconds": run.seconds,
+            "commit": run.git["commit"],
+            "clean": run.git["clean"],
+            "state": run.state,
+            "error": run.error,
+        }
+        | {name: _scalar(value) for name, value in run.parameters.items()}
+        | {records[key]: record["value"] for key, record in run.records.items()}
+        for run in runs
+    ]
+    return pd.DataFrame(rows, columns=[*ABOUT, *parameters, *records.values()])
+
+
+def _scalar(value: Value) -> int | float | str | bool:
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def parameters_of(runs: list[Run]) -> list[str]:
+    """Every parameter that one of the runs has."""
+    return _union(run.parameters for run in runs)
+
+
+def _union(mappings) -> list[str]:
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def write(table: pd.DataFrame, folder: Path) -> tuple[Path, Path]:
+    """The table as results.csv and results.parquet in a folder."""
+    paths = folder / "results.csv", folder / "results.parquet"
+    replace(paths[0], table.to_csv(index=False).encode())
+    replace(paths[1], table.to_parquet(index=False))
+    return paths
+
+
+def varied(table: pd.DataFrame, columns: list[str]) -> list[str]:
+    """The columns with more than one value, most values first."""
+    counts = {name: table[name].astype(str).nunique() for name in columns}
+    return sorted((n for n in columns if counts[n] > 1), key=lambda n: -counts[n])
+
+
+def figure(table: pd.DataFrame, parameters: list[str], records: list[str]) -> Figure:
+    """Records against the parameter with most values; the next one in colour.
+
+    Lines join means over all else that varies, seeds above all; bars reach from the
+    least to the largest value. Raises ValueError where nothing varies.
+    """
+    from matplotlib.figure import Figure
+
+    numbers = [p for p in parameters if pd.api.types.is_numeric_dtype(table[p])]
+    moving = varied(table, parameters)
+    moving.sort(key=lambda name: (name == "seed", name not in numbers))
+    if not moving:
+        raise ValueError("nothing varies between these runs, so there is no figure")
+    across, *others = moving
+    split = next((n for n in others if n != "seed" and table[n].nunique() <= 5), None)
+    fig = Figure(figsize=(6.4, 2.2 * len(records)), layout="constrained")
+    axes = fig.subplots(len(records), 1, squeeze=False, sharex=True)
+    groups = [(None, table)] if split is None else list(table.groupby(split))
+    for axis, record in zip(axes[:, 0], records, strict=True):
+        for k, (value, rows) in enumerate(groups):
+            spread = rows.groupby(across)[record].agg(["mean", "min", "max"])
+            x = spread.index if across in numbers else spread.index.astype(str)
+            axis.errorbar(
+                x,
+                spread["mean"],
+                [spread["mean"] - spread["min"], spread["max"] - spread["mean"]],
+                marker="os^Dv"[k],
+                label=None if split is None else f"{split} = {value}",
+            )
+        axis.set_ylabel(record)
+        if across in numbers and table[across].min() > 0:
+            if table[across].max() >= 20 * table[across].min():
+                axis.set_xscale("log")
+    axes[-1, 0].set_xlabel(across)
+    if split is not None:
+        axes[0, 0].legend()
+    return fig

@@ -1,0 +1,136 @@
+"""A sweep: one notebook, many choices of parameters, picked up where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from ssmbook.notebook.parameters import Parameter, Value, from_text
+from ssmbook.runs.stores import Store
+
+MOST = 1_000_000  # values of an axis, runs of a grid
+
+
+def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, str]:
+    """`name=value` taken apart; ValueError for another form or an unknown name."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{where}: expected name=value, got {text!r}")
+    if name not in known:
+        raise ValueError(f"{where}: no parameter {name}; there are {', '.join(known)}")
+    return name, value
+
+
+def check_distinct(names: list[str], where: str) -> None:
+    """ValueError where a name is given twice: which value would count?"""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{where}: {', '.join(twice)} is given twice")
+
+
+def values(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
+    """The values that `name=value` texts give to parameters of an interface."""
+    pairs = [assigned(known, text, where) for text in texts]
+    check_distinct([name for name, _ in pairs], where)
+    return {name: from_text(known[name], text, where) for name, text in pairs}
+
+
+def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
+    """The values of `a,b,c`, or of `start:stop[:step]` for whole numbers.
+
+    Commas inside double quotes separate nothing. Raises ValueError.
+    """
+    if parameter.type.startswith("list["):
+        raise ValueError(f"{where}: a grid of lists ({parameter.name}) needs --from")
+    if parameter.type == "int" and ":" in text:
+        try:
+            counted = range(*map(int, text.split(":")))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{where}: {parameter.name} must read start:stop[:step], got {text!r}"
+            ) from error
+        if len(counted) > MOST:
+            raise ValueError(f"{where}: {parameter.name} has more than {MOST} values")
+        chosen = list(counted)
+    else:
+        try:
+            (parts,) = csv.reader([text], strict=True) if text else ([],)
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"{where}: {parameter.name}, {text!r}: {error}") from error
+        chosen = [from_text(parameter, part, where) for part in parts]
+    if not chosen:
+        raise ValueError(f"{where}: {parameter.name} has no values in {text!r}")
+    return chosen
+
+
+def product(axes: dict[str, list]) -> list[dict]:
+    """Every combination of the axes' values, the last axis fastest.
+
+    Raises ValueError where they are more than MOST.
+    """
+    many = math.prod(map(len, axes.values()))
+    if many > MOST:
+        raise ValueError(f"a grid of {many} runs; at most {MOST} are possible")
+    return [dict(zip(axes, c, strict=True)) for c in itertools.product(*axes.values())]
+
+
+def zipped(axes: dict[str, list]) -> list[dict]:
+    """The axes' values side by side; ValueError for axes of several lengths."""
+    lengths = {name: len(values) for name, values in axes.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"axes side by side must be of one length, got {lengths}")
+    return [dict(zip(axes, c, strict=True)) for c in zip(*axes.values(), strict=True)]
+
+
+def from_file(path: Path) -> list[dict]:
+    """Choices from YAML: `grid:` or `zip:` {name: [values]}; `runs:` [{name: value}].
+
+    Raises ValueError for another form.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    match content:
+        case {"runs": [*choices], **rest} if not rest:
+            if choices and all(isinstance(choice, dict) for choice in choices):
+                return choices
+        case {"grid": dict(axes), **rest} | {"zip": dict(axes), **rest} if not rest:
+            if axes and all(isinstance(v, list) and v for v in axes.values()):
+                return zipped(axes) if "zip" in content else product(axes)
+    raise ValueError(
+        f"{path} must hold one of `grid:` or `zip:` {{name: [values]}}, or `runs:` "
+        "[{name: value}, ...]"
+    )
+
+
+@contextlib.contextmanager
+def lock(store: Store, notebook: str) -> Iterator[None]:
+    """Lock a notebook's folder of a store; ValueError where another sweep has it.
+
+    The lock ends with the process, however it ends. A bucket knows no locks.
+    """
+    from filelock import FileLock, Timeout
+
+    if store.folder is None:
+        yield
+        return
+    folder = store.folder / notebook
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / ".lock", timeout=0)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise ValueError(
+            f"another sweep works in {folder}: wait for it, or choose another store"
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()

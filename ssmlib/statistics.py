@@ -1,0 +1,168 @@
+"""How sure a figure is: means and paired differences, slopes, where a curve is least.
+
+Everything here returns a standard error beside the value, of draws that are
+independent of each other, as seeds are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its standard error, and the degrees of freedom that the error has.
+
+    low, high: the ends of a two-sided interval of Student's t at `level`; for one of
+    several comparisons, give Bonferroni's level, 1 - (1 - level) / comparisons.
+    """
+
+    value: float
+    se: float
+    freedom: int
+    level: float = 0.95
+
+    @property
+    def half(self) -> float:
+        """Half the length of the interval."""
+        return float(stats.t.ppf((1 + self.level) / 2, self.freedom)) * self.se
+
+    @property
+    def low(self) -> float:
+        return self.value - self.half
+
+    @property
+    def high(self) -> float:
+        return self.value + self.half
+
+    @property
+    def se_of_se(self) -> float:
+        """The standard error of `se` itself, for normal draws."""
+        return self.se / math.sqrt(2 * self.freedom)
+
+    @property
+    def se_of_end(self) -> float:
+        """The standard error of `low` and of `high`, for normal draws."""
+        return math.hypot(self.se, self.half / math.sqrt(2 * self.freedom))
+
+
+def _draws(name: str, values: ArrayLike, least: int) -> np.ndarray:
+    draws = np.asarray(values, dtype=float)
+    if draws.ndim != 1 or len(draws) < least:
+        raise ValueError(
+            f"{name} must be (n,) with n >= {least}, got shape {draws.shape}"
+        )
+    if not np.isfinite(draws).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return draws
+
+
+def mean(values: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """The mean of independent draws (n,), n >= 2, with its standard error.
+
+    Raises ValueError for fewer, or values that are not finite.
+    """
+    draws = _draws("values", values, 2)
+    error = float(draws.std(ddof=1)) / math.sqrt(len(draws))
+    return Estimate(float(draws.mean()), error, len(draws) - 1, level)
+
+
+def paired(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """The mean difference a - b of draws (n,) that belong together, pair by pair.
+
+    Raises ValueError as `mean`, or for a and b of different lengths.
+    """
+    a, b = _draws("a", a, 2), _draws("b", b, 2)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must be of one length, got {len(a)} and {len(b)}")
+    return mean(a - b, level=level)
+
+
+def median_error(values: ArrayLike) -> float:
+    """The standard error of the median of draws (n,), n >= 2.
+
+    McKean and Schrader's: the order statistics that enclose the median with 99 %,
+    over 2 * 2.576; no density is estimated. Cautious: for few normal draws up to a
+    third too large on average.
+    """
+    draws = np.sort(_draws("values", values, 2))
+    n = len(draws)
+    z = stats.norm.ppf(0.995)
+    k = max(1, round((n + 1) / 2 - z * math.sqrt(n / 4)))
+    return float(draws[n - k] - draws[k - 1]) / (2 * z)
+
+
+def count_error(count: int, n: int) -> float:
+    """The standard error of a count out of n independent trials.
+
+    sqrt(n p (1 - p)) at the posterior mean p = (count + 1/2) / (n + 1), so that it
+    is not zero for none or all. Raises ValueError unless 0 <= count <= n.
+    """
+    if not 0 <= count <= n:
+        raise ValueError(f"count must be in [0, {n}], got {count}")
+    p = (count + 0.5) / (n + 1)
+    return math.sqrt(n * p * (1 - p))
+
+
+def rank_correlation_error(value: float, n: int) -> float:
+    """The standard error of Spearman's correlation of n pairs (Fisher's z, back).
+
+    sqrt(1.06 / (n - 3)) (1 - value^2), n >= 4, else ValueError.
+    """
+    if n < 4:
+        raise ValueError(f"n must be at least 4, got {n}")
+    return math.sqrt(1.06 / (n - 3)) * (1 - value**2)
+
+
+def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
+    """The slope of y against x (n,) by least squares, with its standard error.
+
+    n >= 3. Raises ValueError for fewer, values not finite, or x that are all alike.
+    """
+    x, y = _draws("x", x, 3), _draws("y", y, 3)
+    if x.shape != y.shape or np.ptp(x) == 0:
+        raise ValueError("x and y must be of one length, x not all alike")
+    fit = stats.linregress(x, y)
+    return Estimate(float(fit.slope), float(fit.stderr), len(x) - 2)
+
+
+def log_log_slope(x: ArrayLike, y: ArrayLike) -> Estimate:
+    """The power p of y ~ x^p: the slope in logarithms; x and y positive.
+
+    Raises ValueError as `slope`, or for a value that is not positive.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if not ((x > 0).all() and (y > 0).all()):
+        raise ValueError("x and y must be positive for a slope in logarithms")
+    return slope(np.log(x), np.log(y))
+
+
+def least(x: ArrayLike, losses: ArrayLike) -> np.ndarray:
+    """Where each curve is least: losses (n, k) over the grid x (k,), to (n,).
+
+    The vertex of the parabola through the least value and its neighbours; an end of
+    the grid stays where it is. `mean` of the result has its standard error. Raises
+    ValueError for shapes that do not match, fewer than three points, or NaN.
+    """
+    x, losses = np.asarray(x, dtype=float), np.asarray(losses, dtype=float)
+    if losses.ndim != 2 or x.shape != losses.shape[1:] or len(x) < 3:
+        raise ValueError(
+            "losses must be (n, k) for x (k,), k >= 3, got "
+            f"{losses.shape} and {x.shape}"
+        )
+    if np.isnan(losses).any():
+        raise ValueError("losses must not hold NaN")
+    vertices = []
+    for row in losses:
+        k = int(row.argmin())
+        vertex = x[k]
+        if 0 < k < len(x) - 1 and np.isfinite(row[k - 1 : k + 2]).all():
+            curve, tilt, _ = np.polyfit(x[k - 1 : k + 2], row[k - 1 : k + 2], 2)
+            vertex = -tilt / (2 * curve) if curve > 0 else vertex
+        vertices.append(vertex)
+    return np.array(vertices)

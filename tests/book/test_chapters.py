@@ -1,0 +1,179 @@
+"""The chapters: their form, their place in the book, their profiles."""
+
+import re
+
+import nbformat
+import pytest
+import yaml
+
+from ssmbook.book import build
+from ssmbook.book.chapters import chapters, find
+from ssmbook.notebook import glue, parameters
+from ssmbook.runs import execution
+from tests.book.conftest import CHAPTERS
+
+PATHS = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
+
+
+def cells(node, kind):
+    return [c for c in node.cells if c.cell_type == kind]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def test_toc_orders_the_chapters_and_numbers_them(root):
+    toc = (root / "_toc.yml").read_text()
+    assert re.findall(r"notebooks/\S+/(\S+)", toc) == list(CHAPTERS)
+    assert [c.number for c in CHAPTERS.values()] == list(range(1, len(CHAPTERS) + 1))
+    for number, (slug, path) in enumerate(PATHS.items(), 1):
+        assert find(root, slug) == find(root, str(number)) == path
+
+
+def test_a_notebook_that_is_not_listed_is_refused(tmp_path):
+    (tmp_path / "notebooks" / "part").mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / "notebooks" / "part" / f"{name}.ipynb").touch()
+    (tmp_path / "_toc.yml").write_text("chapters: [{file: notebooks/part/a}]")
+    with pytest.raises(ValueError, match=r"disagree on notebooks/part/b.ipynb"):
+        chapters(tmp_path)
+
+
+def test_no_file_counts_chapters(root):
+    """A chapter has a name; its number is what _toc.yml makes it."""
+    listed = [*root.glob("book/**/*.md"), *root.glob("book/**/*.yml")]
+    listed += [
+        *root.glob("notebooks/*.yml"),
+        *root.glob("ss*/**/*.py"),
+        *PATHS.values(),
+    ]
+    for path in listed:
+        text = path.read_text()
+        assert not re.search(
+            r"[Nn]otebooks? \d|chapters? \d|\b[01]\d-[a-z]{4}", text
+        ), path
+
+
+def test_notebook_is_executed_in_order_without_errors(node, path):
+    code = cells(node, "code")
+    assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+    assert glue.records(path)
+
+
+def test_notebook_has_its_form(node, path):
+    assert 12 <= len(node.cells) <= 32
+    declared = parameters.interface(path)
+    assert declared["seed"].default == 0
+    assert declared["device"].choices == ("cpu", "cuda")
+    last = cells(node, "code")[-1]
+    assert last.source == "run.footer(seed=seed)"
+    assert "nbval-ignore-output" in tags(last)
+    text = "\n".join(c.source for c in cells(node, "markdown"))
+    assert "What would change the answer" in text
+
+
+def test_cells_whose_output_is_not_compared_record_nothing(node):
+    for cell in cells(node, "code"):
+        if "nbval-ignore-output" in tags(cell):
+            assert not glue.output_records(cell.outputs)
+        assert "nbval-skip" not in tags(cell)
+
+
+def test_code_fits_the_page(node):
+    for cell in cells(node, "code"):
+        lines = cell.source.splitlines()
+        assert max(map(len, lines)) <= 72
+        assert len(lines) <= 62
+
+
+def test_each_notebook_ends_with_a_line_that_reruns_it(node, path):
+    line = re.compile(r"To rerun this page .*`\.venv/bin/ssmbook run (\S+) (.*?)`")
+    slug, options = line.search(cells(node, "markdown")[-1].source).groups()
+    assert slug == path.stem
+    known = parameters.interface(path)
+    chosen = dict(option.split("=") for option in re.findall(r"-p (\S+)", options))
+    assert chosen
+    for name, text in chosen.items():
+        value = parameters.from_text(known[name], text, path.stem)
+        assert parameters.check(known, {name: value}, path.stem) != {
+            key: parameter.default for key, parameter in known.items()
+        }
+
+
+def test_the_front_page_shows_every_finding(root):
+    parts = yaml.safe_load((root / "_toc.yml").read_text())["parts"]
+    (findings,) = [p for p in parts if p["caption"] == "Autocorrelation matters"]
+    slugs = {entry["file"].rpartition("/")[2] for entry in findings["chapters"]}
+    assert {p.stem for p in (root / "book" / "cards").glob("*.md")} == slugs
+
+
+# Profiles
+
+
+@pytest.mark.parametrize("name", ["full", "smoke"])
+def test_profiles_fit_the_interfaces(name, root):
+    chosen = parameters.profile(root / "notebooks" / f"{name}.yml", PATHS)
+    assert set(chosen) == set(CHAPTERS)
+
+
+def test_full_scale_is_judged(ledger, root):
+    chosen = parameters.profile(root / "notebooks" / "full.yml", PATHS)
+    for claim in ledger:
+        for name, (low, high) in claim.valid_for.items():
+            value = chosen[claim.notebook].get(name)
+            assert value is None or low <= value <= high, (claim.id, name, value)
+
+
+def test_a_profile_with_an_unknown_parameter_is_refused(tmp_path):
+    bad = tmp_path / "bad.yml"
+    bad.write_text("timescale: {lenght: 3}\n")
+    with pytest.raises(ValueError, match="no parameter lenght; there are L_max"):
+        parameters.profile(bad, PATHS)
+    for text in ("timescale: 512\n", "[1, 2]\n", "a: [\n"):
+        bad.write_text(text)
+        with pytest.raises(ValueError, match=r"must map notebooks|is not YAML"):
+            parameters.profile(bad, PATHS)
+    bad.write_text("nothing: {}\n")
+    with pytest.raises(ValueError, match="no notebook nothing"):
+        parameters.profile(bad, PATHS)
+
+
+def test_smoke_runs_record_the_same_keys(node, path, root):
+    profile = parameters.profile(root / "notebooks" / "smoke.yml", PATHS)
+    small = execution.execute(node, profile[path.stem], path.parent)
+    assert any("injected-parameters" in tags(cell) for cell in small.cells)
+    fresh = glue.node_records(small, path.stem)
+    assert set(fresh) == set(glue.records(path))
+
+
+# The build
+
+
+def test_pages_that_load_from_outside_or_leave_markup_are_named(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<script src="https://example.org/x.js"></script><p>{glue:text}`k`</p>'
+    )
+    problems = build.check_pages(tmp_path)
+    assert any("loads" in line for line in problems)
+    assert any("leftover" in line for line in problems)
+    page.write_text("<p>plain</p><code>{glue:text}`k`</code>")
+    assert build.check_pages(tmp_path) == []
+
+
+def test_the_longest_notebook_runs_first(root):
+    order = [c.slug for c in build.longest_first(CHAPTERS.values())]
+    assert sorted(order) == sorted(CHAPTERS)
+    assert order.index("sequential-mnist") < order.index("state-space-models")
+    planned = [job.notebook for job in build.plan(root, None, None)]
+    assert planned == order
+
+
+def test_nodes_are_valid():
+    for path in PATHS.values():
+        nbformat.validate(nbformat.read(path, 4))

@@ -1,0 +1,283 @@
+"""The files that must agree with each other, and the names others rely on."""
+
+import importlib.metadata
+import inspect
+import json
+import pkgutil
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import jsonschema
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import ssmbook
+import ssmlib
+
+
+@pytest.fixture(scope="module")
+def pyproject(root):
+    return tomllib.loads((root / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def lock(root):
+    lines = (root / "requirements.lock").read_text().split()
+    pins = [Requirement(line) for line in lines]
+    assert all(str(pin.specifier).startswith("==") for pin in pins)
+    return {pin.name.lower().replace("_", "-"): str(pin.specifier)[2:] for pin in pins}
+
+
+@pytest.fixture(scope="module")
+def environment(root):
+    return yaml.safe_load((root / "environment.yml").read_text())
+
+
+def test_the_lock_is_what_is_installed(lock):
+    for name, pinned in lock.items():
+        installed = importlib.metadata.version(name).split("+")[0]
+        assert installed == pinned, name
+    assert lock["torch"] == "2.13.0"
+
+
+def test_pyproject_asks_for_nothing_the_lock_does_not_hold(pyproject, lock):
+    project = pyproject["project"]
+    extras = dict(project["optional-dependencies"])
+    # 125 MB for a store that tests replace by one in memory.
+    assert extras.pop("gcs") == ["gcsfs"]
+    groups = [project["dependencies"], *extras.values()]
+    for wanted in [Requirement(line) for group in groups for line in group]:
+        assert lock[wanted.name.replace("_", "-")] in wanted.specifier, wanted
+    core = {Requirement(line).name for line in project["dependencies"]}
+    assert core == {"torch", "numpy", "scipy"}
+
+
+def test_environment_is_the_lock(environment, lock, root):
+    (python, _, section) = environment["dependencies"]
+    assert python == "python=3.11"
+    pins, local = section["pip"][:-1], section["pip"][-1]
+    assert pins == (root / "requirements.lock").read_text().split()
+    assert local == "-e ."
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+
+
+def test_one_version_and_one_python(pyproject, root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    version = ssmlib.__version__
+    assert importlib.metadata.version("ssmlib") == version == citation["version"]
+    assert f"## {version} " in (root / "CHANGELOG.md").read_text()
+    assert f"Version {version}" in (root / "book" / "cite.md").read_text()
+    supported = SpecifierSet(pyproject["project"]["requires-python"])
+    assert all(f"3.{minor}.1" in supported for minor in (11, 12, 13))
+    assert "3.10.9" not in supported
+    assert "3.14.0" not in supported
+    makefile = (root / "Makefile").read_text()
+    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in makefile
+
+
+def test_citation_has_what_the_format_asks_for(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    schema = {
+        "required": [
+            "cff-version",
+            "message",
+            "title",
+            "authors",
+            "type",
+            "references",
+        ],
+        "properties": {
+            "cff-version": {"const": "1.2.0"},
+            "authors": {"items": {"required": ["name"]}, "minItems": 1},
+            "references": {
+                "items": {"required": ["authors", "title", "type"]},
+                "minItems": 3,
+            },
+        },
+    }
+    jsonschema.validate(json.loads(json.dumps(citation, default=str)), schema)
+    bibliography = (root / "book" / "references.bib").read_text()
+    for reference in citation["references"]:
+        assert reference["url"] in bibliography
+
+
+def test_no_address_is_made_up(root):
+    """The repository's public address is not known: it stands in one place, empty."""
+    config = yaml.safe_load((root / "_config.yml").read_text())
+    assert config["repository"]["url"] == ""
+    assert not config["html"]["use_repository_button"]
+    assert not any(config.get("launch_buttons", {}).values())
+
+
+def python(code, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, *arguments, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        **options,
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["ssmlib", "ssmbook", "ssmbook.cli.main", "ssmlib.command"]
+)
+def test_import_leaves_torch_unloaded(module):
+    assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"
+
+
+def test_lazy_names():
+    for name in ssmlib.__all__:
+        assert getattr(ssmlib, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ssmlib.nothing  # noqa: B018
+
+
+def test_a_wheel_builds_and_imports_outside_the_tree(root, tmp_path):
+    subprocess.run(
+        f"{sys.executable} -m pip wheel -q --disable-pip-version-check --no-deps "
+        f"--no-build-isolation -w {tmp_path} {root}".split(),
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("ssmlib-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert "ssmlib/py.typed" in names
+    assert "ssmbook/runs/templates/run/index.html.j2" in names
+    assert not any(name.startswith(("tests/", "book/")) for name in names)
+    code = "import ssmlib.layers as l; print(l.__file__, l.S4D(2).kernel(3).shape)"
+    found = python(code, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")})
+    assert found.startswith(str(tmp_path))
+    assert "[2, 3]" in found
+
+
+SIGNATURES = {
+    "kernels.log_vandermonde": "(v, x, L)",
+    "discretization.zoh": "(A, B, dt)",
+    "discretization.bilinear": "(A, B, dt)",
+    "hippo.legs": "(N)",
+    "hippo.legs_nplr": "(N)",
+    "hippo.fout": "(N)",
+    "initialization.initialize": "(name, N, *, real, imag_scale, B, seed)",
+    "initialization.names": "()",
+    "initialization.spectrum": "(A)",
+    "layers.S4D": "(d_model, d_state, *, init, discretization, dt_min, dt_max, "
+    "bidirectional, skip, seed, dtype, device)",
+    "layers.S4D.forward": "(self, u, state)",
+    "layers.S4D.kernel": "(self, L)",
+    "layers.S4D.step": "(self, u_t, state)",
+    "layers.S4D.initial_state": "(self, batch)",
+    "autocorrelation.second_moment": "(x)",
+    "autocorrelation.largest_eigenvalue": "(x)",
+    "autocorrelation.timescale": "(x, constant)",
+    "recommend.recommend": "(x, L, *, constant, seed)",
+    "theory.timescale.output_energy": "(A, dt, R, *, B, readout)",
+    "theory.timescale.bound": "(A, dt, R, *, B, readout)",
+    "theory.conditioning.gram": "(A, *, readout)",
+    "theory.conditioning.condition_number": "(G, *, normalized)",
+    "ssmbook.record": "(key, value, *, rtol, atol, se, because)",
+    "ssmbook.records": "(path)",
+    "training.fit": "(data, grid, *, seeds, epochs, batch_size, warmup, weight_decay, "
+    "readout, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_others_rely_on(name):
+    target = ssmbook if name.startswith("ssmbook.") else ssmlib
+    for part in name.removeprefix("ssmbook.").split("."):
+        target = getattr(target, part)
+    bare = [
+        p.replace(annotation=p.empty, default=p.empty)
+        for p in inspect.signature(target).parameters.values()
+    ]
+    assert str(inspect.Signature(bare)) == SIGNATURES[name]
+
+
+def modules():
+    """Every module of both packages, imported."""
+    for package in (ssmlib, ssmbook):
+        names = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        for info in names:
+            if not info.name.endswith("__main__"):
+                yield importlib.import_module(info.name)
+
+
+def public(module):
+    """The public callables that a module defines, methods of classes included."""
+    for name, value in vars(module).items():
+        if getattr(value, "__module__", None) != module.__name__ or name[0] == "_":
+            continue
+        if not callable(value):
+            continue
+        yield f"{module.__name__}.{name}", value
+        if inspect.isclass(value):
+            for part, method in vars(value).items():
+                plain = part[0] != "_" and inspect.isfunction(method)
+                if plain and not overrides(value, part):
+                    yield f"{module.__name__}.{name}.{part}", method
+
+
+def overrides(owner, part):
+    """Whether a base class has a method of that name, whose docstring serves."""
+    return any(part in vars(base) for base in owner.__mro__[1:])
+
+
+def test_public_names_have_docstrings():
+    """A dataclass without one gets its signature from Python: that is none."""
+    undocumented = []
+    for module in modules():
+        assert module.__doc__ or module.__name__ == "ssmbook.cli.__main__", module
+        for name, value in public(module):
+            own = value.__doc__
+            if not own or own.startswith(f"{value.__name__}("):
+                undocumented.append(name)
+    assert not undocumented
+
+
+def test_benchmarks_were_measured_on_this_code(root):
+    """Compared as syntax trees: comments and docstrings may change."""
+    sys.path.insert(0, str(root / "benchmarks"))
+    try:
+        from bench import measured_hash, stored_hash
+    finally:
+        sys.path.pop(0)
+    assert stored_hash() == measured_hash(), (
+        "what was measured has changed since benchmarks/results.csv: make bench"
+    )
+
+
+def make(place, root, **stubs):
+    """`make .venv/.ready` where only a shell and these Pythons are on the path."""
+    (place / "bin").mkdir()
+    for tool in ("make", "sh", "echo", "test", "touch", "rm"):
+        (place / "bin" / tool).symlink_to(shutil.which(tool))
+    for name, script in stubs.items():
+        path = place / "bin" / name.replace("_", ".")
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(root / name, place)
+    call = ["make", ".venv/.ready"]
+    path = {"PATH": str(place / "bin")}
+    run = subprocess.run(call, cwd=place, env=path, capture_output=True, text=True)
+    assert run.returncode
+    return run.stderr.splitlines()[0]
+
+
+def test_make_names_a_missing_python_in_a_line(root, tmp_path):
+    stub = "echo 'pyenv: python3.13: command not found' >&2; exit 127"
+    line = make(tmp_path, root, python3_13=stub)
+    assert line.startswith("make: no Python 3.11, 3.12 or 3.13 found: install one")
+
+
+def test_make_names_a_missing_venv_module_in_a_line(root, tmp_path):
+    stub = f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
+    line = make(tmp_path, root, python3_12=stub)
+    assert line.startswith("make: python3.12 has no venv module: on Debian")

@@ -1,0 +1,214 @@
+"""Every recorded figure is held, and every measured number in text is pasted."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from ssmbook.book.ledger import judge, verdict
+from ssmbook.notebook import comparison, glue
+from tests.book.conftest import CHAPTERS
+
+#: how many times its tolerance a record is moved by
+FAR = 10
+
+
+def code(node):
+    return [c for c in node.cells if c.cell_type == "code"]
+
+
+def records(node):
+    return {k: r for c in code(node) for k, r in glue.output_records(c.outputs).items()}
+
+
+def test_each_record_has_a_tolerance_or_a_claim(node, chapter, ledger):
+    judged = {k for c in ledger if c.notebook == chapter.slug for k in c.keys}
+    idle = [k for k, r in records(node).items() if not r.held and k not in judged]
+    assert not idle, "held by nothing: give rtol, atol or se, or a claim"
+
+
+def far(record):
+    """Values far beyond a record's tolerance, on both sides."""
+    slack = 0.0
+    if record.se is not None:
+        slack = record.se * glue.ERRORS * 2**0.5
+    elif record.atol is not None:
+        slack = record.atol
+    elif record.rtol is not None:
+        slack = record.rtol * abs(record.value)
+    step = FAR * slack or 1e-9 + 1e-9 * abs(record.value)
+    return record.value - step, record.value + step
+
+
+def test_each_record_moved_is_caught(node, chapter, ledger):
+    """By nbval's comparison where it has a tolerance, else by a verdict."""
+    own = [c for c in ledger if c.notebook == chapter.slug]
+    values = {k: r.value for k, r in records(node).items()}
+    for cell in code(node):
+        for key, record in glue.output_records(cell.outputs).items():
+            if record.held:
+                for value in far(record):
+                    moved = glue.Record(value, **record.tolerance)
+                    assert not record.agrees(moved), key
+                    assert not moved.agrees(record), key
+            else:
+                assert caught(own, values, key), key
+    assert not comparison.differences([], [])
+
+
+def caught(claims, values, key):
+    """Whether some value, however far, changes a verdict."""
+    scale = 1 + abs(values[key])
+    tried = [values[key] + sign * scale * 10.0**k for sign in (-1, 1) for k in range(9)]
+    tried += [-1000 * values[key] - 7]
+    return any(
+        verdict(claim, values | {key: value}) != verdict(claim, values)
+        for claim in claims
+        if key in claim.keys
+        for value in tried
+    )
+
+
+def test_nbval_s_comparison_sees_a_moved_record(node):
+    """The same through the outputs as they are stored, one record a notebook."""
+    for cell in code(node):
+        for key, record in glue.output_records(cell.outputs).items():
+            if record.held:
+                moved = [nbformat.from_dict(dict(o)) for o in cell.outputs]
+                for output in moved:
+                    name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+                    if name == key:
+                        mime = glue.PREFIX + "text/plain"
+                        output.data = {mime: repr(far(record)[1])}
+                (line,) = comparison.differences(cell.outputs, moved)
+                assert line.startswith(f"record {key!r}: stored")
+                return
+    pytest.fail("no record with a tolerance")
+
+
+def test_standard_errors_are_measured_not_typed(node):
+    for cell in code(node):
+        for call in ast.walk(ast.parse(cell.source)):
+            if isinstance(call, ast.Call) and "record" in ast.unparse(call.func):
+                for keyword in call.keywords:
+                    if keyword.arg == "se":
+                        names = [n for n in ast.walk(keyword.value)
+                                 if isinstance(n, ast.Name)]  # fmt: skip
+                        assert names, ast.unparse(call)
+
+
+def test_records_are_pasted_or_judged(node, chapter, root, ledger):
+    """A record that nobody reads is dead."""
+    used = {k for c in ledger if c.notebook == chapter.slug for k in c.keys}
+    for _, document, text in all_texts(root, ledger):
+        for named, key, _ in glue.roles(text):
+            if (named or document).endswith(f"{chapter.slug}.ipynb"):
+                used.add(key)
+    assert set(records(node)) <= used
+
+
+def all_texts(root, ledger):
+    """(chapter or None, document, text) of all that pastes."""
+    for slug, chapter in CHAPTERS.items():
+        node = nbformat.read(chapter.path, 4)
+        for cell in node.cells:
+            if cell.cell_type == "markdown":
+                yield slug, chapter.document, cell.source
+        for _, alt in glue.figures(node).values():
+            yield slug, chapter.document, alt
+        card = root / "book" / "cards" / f"{slug}.md"
+        if card.exists():
+            yield slug, chapter.document, card.read_text()
+    for claim in ledger:
+        yield claim.notebook, CHAPTERS[claim.notebook].document, claim.why
+    for page in (root / "book").glob("*.md"):
+        yield None, "", page.read_text()
+
+
+#: mathematics and code may hold parameters; AR(0.9) and Theorem 4.1 are names
+_EXEMPT = re.compile(
+    r"\$\$.*?\$\$|\$[^$]*\$|\{[a-z:]+\}`[^`]*`|`[^`]*`|\b[A-Z]+\([\d.]+\)"
+    r"|\b(?:Theorem|Section) [\d.]+",
+    re.S,
+)
+_TYPED = re.compile(r"(?<![\w.])\.?\d+\.\d+(?![\w.])|(?<![\w.])\.\d+|\d+e-?\d+")
+
+
+def typed(text):
+    """Decimals in a text that are neither pasted nor mathematics."""
+    return _TYPED.findall(_EXEMPT.sub("", text))
+
+
+def test_typed_numbers_are_found():
+    assert typed("falls to 0.44 and 1e-7, of .5") == ["0.44", "1e-7", ".5"]
+    assert not typed("AR(0.9) at $0.1$: {glue:text}`x:.2f`, `dt=0.3`, 64 modes, 1/2")
+
+
+def test_no_measured_number_is_typed(chapter, root, ledger):
+    """Neither in prose nor in alt texts, captions and the ledger's reasons."""
+    for slug, _, text in all_texts(root, ledger):
+        if slug == chapter.slug:
+            text = re.sub(r"\d{4}\.\d{5}|https?://\S+", "", text)
+            found = [t for t in typed(text) if t not in ("2.3",)]
+            assert not found, text[:200]
+
+
+def test_every_figure_has_alt_text_written_once(node, path, root):
+    shown = glue.figures(node)
+    assert shown
+    pages = "\n".join(p.read_text() for p in (root / "book").glob("**/*.md"))
+    for name, (_, alt) in shown.items():
+        assert len(alt) > 60
+        assert f":alt: {alt[:30]}" not in pages, name
+    assert not re.search(r"_figures/[\w-]+\.svg\n:alt:", pages)
+    for cell in node.cells:
+        assert "mystnb" not in cell.metadata
+
+
+# The ledger
+
+
+def test_every_verdict_follows_from_the_records(ledger):
+    paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
+    for judged in judge(ledger, paths):
+        assert judged.verdict == judged.claim.verdict, judged.claim.id
+
+
+def test_the_ledger_is_not_all_praise(ledger):
+    assert sum(c.notebook in ("timescale", "real-sequences") for c in ledger) >= 8
+    assert any(c.verdict == "qualified" and c.paper != "companion" for c in ledger)
+    assert any(c.verdict == "not reproduced" for c in ledger)
+
+
+def test_papers_are_in_the_bibliography(ledger, root):
+    entries = (root / "book" / "references.bib").read_text()
+    for claim in ledger:
+        assert claim.paper == "companion" or f"{{{claim.paper}," in entries
+
+
+def moved(expectation, values):
+    """Values under which an expectation that holds fails."""
+    key = expectation.keys[0]
+    if len(expectation.keys) > 1:
+        return values | {key: max(values[k] for k in expectation.keys) + 1}
+    return values | {key: expectation.high + max(1.0, abs(expectation.high))}
+
+
+def test_each_record_moved_out_of_its_interval_flips_the_verdict(ledger):
+    for claim in ledger:
+        known = glue.records(CHAPTERS[claim.notebook].path)
+        values = {key: r.value for key, r in known.items()}
+        if claim.verdict == "not reproduced":
+            for expectation in claim.expect:
+                if not expectation.holds(values):
+                    values |= {
+                        key: (expectation.low + expectation.high) / 2 + k
+                        for k, key in enumerate(expectation.keys)
+                    }
+            assert verdict(claim, values) != claim.verdict, claim.id
+            continue
+        for expectation in (*claim.expect, *claim.limits):
+            if expectation.holds(values):
+                flipped = verdict(claim, moved(expectation, values))
+                assert flipped != claim.verdict, (claim.id, expectation.keys)

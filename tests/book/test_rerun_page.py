@@ -1,0 +1,87 @@
+"""The page How to rerun: every box headed `tested` runs as it stands."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+PAGE = Path(__file__).resolve().parents[2] / "book" / "rerun.md"
+BOX = re.compile(r"```\{code-block\} bash\n:caption: (tested[^\n]*)\n(.*?)```", re.S)
+BOXES = [text for _, text in BOX.findall(PAGE.read_text())]
+
+
+@pytest.fixture(scope="module")
+def clone(root, tmp_path_factory):
+    """This repository's files, its environment, and a stand-in for srun."""
+    place = tmp_path_factory.mktemp("clone")
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("ssmlib", "ssmbook", "notebooks", "book", "benchmarks"):
+        shutil.copytree(root / name, place / name, ignore=skip)
+    for name in ("requirements.lock", "_config.yml", "_toc.yml"):
+        shutil.copy(root / name, place / name)
+    (place / ".venv").symlink_to(root / ".venv")
+    (place / "bin").mkdir()
+    (place / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (place / "bin" / "srun").chmod(0o755)
+    return place
+
+
+def bash(place, script):
+    environment = os.environ | {
+        "PYTHONPATH": str(place),
+        "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+    }
+    call = ["bash", "-euo", "pipefail", "-c", script]
+    run = subprocess.run(
+        call, cwd=place, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_box(clone, box):
+    if not (clone / ".venv" / "bin" / "ssmbook").exists():
+        pytest.skip("the page's commands are those of an environment in .venv")
+    said = bash(clone, box)
+    if "sweep questions" in box and "sweep.sh" not in box:
+        assert " 0 failed" in said
+
+
+def test_the_slurm_script(clone):
+    if not (clone / "runs" / "sweep.sh").exists():
+        pytest.skip("its box did not run")
+    assert "2 runs: 2 complete" in bash(clone, "bash runs/sweep.sh")
+
+
+def test_every_command_is_in_a_tested_box_or_made_by_make():
+    """What no box tests takes a GPU, a cluster, or many minutes."""
+    assert len(BOXES) >= 8
+    text = BOX.sub("", PAGE.read_text())
+    for line in re.findall(r"^(\S*ssmbook .*)$", text, re.M):
+        assert re.search("cuda|8786|-o runs/mine|check runs/mine|L_max=8192", line), (
+            line
+        )
+
+
+def test_the_cluster_file_is_yaml():
+    (text,) = re.findall(r"```yaml\n# cluster.yml\n(.*?)```", PAGE.read_text(), re.S)
+    assert yaml.safe_load(text)["kind"] == "DaskCluster"
+
+
+def test_what_a_reviewer_falsifies_is_an_output(root):
+    page = (root / "book" / "review.md").read_text()
+    ((old, new, name),) = re.findall(r"sed -i 's/(.*?)/(.*?)/' (\S+)", page)
+    changed = [
+        cell
+        for cell in nbformat.read(root / name, 4).cells
+        if cell.cell_type == "code" and old in str(cell.outputs)
+    ]
+    assert len(changed) == (root / name).read_text().count(old) == 1
+    assert "nbval-ignore-output" not in changed[0].metadata.get("tags", [])
+    assert old != new

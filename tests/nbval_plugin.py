@@ -1,0 +1,60 @@
+"""nbval with this book's rules: compare by `notebook.comparison`, keep what ran.
+
+nbval alone knows no tolerance, compares records by position, and passes a notebook
+that was never executed. Fresh outputs go to _build/fresh, for the ledger. Notebooks
+run longest first, so that none is left over when the others have ended.
+"""
+
+from __future__ import annotations
+
+import os
+
+import nbformat
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from ssmbook.notebook.comparison import differences
+from ssmbook.notebook.session import VARIABLE, footer_seconds
+from ssmbook.runs.execution import write
+
+os.environ |= {VARIABLE: "1", "OMP_NUM_THREADS": "1"}  # as ssmbook's own kernels
+
+
+def pytest_collection_modifyitems(items):
+    def seconds(item) -> float:
+        return footer_seconds(item.parent.nb) or 0
+
+    items.sort(key=lambda item: (-seconds(item), str(item.path)))
+
+
+def compare_outputs(self, test, ref, skip_compare=None):
+    self.comparison_traceback = differences(ref, test)
+    return not self.comparison_traceback
+
+
+def collect(self):
+    cells = list(plain_collect(self))
+    code = [cell for cell in cells if cell.cell.source.strip()]
+    never = [cell.cell_num for cell in code if cell.cell.execution_count is None]
+    if never or not code:
+        raise self.CollectError(f"{self.path}: not executed, code cells {never}")
+    self.ran = []
+    return cells
+
+
+def runtest(self):
+    plain_runtest(self)
+    self.cell.outputs = [nbformat.from_dict(output) for output in self.test_outputs]
+    self.parent.ran.append(self.cell_num)
+
+
+def teardown(self):
+    plain_teardown(self)
+    code = [cell for cell in self.nb.cells if cell.cell_type == "code"]
+    if len(self.ran) == len(code):
+        write(self.nb, self.config.rootpath / "_build" / "fresh" / self.path.name)
+
+
+plain_collect, IPyNbFile.collect = IPyNbFile.collect, collect
+plain_runtest, IPyNbCell.runtest = IPyNbCell.runtest, runtest
+plain_teardown, IPyNbFile.teardown = IPyNbFile.teardown, teardown
+IPyNbCell.compare_outputs = compare_outputs

@@ -1,0 +1,115 @@
+"""Sweeps on a scheduler of one's own: workers that come, lack, differ, and die."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ssmbook.toy import documents, ssmbook, start
+
+
+class Cluster:
+    """A Dask scheduler and workers, processes like those of any other machine."""
+
+    def __init__(self):
+        self.started = []
+        scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.address = self.told(scheduler, r"tcp://127.0.0.1:\d+")
+
+    def start(self, *arguments, place=None):
+        dask = [Path(sys.executable).with_name("dask"), *arguments, "--no-dashboard"]
+        environment = os.environ | {"PYTHONPATH": str(place)}
+        process = subprocess.Popen(
+            dask, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        self.started.append(process)
+        return process
+
+    def told(self, process, pattern):
+        found = (re.search(pattern, line) for line in process.stderr)
+        return next(match[0] for match in found if match)
+
+    def worker(self, place, *options):
+        """One that has the library of `place`, and has joined."""
+        command = ["worker", self.address, "--no-nanny", *options]
+        self.told(self.start(*command, place=place), "Registered to")
+
+
+@pytest.fixture
+def cluster():
+    made = Cluster()
+    yield made
+    for process in reversed(made.started):
+        process.kill()
+        process.communicate()
+
+
+def test_a_scheduler_of_ones_own(own, cluster):
+    """A worker of two threads."""
+    cluster.worker(own, "--nthreads", "2")
+    ssmbook(own, "sweep", "1", "--grid", "n=1:5", "--scheduler", cluster.address)
+    assert len(documents(own)) == 4
+
+
+def test_a_scheduler_without_workers_is_waited_for_aloud(own, cluster):
+    command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
+    sweep = start(own, *command)
+    assert "waiting for one" in sweep.stderr.readline()
+    cluster.worker(own)
+    assert sweep.wait(timeout=600) == 0
+    assert len(documents(own)) == 1
+
+
+def test_a_scheduler_that_dies_is_told_in_a_line(own, cluster):
+    command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
+    sweep = start(own, *command)
+    assert "waiting for one" in sweep.stderr.readline()
+    cluster.started[0].kill()
+    err = sweep.communicate(timeout=600)[1]
+    assert sweep.returncode == 1
+    assert err.startswith(f"the scheduler at {cluster.address} is gone")
+    assert "Traceback" not in err
+
+
+def test_a_worker_without_the_library_says_so(own, cluster, tmp_path):
+    (tmp_path / "ssmbook").mkdir()
+    (tmp_path / "ssmbook" / "__init__.py").write_text("raise ImportError('not here')")
+    cluster.worker(tmp_path, "--nthreads", "1")
+    command = ["sweep", "1", "--grid", "n=1:3", "--scheduler", cluster.address]
+    _, err = ssmbook(own, *command, status=1)
+    assert "2 runs: 0 complete (0 kept already), 2 failed" in err
+    assert "is unfit: not here" in err
+
+
+def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
+    other = own / "other"
+    for package in ("ssmlib", "ssmbook"):
+        shutil.copytree(own / package, other / package)
+    shutil.copy(own / "requirements.lock", other)
+    (other / "ssmlib" / "hippo.py").write_text("")
+    for place in (own, other):
+        cluster.worker(place, "--nthreads", "1")
+    command = ["sweep", "1", "--grid", "n=1:6", "--scheduler", cluster.address]
+    _, err = ssmbook(own, *command)
+    assert "5 runs: 5 complete" in err
+    assert err.count("is unfit: the library, the lock") == 1
+
+
+def test_a_run_that_a_worker_keeps_elsewhere_is_not_complete(own, cluster, tmp_path):
+    """The worker of another machine, which has a folder of that name of its own."""
+    away = tmp_path / "away"
+    script = own / "ssmbook" / "runs" / "jobs.py"
+    text = script.read_text()
+    lost = "    store = Store(str(store).replace('runs', 'elsewhere'))\n"
+    mark = "    page.write_mathjax(store)\n"
+    assert mark in text
+    shutil.copytree(own, away)
+    (away / "ssmbook" / "runs" / "jobs.py").write_text(text.replace(mark, lost + mark))
+    cluster.worker(away, "--nthreads", "1")
+    command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
+    _, err = ssmbook(own, *command, status=1)
+    assert "a worker says it is complete, but it is not in" in err

@@ -1,0 +1,178 @@
+"""What goes wrong on the way, and that nothing finished is lost by it."""
+
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
+
+SWEEP = ("sweep", "1", "--grid", "n=1:9", "-p", "wait=true", "--jobs", "2")
+
+
+def wait_for(condition, seconds=600):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def kernels(place):
+    """Kernels that work in a repository's notebooks."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = " ".join(process.info["cmdline"] or [])
+        folder = str((place / NOTEBOOK).parent)
+        if "ipykernel" in line and process.info["cwd"] == folder:
+            found.append(process)
+    return found
+
+
+def times(place):
+    return {p: p.stat().st_mtime_ns for p in (place / "runs").glob("*/*/run.json")}
+
+
+def leftovers(place):
+    return list((place / "runs").rglob("*.part"))
+
+
+def go(place):
+    """Let runs with n > 2, which wait, end."""
+    (place / NOTEBOOK).with_name("go").touch()
+
+
+def resume(place, before):
+    """The same sweep again: it ends, and touches nothing that was finished."""
+    go(place)
+    _, err = ssmbook(place, *SWEEP)
+    assert f"8 runs: 8 complete ({len(before)} kept already), 0 failed" in err
+    after = times(place)
+    assert len(after) == 8
+    assert all(after[path] == stamp for path, stamp in before.items())
+
+
+def test_the_sweep_is_killed(own):
+    process = start(own, *SWEEP)
+    wait_for(lambda: len(times(own)) >= 2)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not kernels(own))  # none goes on alone
+    before = times(own)
+    assert len(before) == 2
+    assert all(document["status"] == "complete" for document in documents(own).values())
+    resume(own, before)
+
+
+def test_a_worker_is_killed(own):
+    process = start(own, *SWEEP)
+    wait_for(lambda: len(times(own)) >= 2 and kernels(own))
+    worker = kernels(own)[0].parent()
+    worker.kill()
+    go(own)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    assert "8 runs: 8 complete (0 kept already), 0 failed" in err
+    assert len(documents(own)) == 8
+    wait_for(lambda: not kernels(own))
+
+
+def test_ctrl_c(own):
+    process = start(own, *SWEEP, start_new_session=True)
+    wait_for(lambda: len(times(own)) >= 2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers get it too
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1].endswith("the same command goes on from there")
+    wait_for(lambda: not kernels(own))
+    before = times(own)
+    assert len(before) == 2
+    assert not leftovers(own)
+    ssmbook(own, "results", "1")
+    resume(own, before)
+
+
+def test_a_kernel_dies(own):
+    _, err = ssmbook(own, "sweep", "1", "--grid", "mode=die,fine", status=1)
+    assert "2 runs: 1 complete (0 kept already), 1 failed" in err
+    (document,) = documents(own, "failed.json").values()
+    assert "DeadKernelError" in document["error"]
+    assert len(documents(own)) == 1
+
+
+def test_a_cell_never_ends(own):
+    arguments = ["--grid", "mode=hang,fine", "--timeout", "3"]
+    _, err = ssmbook(own, "sweep", "1", *arguments, status=1)
+    assert "2 runs: 1 complete (0 kept already), 1 failed" in err
+    (document,) = documents(own, "failed.json").values()
+    assert "CellTimeoutError" in document["error"]
+    wait_for(lambda: not kernels(own))
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_the_disk_is_full(own, command):
+    ssmbook(own, "run", "1")
+    before = times(own)
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    new = ["-p", "n=7"] if command == "run" else ["--grid", "n=7"]
+    _, err = ssmbook(own, command, "1", *new, status=1, preexec_fn=small_files)
+    assert "File too large" in err
+    assert "Traceback" not in err
+    assert times(own) == before
+    assert not leftovers(own)
+    assert '"reused": true' in ssmbook(own, "run", "1", "--json")[0]
+    ssmbook(own, command, "1", *new)  # nothing that was cut short stays in the way
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "1", "--runs", "file/below"),
+        ("sweep", "1", "--grid", "n=1", "--runs", "file/below"),
+        ("results", "1", "-o", "file/below"),
+        ("build", "-o", "file/below"),
+    ],
+)
+def test_the_output_cannot_be_written(own, arguments):
+    ssmbook(own, "run", "1")
+    (own / "file").touch()
+    _, err = ssmbook(own, *arguments, status=1)
+    assert "file" in err
+    assert "Not a directory" in err or "File exists" in err
+    assert "Traceback" not in err
+
+
+def test_two_sweeps_on_one_folder(own):
+    first = start(own, *SWEEP)
+    wait_for(lambda: kernels(own))
+    _, err = ssmbook(own, *SWEEP, status=1)
+    assert "another sweep works in" in err
+    go(own)
+    _, err = first.communicate(timeout=600)
+    assert first.returncode == 0, err
+    assert len(documents(own)) == 8
+    resume(own, times(own))
+
+
+def test_files_are_whole_or_not_there(tmp_path, monkeypatch):
+    from ssmbook.runs import stores
+
+    path = tmp_path / "a.json"
+    stores.replace(path, b"old")
+
+    def half(self, content):
+        with self.open("wb") as file:
+            file.write(content[:2])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="no space left"):
+        stores.replace(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

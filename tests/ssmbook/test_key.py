@@ -1,0 +1,108 @@
+"""What decides a run's key: what the notebook imports, and what that imports."""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+
+from ssmbook.notebook.glue import records
+from ssmbook.runs import key
+from tests.book.conftest import CHAPTERS
+from tests.ssmbook.toy import NOTEBOOK, notebook, ssmbook
+
+
+def cells(*sources):
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(s) for s in sources]
+    )
+
+
+def test_modules_are_the_imports_and_theirs():
+    found = key.modules(cells("import numpy\nfrom ssmlib.hippo import legs", "x = 1"))
+    assert found == {"ssmlib", "ssmlib.hippo", "ssmlib._checks"}
+    assert key.modules(cells("import numpy")) == frozenset()
+    lazy = key.modules(cells("from ssmlib.tasks import delay"))
+    assert {"ssmlib.tasks", "ssmlib.tasks.delay", "ssmlib.tasks.split"} < lazy
+    assert "ssmlib.tasks.series" not in lazy
+    with pytest.raises(ValueError, match="is no Python"):
+        key.modules(cells("x ="))
+    assert key.modules(cells("%matplotlib inline\nimport ssmlib.hippo"))
+
+
+def test_a_chapter_covers_what_it_uses_and_no_more():
+    def modules(slug):
+        return key.modules(nbformat.read(CHAPTERS[slug].path, 4))
+
+    assert "ssmlib.kernels" in modules("state-space-models")
+    assert "ssmlib.training" not in modules("state-space-models")
+    assert {"ssmlib.training", "ssmlib.models", "ssmlib.layers"} < modules(
+        "sequential-mnist"
+    )
+    for slug in CHAPTERS:
+        assert "ssmbook.notebook.glue" in modules(slug)
+        assert not any(
+            m.startswith(("ssmbook.book", "ssmbook.cli")) for m in modules(slug)
+        )
+
+
+def test_the_hash_sees_an_edit_of_what_is_used_only(root, tmp_path, monkeypatch):
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / "ssmlib", tmp_path / "ssmlib", ignore=skip)
+    names = key.modules(cells("from ssmlib import hippo"))
+    before = key.code_hash(names)
+    monkeypatch.setattr(key, "ROOT", tmp_path)
+    assert key.code_hash(names) == before
+    for module, seen in (("kernels", False), ("hippo", True), ("_checks", True)):
+        path = tmp_path / "ssmlib" / f"{module}.py"
+        text = path.read_text()
+        path.write_text(text + "\n# edited\n")
+        assert (key.code_hash(names) != before) is seen, module
+        path.write_text(text)
+
+
+def test_each_part_of_the_surroundings_counts():
+    node = cells("import numpy")
+    around = key.surroundings(node, 1)
+    plain = key.cache_key(around, node, {"n": 1})
+    assert key.cache_key(around, node, {"n": 1}) == plain
+    others = [
+        (around, node, {"n": 2}),
+        (around, cells("import numpy "), {"n": 1}),
+        (key.surroundings(node, 2), node, {"n": 1}),
+        *[(around | {name: "other"}, node, {"n": 1}) for name in around],
+    ]
+    keys = [key.cache_key(*other) for other in others]
+    assert len({plain, *keys}) == 1 + len(others)
+    assert set(around) == {"modules", "lock", "python", "torch", "threads"}
+
+
+def test_an_edited_module_runs_again_those_that_need_it(own):
+    """The whole way: the toy imports hippo, not kernels."""
+
+    def reused():
+        return json.loads(ssmbook(own, "run", "toy", "--json")[0])["reused"]
+
+    assert not reused()
+    for module, runs in (("ssmlib/kernels.py", False), ("ssmlib/_checks.py", True)):
+        path = own / module
+        path.write_text(path.read_text() + "\n# edited\n")
+        assert reused() is not runs, module
+    text = (own / NOTEBOOK).read_text()
+    (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"))
+    assert reused()
+
+
+def test_a_run_that_loads_more_than_its_key_covers_fails(own):
+    code = (
+        "import ssmlib\nssmlib.kernels\nimport ssmbook\nssmbook.record('x', 1, atol=0)"
+    )
+    notebook(own / NOTEBOOK, code)
+    _, err = ssmbook(own, "run", "toy", status=1)
+    assert (
+        "the notebook loaded ssmlib._checks, ssmlib.kernels, which its imports" in err
+    )
+    notebook(own / NOTEBOOK, code.replace("import ssmlib\n", "import ssmlib.kernels\n"))
+    out, _ = ssmbook(own, "run", "toy")
+    page = own / out.strip()
+    assert records(page.with_suffix(".ipynb"))["x"].value == 1

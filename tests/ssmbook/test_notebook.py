@@ -1,0 +1,356 @@
+"""Records, parameters, comparison, claims: each kind of error planted and caught."""
+
+import json
+import math
+
+import nbformat
+import pytest
+from IPython.utils.capture import capture_output
+
+import ssmbook
+from ssmbook.book import ledger as claims
+from ssmbook.notebook import comparison, glue, parameters
+from ssmbook.notebook.glue import PREFIX, Record, record, records
+
+
+def output_of(key, value, **tolerance):
+    return nbformat.from_dict(
+        {
+            "output_type": "display_data",
+            "data": {PREFIX + "text/plain": repr(value)},
+            "metadata": {
+                "scrapbook": {"name": key, "mime_prefix": PREFIX},
+                "tolerance": tolerance,
+            },
+        }
+    )
+
+
+def notebook(path, *outputs, parameters_cell="L: int = 4  # [1..9] length", count=1):
+    cells = [
+        nbformat.v4.new_code_cell(
+            parameters_cell, execution_count=count, metadata={"tags": ["parameters"]}
+        ),
+        nbformat.v4.new_code_cell("pass", execution_count=count, outputs=list(outputs)),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+# Records
+
+
+def test_record_writes_what_glue_would():
+    pytest.importorskip("myst_nb")
+    from IPython.core.interactiveshell import InteractiveShell
+    from myst_nb import glue
+
+    InteractiveShell.instance()  # what display talks to
+
+    with capture_output() as ours:
+        record("key", 0.5, rtol=1e-4)
+    with capture_output() as theirs:
+        glue("key", 0.5, display=False)
+    (our,), (their,) = ours.outputs, theirs.outputs
+    assert our.data == their.data
+    assert our.metadata["scrapbook"] == their.metadata["scrapbook"]
+    assert our.metadata["tolerance"] == {"rtol": 1e-4}
+
+
+def test_records_are_read_back(tmp_path):
+    path = notebook(
+        tmp_path / "a.ipynb", output_of("x", 0.1, rtol=1e-6), output_of("n", 3)
+    )
+    assert records(path) == {"x": Record(0.1, 1e-6), "n": Record(3)}
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(True, TypeError), ("1", TypeError), (1j, TypeError), (math.nan, ValueError)],
+)
+def test_values_that_are_no_figures_are_refused(value, error):
+    with pytest.raises(error, match="value of 'key'"):
+        record("key", value)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"rtol": 1e-3, "atol": 1.0}, ValueError, "takes one of rtol, atol and se"),
+        ({"se": 1.0, "atol": 1.0}, ValueError, "takes one of"),
+        ({"rtol": -1.0}, ValueError, "rtol of 'key' must be finite and >= 0"),
+        ({"se": math.nan}, ValueError, "se of 'key' must be finite"),
+        ({"atol": "1"}, TypeError, "atol of 'key' must be a Python float"),
+        ({"rtol": 1e-2}, ValueError, "because= must say why"),
+    ],
+)
+def test_tolerances_are_checked(options, error, message):
+    with pytest.raises(error, match=message):
+        record("key", 1.0, **options)
+
+
+def test_random_figures_agree_within_four_standard_errors_of_both():
+    stored = Record(1.0, se=0.3)
+    assert stored.agrees(Record(2.99, se=0.4))  # 4 * hypot(.3, .4) = 2
+    assert not stored.agrees(Record(3.01, se=0.4))
+    assert not stored.agrees(Record(1.0, rtol=0.3))
+
+
+def test_a_loose_tolerance_with_a_reason_is_taken():
+    loose = Record(1.0, rtol=0.1, because="it depends on rounding")
+    assert loose.held
+    assert loose.agrees(Record(1.09, rtol=0.1, because="it depends on rounding"))
+    assert not Record(1.0).held
+
+
+def test_pasting():
+    text = "{glue:text}`x:.2f`, {glue:text}`../a.ipynb::y` and {glue:text}`z`"
+    assert list(glue.roles(text)) == [
+        ("", "x", ".2f"),
+        ("../a.ipynb", "y", ""),
+        ("", "z", ""),
+    ]
+    known = {"x": 1.234, "z": 3}
+    assert glue.paste_own(text, known) == "1.23, y and 3"
+    only = glue.paste(text, lambda document, key: 2.0 if document else None)
+    assert only == "{glue:text}`x:.2f`, 2.0 and {glue:text}`z`"
+
+
+def test_figures_and_texts_are_stored_by_name(tmp_path):
+    with capture_output() as shown:
+        ssmbook.figure("<svg/>", "curve", "x is {glue:text}`x:.1f`")
+        ssmbook.text("words", "says")
+    outputs = [
+        nbformat.from_dict(
+            {
+                "output_type": "display_data",
+                "data": output.data,
+                "metadata": output.metadata,
+            }
+        )
+        for output in shown.outputs
+    ]
+    node = nbformat.read(notebook(tmp_path / "a.ipynb", *outputs), 4)
+    assert glue.figures(node) == {"curve": ("<svg/>", "x is {glue:text}`x:.1f`")}
+    assert glue.names(node) == {"curve", "says"}
+    with pytest.raises(ValueError, match="alt of figure 'curve'"):
+        ssmbook.figure("<svg/>", "curve", " ")
+
+
+def test_a_notebook_without_outputs_is_refused(tmp_path):
+    path = notebook(tmp_path / "a.ipynb", count=None)
+    with pytest.raises(ValueError, match="was not executed"):
+        records(path)
+
+
+def test_a_key_stored_twice_is_refused(tmp_path):
+    path = notebook(tmp_path / "a.ipynb", output_of("x", 1), output_of("x", 2))
+    with pytest.raises(ValueError, match="'x' is stored twice"):
+        records(path)
+
+
+# Comparison
+
+
+def printed(text):
+    return nbformat.from_dict({"output_type": "stream", "name": "stdout", "text": text})
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "agrees"),
+    [
+        ("slope -0.501", "slope -0.501", True),
+        ("slope -0.501", "slope -0.502", True),
+        ("slope -0.501", "slope -0.503", False),
+        ("0.00", "-0.01", True),
+        ("1.25e-05", "1.26e-05", True),
+        ("1.25e-05", "1.25e-04", False),
+        ("32 modes", "33 modes", False),
+        ("holds: True", "holds: False", False),
+    ],
+)
+def test_printed_text(stored, fresh, agrees):
+    assert comparison.text_agrees(stored, fresh) is agrees
+    assert (comparison.differences([printed(stored)], [printed(fresh)]) == []) is agrees
+
+
+def test_records_agree_by_name_and_tolerance():
+    tight = {"rtol": 1e-6}
+    stored = [
+        output_of("a", 1.0, **tight),
+        output_of("b", 2.0, atol=0.15),
+        output_of("c", 3.0),
+    ]
+    fresh = [
+        output_of("b", 2.1, atol=0.15),
+        output_of("c", 9.0),
+        output_of("a", 1.0, **tight),
+    ]
+    assert comparison.differences(stored, fresh) == []
+    for planted, message in [
+        (output_of("a", 1.00001, **tight), "record 'a': stored"),
+        (output_of("renamed", 1.0, **tight), "record 'a' is gone"),
+        (output_of("a", 1.0, rtol=0.5), "record 'a': stored"),
+        (output_of("a", 1.0, atol=1e-6), "record 'a': stored"),
+    ]:
+        found = comparison.differences(stored, [*fresh[:2], planted])
+        assert message in found[0]
+
+
+def test_a_missing_print_is_seen():
+    assert comparison.differences([printed("a")], [])
+    assert comparison.differences([], [printed("a")])
+
+
+# Parameters
+
+CELL = """L: int = 1024  # [16..65536] sequence length
+dt: float = 0.1  # [1e-4..1] timescale
+device: str = "cpu"  # {cpu,cuda}
+quick: bool = False"""
+
+
+@pytest.fixture
+def declared(tmp_path):
+    return parameters.interface(notebook(tmp_path / "a.ipynb", parameters_cell=CELL))
+
+
+def test_interface(declared):
+    assert list(declared) == ["L", "dt", "device", "quick"]
+    assert declared["L"].help == "sequence length"
+    assert (declared["dt"].low, declared["dt"].high) == (1e-4, 1)
+    assert declared["device"].choices == ("cpu", "cuda")
+
+
+def test_values_are_filled_up(declared):
+    filled = parameters.check(declared, {"dt": 1}, "here")
+    assert filled == {"L": 1024, "dt": 1.0, "device": "cpu", "quick": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"M": 3}, "no parameter M; there are L, dt, device, quick"),
+        ({"L": 2.0}, "L must be int"),
+        ({"L": True}, "L must be int"),
+        ({"L": 8}, r"L must be in \[16..65536\]"),
+        ({"dt": "1e-3"}, "write 1.0e-3"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda"),
+    ],
+)
+def test_bad_values_are_refused(declared, values, message):
+    with pytest.raises(ValueError, match=message):
+        parameters.check(declared, values, "here")
+
+
+@pytest.mark.parametrize("line", ["L = 3", "L: list = []", "L: int = f(3)", "x y"])
+def test_lines_that_declare_nothing_are_refused(tmp_path, line):
+    path = notebook(tmp_path / "a.ipynb", parameters_cell=line)
+    with pytest.raises(ValueError, match="a parameter must read"):
+        parameters.interface(path)
+
+
+def test_a_notebook_without_parameters_is_refused(tmp_path):
+    path = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), path)
+    with pytest.raises(ValueError, match="one cell tagged parameters"):
+        parameters.interface(path)
+
+
+# Claims
+
+ENTRY = {
+    "id": "a-claim",
+    "paper": "companion",
+    "where": "here",
+    "source": "our reading",
+    "says": "x is about one",
+    "expect": [{"key": "x", "between": [0, 2], "because": "theory"}],
+    "scale": "exact",
+    "verdict": "reproduced",
+    "why": "it is",
+}
+LIMIT = [{"order": ["x", "y"], "because": "theory"}]
+
+
+def ledger(tmp_path, **changes):
+    path = tmp_path / "nb.yml"
+    path.write_text(json.dumps([ENTRY | changes]))
+    return claims.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "values", "expected"),
+    [
+        ({}, {"x": 1}, "reproduced"),
+        ({}, {"x": 3}, "not reproduced"),
+        ({"limits": LIMIT}, {"x": 1, "y": 2}, "qualified"),
+        ({"limits": LIMIT}, {"x": 1, "y": 0}, "limits do not hold"),
+        ({"limits": LIMIT}, {"x": 3, "y": 4}, "not reproduced"),
+        ({"verdict": "not testable here"}, {}, "not testable here"),
+        (
+            {"expect": [{"key": "x", "value": 2, "rtol": 0.1, "because": "t"}]},
+            {"x": 1.8},
+            "reproduced",
+        ),
+        (
+            {"expect": [{"key": "x", "value": 2, "atol": 0.1, "because": "t"}]},
+            {"x": 1.8},
+            "not reproduced",
+        ),
+    ],
+)
+def test_verdicts_follow_from_records(tmp_path, changes, values, expected):
+    assert claims.verdict(ledger(tmp_path, **changes)[0], values) == expected
+
+
+def test_a_key_that_no_notebook_records_is_refused(tmp_path):
+    found = ledger(tmp_path)
+    notebook(tmp_path / "nb.ipynb", output_of("z", 1.0))
+    with pytest.raises(ValueError, match="claim a-claim: nb records no x"):
+        claims.judge(found, {"nb": tmp_path / "nb.ipynb"})
+
+
+def test_a_claim_outside_its_range_is_not_judged(tmp_path):
+    found = ledger(tmp_path, valid_for={"L": [5, 9]})
+    notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
+    (judged,) = claims.judge(found, {"nb": tmp_path / "nb.ipynb"})
+    assert judged.verdict == "not judged"
+    assert judged.reason == "L = 4 is not in [5, 9]"
+    assert judged.agrees
+
+
+def test_injected_parameters_count(tmp_path):
+    path = notebook(tmp_path / "nb.ipynb", output_of("x", 1.0))
+    node = nbformat.read(path, 4)
+    injected = nbformat.v4.new_code_cell(
+        "# Parameters\nL = 7\n",
+        execution_count=1,
+        metadata={"tags": ["injected-parameters"]},
+    )
+    node.cells.insert(1, injected)
+    nbformat.write(node, path)
+    assert parameters.parameters(path) == {"L": 7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"verdict": "true"}, "verdict must be one of"),
+        ({"source": "abstract"}, "needs url and date"),
+        ({"expect": []}, "at least one expectation"),
+        ({"expect": [{"key": "x", "between": [0, 1]}]}, "must say `because`"),
+        (
+            {"expect": [{"key": "x", "between": [1, 0], "because": "t"}]},
+            "an expectation is",
+        ),
+        (
+            {"expect": [{"key": "x", "value": "low", "atol": 1, "because": "t"}]},
+            "numbers only",
+        ),
+        ({"colour": "red"}, "unknown"),
+    ],
+)
+def test_bad_entries_are_refused(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        ledger(tmp_path, **changes)

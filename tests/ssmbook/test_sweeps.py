@@ -1,0 +1,234 @@
+"""Sweeps: which runs a grid asks for, what comes of them, one table."""
+
+import json
+
+import pandas
+import pytest
+import yaml
+
+from ssmbook.notebook import parameters
+from ssmbook.runs import results, sweeps
+from ssmbook.runs.document import Run
+from ssmbook.runs.jobs import stored_runs
+from ssmbook.runs.stores import Store
+from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook
+
+
+@pytest.fixture(scope="module")
+def known(place):
+    return parameters.interface(place / NOTEBOOK)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("rate", "1e-3,0.01", [0.001, 0.01]),
+        ("seed", "0:3", [0, 1, 2]),
+        ("seed", "1:6:2", [1, 3, 5]),
+        ("seed", "4", [4]),
+        ("quick", "true,False", [True, False]),
+        ("word", 'a,"b,c"', ["a", "b,c"]),
+    ],
+)
+def test_axes(known, name, text, values):
+    assert sweeps.axis(known[name], text, "--grid") == values
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("seed", "0:a", "seed must read start:stop"),
+        ("seed", "3:3", "seed has no values in '3:3'"),
+        ("seed", "", "seed has no values"),
+        ("rate", "0.1,,1", "rate must be float, got ''"),
+        ("sizes", "[1],[2]", r"a grid of lists \(sizes\) needs --from"),
+    ],
+)
+def test_bad_axes_are_refused(known, name, text, message):
+    with pytest.raises(ValueError, match=message):
+        sweeps.axis(known[name], text, "--grid")
+
+
+def test_crossed_and_side_by_side():
+    axes = {"a": [1, 2], "b": [3, 4]}
+    crossed = [{"a": a, "b": b} for a in (1, 2) for b in (3, 4)]
+    assert sweeps.product(axes) == crossed
+    assert sweeps.zipped(axes) == [{"a": 1, "b": 3}, {"a": 2, "b": 4}]
+    with pytest.raises(ValueError, match="must be of one length"):
+        sweeps.zipped({"a": [1], "b": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    ("content", "choices"),
+    [
+        ({"grid": {"n": [1, 2]}}, [{"n": 1}, {"n": 2}]),
+        (
+            {"zip": {"n": [1, 2], "seed": [3, 4]}},
+            [{"n": 1, "seed": 3}, {"n": 2, "seed": 4}],
+        ),
+        ({"runs": [{"sizes": [1]}]}, [{"sizes": [1]}]),
+    ],
+)
+def test_choices_from_a_file(tmp_path, content, choices):
+    path = tmp_path / "sweep.yml"
+    path.write_text(yaml.safe_dump(content))
+    assert sweeps.from_file(path) == choices
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "grid: 3", "runs: []", "runs: [3]", "grid: {n: 3}", "x: 1", "grid: {}"],
+)
+def test_other_files_are_refused(tmp_path, text):
+    path = tmp_path / "sweep.yml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"must hold one of|is not YAML"):
+        sweeps.from_file(path)
+
+
+@pytest.fixture(scope="module")
+def swept(place):
+    """Eight runs, of which those with n=3 fail; what the command said."""
+    arguments = ["--grid", "n=1:5", "--grid", "rate=0.1,0.2", "-p", "mode=raise"]
+    return ssmbook(place, "sweep", "1", *arguments, "--jobs", "2", status=1)
+
+
+def test_a_run_that_fails_stops_no_other(place, swept):
+    assert "8 runs: 4 complete (0 kept already), 4 failed" in swept[1]
+    assert len(documents(place)) == 4
+    failed = documents(place, "failed.json").values()
+    assert len(failed) == 4
+    assert all("n is too large" in document["traceback"] for document in failed)
+
+
+def test_one_tidy_table(place, swept):
+    folder = place / "runs" / "toy"
+    table = pandas.read_csv(folder / "results.csv")
+    assert len(table) == 8
+    assert {"n", "rate", "seed", "double", "shifted", "status", "commit"} < set(table)
+    complete = table[table["status"] == "complete"]
+    assert (complete["double"] == 2 * complete["n"]).all()
+    assert table.loc[table["n"] > 2, "double"].isna().all()
+    assert table.loc[table["n"] > 2, "error"].str.contains("n is too large").all()
+    other = pandas.read_parquet(folder / "results.parquet")
+    assert list(other.columns) == list(table.columns)
+    assert (other["run"] == table["run"]).all()
+    assert (folder / "results.svg").read_text().startswith("<svg")
+
+
+def test_results_of_the_sweep(place, swept, tmp_path):
+    out, _ = ssmbook(place, "results", "1", "--record", "shifted", "-o", tmp_path)
+    names = {"results.csv", "results.parquet", "results.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert "results.svg" in out
+    found = json.loads(ssmbook(place, "results", "1", "--json")[0])
+    assert len(found) == 8
+    _, err = ssmbook(place, "results", "1", "--record", "treble", status=1)
+    assert "no record treble; there are double, shifted" in err
+
+
+def test_what_stands_is_not_run_again(place, swept):
+    before = documents(place)
+    out, err = ssmbook(
+        place,
+        "sweep",
+        "1",
+        "--grid",
+        "n=1,2",
+        "-p",
+        "mode=raise",
+        "-p",
+        "rate=0.1",
+        "--json",
+    )
+    assert "2 runs: 2 complete (2 kept already), 0 failed" in err
+    assert [d["reused"] for d in json.loads(out)] == [True, True]
+    assert documents(place) == before
+
+
+def test_side_by_side_and_from_a_file(place, tmp_path):
+    _, err = ssmbook(
+        place, "sweep", "1", "--zip", "--grid", "n=1,2", "--grid", "seed=8,9"
+    )
+    assert "2 runs: 2 complete" in err
+    path = tmp_path / "sweep.yml"
+    path.write_text("runs: [{n: 1, seed: 8}, {n: 2, seed: 9}, {n: 1, seed: 8}]")
+    _, err = ssmbook(place, "sweep", "1", "--from", path)
+    assert "2 runs: 2 complete (2 kept already)" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "give --grid or --from"),
+        (["--grid", "n=1", "--jobs", "1", "--scheduler", "tcp://x:1"], 2, "not both"),
+        (["--grid", "m=1"], 1, "no parameter m; there are n"),
+        (["--grid", "n=8:12"], 1, "n must be in [1..9], got 10"),
+        (["--grid", "n=0:99999999999"], 1, "n has more than 1000000 values"),
+        (["--grid", "n=1,2", "--grid", "n=3"], 1, "n is given twice"),
+        (["--grid", "n=1,2", "-p", "n=3"], 1, "n is given twice"),
+        (["--grid", 'word="a'], 1, "unexpected end of data"),
+        (["--grid", "n=1", "--scheduler", "nowhere"], 1, "no Dask scheduler"),
+        (["--grid", "n=1", "--scheduler", "tls://x:1"], 1, "no Dask scheduler"),
+        (["--grid", "n=0:9999", "--grid", "seed=0:9999"], 1, "a grid of 99980001 runs"),
+    ],
+)
+def test_bad_sweeps_run_nothing(own, arguments, status, message):
+    _, err = ssmbook(own, "sweep", "1", *arguments, status=status)
+    assert message in " ".join(err.split())
+    assert not documents(own)
+
+
+def test_several_states_are_told_apart(own):
+    ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    path = own / NOTEBOOK
+    path.write_text(path.read_text().replace("2 * n", "300 * n"))
+    _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    assert "several states" in err
+    table = pandas.read_csv(own / "runs" / "toy" / "results.csv")
+    assert len(table) == 4
+    assert table["state"].nunique() == 2
+
+
+def document(**changes):
+    parts = {
+        "notebook": "nb",
+        "key": "0" * 64,
+        "state": "2" * 16,
+        "status": "complete",
+        "started": "2026",
+        "parameters": {"n": 1},
+        "records": {"n": {"value": 2}},
+    }
+    return Run(**(parts | changes))
+
+
+def test_a_record_whose_name_is_taken():
+    table = results.table([document()])
+    assert list(table.columns[-2:]) == ["n", "record_n"]
+    with pytest.raises(ValueError, match="must not be named error"):
+        results.table([document(parameters={"error": 1})])
+    with pytest.raises(ValueError, match="no runs"):
+        results.table([])
+
+
+def test_lists_are_written_as_text():
+    lists = [document(parameters={"sizes": s}) for s in ([1, 2], [3], [3])]
+    table = results.table(lists)
+    assert list(table["sizes"]) == ["[1, 2]", "[3]", "[3]"]
+    assert results.figure(table, ["sizes"], ["n"])
+
+
+def test_what_varies_with_most_values_first():
+    table = pandas.DataFrame({"a": [1, 1, 1], "b": [1, 1, 2], "c": [1, 2, 3]})
+    assert results.varied(table, ["a", "b", "c"]) == ["c", "b"]
+    with pytest.raises(ValueError, match="nothing varies"):
+        results.figure(table, ["a"], ["b"])
+
+
+def test_failed_runs_are_told_apart_from_complete_ones(tmp_path):
+    store = Store(tmp_path)
+    store.write("nb/00/failed.json", document(status="failed").to_json())
+    assert [run.status for run in stored_runs(store, "nb")] == ["failed"]
+    store.write("nb/00/run.json", document().to_json())
+    assert [run.status for run in stored_runs(store, "nb")] == ["complete"]

@@ -1,0 +1,149 @@
+"""A toy book: these packages, one cheap notebook, one claim, a few pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+PARAMETERS = """n: int = 2  # [1..9] how many
+rate: float = 0.5  # [1e-6..1] a number
+word: str = "a"
+quick: bool = False
+sizes: list[int] = [1, 2]  # [1..99] sizes
+mode: str = "fine"  # {fine,raise,die,hang}
+wait: bool = False  # until a file go lies beside the notebook, if n > 2
+seed: int = 0  # [0..9]
+device: str = "cpu"  # {cpu,cuda}"""
+
+NOTEBOOK = "notebooks/part/toy.ipynb"
+
+CODE = """import os, pathlib, time
+import ssmbook
+from ssmlib import hippo
+pathlib.Path("begun").touch()
+while wait and n > 2 and not pathlib.Path("go").exists():
+    time.sleep(0.05)
+if mode == "die":
+    os._exit(1)
+if mode == "hang":
+    time.sleep(1000)
+if mode == "raise" and n > 2:
+    raise ArithmeticError("n is too large")
+ssmbook.record("double", 2 * n, atol=0)
+ssmbook.record("shifted", float(n + rate + seed), rtol=1e-6)
+print(repr(word), quick, sizes, rate)"""
+
+PROSE = (
+    "Twice is {glue:text}`double:d`. The claim is on [its page](../../book/claims.md)."
+)
+
+CLAIM = {
+    "id": "twice-is-small",
+    "paper": "companion",
+    "where": "here",
+    "source": "our reading",
+    "says": "twice n is at most ten",
+    "expect": [{"key": "double", "between": [0, 10], "because": "arithmetic"}],
+    "valid_for": {"n": [1, 8]},
+    "scale": "exact",
+    "verdict": "reproduced",
+    "why": "It is so: {glue:text}`double:d`.",
+}
+
+CONFIG = """title: Toy
+only_build_toc_files: true
+execute: {execute_notebooks: "off"}
+sphinx:
+  recursive_update: true
+  config:
+    html_static_path: [book/_static]
+    mathjax_path: mathjax/tex-svg.js
+"""
+
+TOC = """format: jb-book
+root: book/intro
+chapters:
+  - file: book/how-to-read
+  - file: book/rerun
+  - file: notebooks/part/toy
+  - file: book/claims
+  - file: book/benchmarks
+"""
+
+INTRO = (
+    "# Toy\n\nElsewhere, twice is {glue:text}`../notebooks/part/toy.ipynb::double:d`.\n"
+)
+
+
+def notebook(path: Path, code: str = CODE) -> Path:
+    cell, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    node = nbformat.v4.new_notebook(
+        cells=[
+            text("# A toy"),
+            cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+            cell(code),
+            text(PROSE),
+            cell("1 / 0 if mode == 'late' else None"),
+        ]
+    )
+    path.parent.mkdir(exist_ok=True, parents=True)
+    nbformat.write(node, path)
+    return path
+
+
+def make(root: Path, place: Path) -> Path:
+    """The toy repository in a folder."""
+    skip = shutil.ignore_patterns("__pycache__")
+    for package in ("ssmlib", "ssmbook"):
+        shutil.copytree(root / package, place / package, ignore=skip)
+    shutil.copytree(root / "book" / "_static", place / "book" / "_static")
+    for name in ("requirements.lock", "CITATION.cff", "benchmarks/results.csv"):
+        (place / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, place / name)
+    shutil.copy(root / "book" / "data.md", place / "book")
+    (place / ".gitignore").write_text("/_build/\n/runs/\n/dist/\n__pycache__/\n")
+    (place / "_config.yml").write_text(CONFIG)
+    (place / "_toc.yml").write_text(TOC)
+    (place / "book" / "intro.md").write_text(INTRO)
+    (place / "book" / "how-to-read.md").write_text("# How to read\n")
+    (place / "book" / "rerun.md").write_text("# How to rerun\n")
+    (place / "book" / "claims").mkdir()
+    (place / "book" / "claims" / "toy.yml").write_text(json.dumps([CLAIM]))
+    notebook(place / NOTEBOOK)
+    return place
+
+
+def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
+    """`ssmbook` with arguments, in a repository, with that repository's library."""
+    command = [sys.executable, "-m", "ssmbook.cli", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(place), "COLUMNS": "200"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return subprocess.Popen(
+        command,
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def ssmbook(place: Path, *arguments: str, status: int = 0, **options):
+    """As `start`, to the end; (stdout, stderr), the exit status being as expected."""
+    process = start(place, *arguments, **options)
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == status, (process.returncode, out, err)
+    return out, err
+
+
+def documents(place: Path, name: str = "run.json") -> dict[str, dict]:
+    """Every whole run's document by folder name."""
+    paths = (place / "runs" / "toy").glob(f"*/{name}")
+    return {path.parent.name: json.loads(path.read_text()) for path in paths}

@@ -1,0 +1,98 @@
+"""Standard errors against what repeated draws do, and against SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ssmlib import statistics
+
+RNG = np.random.default_rng(0)
+
+
+def test_a_mean_and_its_interval_are_scipy_s():
+    values = RNG.normal(3, 2, 7)
+    estimate = statistics.mean(values)
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (estimate.low, estimate.high) == pytest.approx((known.low, known.high))
+    assert estimate.se == pytest.approx(stats.sem(values))
+    narrow = statistics.mean(values, level=0.5)
+    assert narrow.high < estimate.high
+
+
+def test_pairs_are_subtracted_first():
+    common = RNG.normal(0, 100, 9)
+    a, b = common + RNG.normal(1, 0.1, 9), common
+    assert statistics.paired(a, b).value == pytest.approx((a - b).mean())
+    assert statistics.paired(a, b).se < 0.2
+
+
+def test_errors_of_errors_and_of_ends():
+    """Over 20,000 samples of six, to five percent."""
+    samples = RNG.normal(0, 1, (20_000, 6))
+    found = [statistics.mean(sample) for sample in samples]
+    true = np.array([[e.se, e.high] for e in found]).std(0)
+    said = np.array([[e.se_of_se, e.se_of_end] for e in found])
+    assert np.sqrt((said**2).mean(0)) == pytest.approx(true, rel=0.05)
+
+
+@pytest.mark.parametrize("n", [5, 8, 25])
+def test_the_error_of_a_median(n):
+    """Over 20,000 normal samples: cautious on average, by a half at most."""
+    samples = RNG.normal(0, 1, (20_000, n))
+    true = np.median(samples, axis=1).std()
+    said = np.mean([statistics.median_error(sample) for sample in samples])
+    assert 0.8 * true < said < 1.5 * true
+
+
+def test_the_error_of_a_count():
+    assert statistics.count_error(0, 9) == pytest.approx(math.sqrt(9 * 0.05 * 0.95))
+    assert statistics.count_error(9, 9) == pytest.approx(statistics.count_error(0, 9))
+    assert statistics.count_error(500, 1000) == pytest.approx(math.sqrt(250), rel=1e-3)
+    with pytest.raises(ValueError, match=r"count must be in \[0, 3\]"):
+        statistics.count_error(4, 3)
+
+
+def test_the_error_of_a_rank_correlation():
+    """Over 4,000 samples of 12 pairs with correlation .6, to a tenth."""
+    x = RNG.normal(0, 1, (4000, 12))
+    y = 0.6 * x + 0.8 * RNG.normal(0, 1, x.shape)
+    found = np.array([stats.spearmanr(a, b).statistic for a, b in zip(x, y)])  # noqa: B905
+    said = statistics.rank_correlation_error(float(found.mean()), 12)
+    assert said == pytest.approx(found.std(), rel=0.1)
+
+
+def test_slopes():
+    x = np.array([1.0, 2, 4, 8, 16])
+    assert statistics.log_log_slope(x, 3 * x**-0.75).value == pytest.approx(-0.75)
+    assert statistics.slope(x, 5 - 2 * x).value == pytest.approx(-2)
+    noisy = 5 - 2 * x + RNG.normal(0, 1, (20_000, 5))
+    found = [statistics.slope(x, y) for y in noisy]
+    true = np.std([e.value for e in found])
+    said = math.sqrt(np.mean([e.se**2 for e in found]))
+    assert said == pytest.approx(true, rel=0.05)
+
+
+def test_the_least_of_a_parabola_is_exact_and_an_end_stays():
+    x = np.linspace(-3, 3, 9)
+    losses = [(x - 0.4) ** 2, (x + 9) ** 2, np.where(x > 1, np.inf, (x + 1.1) ** 2)]
+    assert statistics.least(x, losses) == pytest.approx([0.4, -3, -1.1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: statistics.mean([1.0]), r"values must be \(n,\) with n >= 2"),
+        (lambda: statistics.mean([1.0, math.nan]), "values must be finite"),
+        (lambda: statistics.paired([1, 2], [1, 2, 3]), "must be of one length"),
+        (lambda: statistics.slope([1, 1, 1], [1, 2, 3]), "x not all alike"),
+        (lambda: statistics.log_log_slope([1, 2, 0], [1, 2, 3]), "must be positive"),
+        (lambda: statistics.least([1, 2], [[1, 2]]), "k >= 3"),
+        (lambda: statistics.least([1, 2, 3], [[1, 2, math.nan]]), "must not hold NaN"),
+        (lambda: statistics.rank_correlation_error(0.1, 3), "n must be at least 4"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,146 @@
+import gzip
+import hashlib
+import math
+
+import pytest
+import torch
+
+from ssmlib import autocorrelation as ac
+from ssmlib.tasks import delay, files, images, series
+
+
+@pytest.mark.parametrize("name", series.names())
+def test_series_are_read_whole(name):
+    found = series.load(name)
+    assert found.values.ndim == 1
+    assert found.values.dtype == torch.float64
+    assert bool(torch.isfinite(found.values).all())
+    assert found.unit
+    assert found.licence
+
+
+def test_at_least_eight_series_of_the_stated_lengths():
+    lengths = {name: len(series.load(name).values) for name in series.names()}
+    assert len(lengths) >= 8
+    assert lengths["sf_temperature"] == 8759
+    assert lengths["elnino"] == 732
+    assert lengths["co2"] == 2284
+    assert set(series.HELD_OUT) < set(lengths)
+
+
+def test_unknown_series_lists_the_known_ones():
+    with pytest.raises(ValueError, match="sunspots") as caught:
+        series.load("sunspots")
+    assert all(name in str(caught.value) for name in series.names())
+
+
+def test_citations_are_in_the_bibliography(root):
+    entries = (root / "book" / "references.bib").read_text()
+    for name in series.names():
+        assert f"{{{series.load(name).citation}," in entries
+
+
+def test_a_file_that_differs_is_refused(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("1,2\n")
+    with pytest.raises(
+        ValueError, match=r"data.csv is not the file this project knows"
+    ):
+        files.checked(path, "0" * 64)
+    with pytest.raises(ValueError, match="expected 000"):
+        files.packaged("pandas", "__init__.py", "0" * 64)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ssmlib\[data\]'"):
+        files.packaged("no_such_package", "data.csv", "0" * 64)
+
+
+def test_fashion_mnist_is_read_from_a_folder(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="Debian's package dataset-fashion"):
+        images.fashion_mnist(tmp_path)
+    contents = {}
+    for name in images._FASHION:
+        head, size = (16, 784) if "images" in name else (8, 1)
+        contents[name] = bytes(head) + bytes(range(3)) * size
+        with gzip.open(tmp_path / name, "wb") as file:
+            file.write(contents[name])
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is not the file"):
+        images.fashion_mnist(tmp_path)
+    known = {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}
+    monkeypatch.setattr(images, "_FASHION", known)
+    found = images.fashion_mnist(tmp_path)
+    assert found.x_train.shape == found.x_test.shape == (3, 784)
+    assert found.x_valid.shape == (0, 784)  # the last 10,000 of 60,000
+    assert found.y_test.tolist() == [0, 1, 2]
+    assert float(found.x_train[0, 2]) == pytest.approx(2 / 255)
+
+
+def test_mnist_split():
+    found = images.mnist()
+    assert found.x_train.shape == (3000, 784)
+    assert found.x_valid.shape == (1000, 784)
+    assert found.x_test.shape == (1000, 784)
+    assert torch.bincount(found.y_test).tolist() == [100] * 10
+    assert torch.bincount(found.y_valid).tolist() == [100] * 10
+    assert 0 <= float(found.x_train.min()) < float(found.x_train.max()) <= 1
+    assert torch.equal(images.mnist().x_train, found.x_train)
+    assert not torch.equal(images.mnist(seed=1).x_train, found.x_train)
+
+
+def test_digits_and_patches():
+    small, photos = images.digits(), images.patches()
+    assert small.x_train.shape[1] == 64
+    assert [len(y) for _, _, y in small.parts()] == [1079, 359, 359]
+    assert len(torch.cat([x for _, x, _ in small.parts()]).unique(dim=0)) == 1797
+    assert photos.x_train.shape[1] == 1024
+    assert photos.y_train.unique().tolist() == list(range(8))
+    for _, _, labels in photos.parts():
+        assert labels.unique().tolist() == list(range(8))
+
+
+def test_permutation_is_one_for_all_and_keeps_the_largest_eigenvalue():
+    found = images.digits()
+    moved = images.permute(found)
+    assert torch.equal(moved.x_train.sort(-1).values, found.x_train.sort(-1).values)
+    assert not torch.equal(moved.x_train, found.x_train)
+    assert ac.largest_eigenvalue(moved.x_train) == pytest.approx(
+        ac.largest_eigenvalue(found.x_train), rel=1e-6
+    )
+
+
+def test_whitening_without_a_binding_floor_is_white():
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0)).double()
+    x = x @ torch.diag(torch.linspace(1, 3, 6).double()) + 5
+    whitened = images.whitening(x, 1e-6)(x)
+    assert torch.allclose(ac.second_moment(whitened), torch.eye(6).double(), atol=1e-10)
+
+
+def test_decorrelated_has_unit_power_and_is_fitted_on_training_images_only():
+    found = images.digits()
+    white = images.decorrelate(found, 1e-2)
+    assert float(white.x_train.double().square().mean()) == pytest.approx(1, rel=1e-5)
+    transform = images.whitening(found.x_train, 1e-2)
+    assert torch.equal(white.x_test, transform(found.x_test))
+    assert torch.equal(white.x_valid, transform(found.x_valid))
+    eigenvalues = torch.linalg.eigvalsh(ac.second_moment(white.x_train.double()))
+    top = float(eigenvalues[-1])
+    assert int((eigenvalues > top * (1 - 1e-4)).sum()) == transform.rank
+
+
+@pytest.mark.parametrize("floor", [0.0, -1.0, 1.5, math.nan])
+def test_bad_floors_are_refused(floor):
+    with pytest.raises(ValueError, match="floor must be in"):
+        images.whitening(torch.randn(5, 3), floor)
+
+
+def test_block_copy_asks_for_the_first_tokens():
+    data = delay.block_copy(50, 40, 5, seed=3)
+    assert data.x_train.shape == data.x_test.shape == (50, 40)
+    expected = data.x_train[:, :5].sum(1) / 5**0.5
+    assert torch.allclose(data.y_train, expected, atol=1e-5)
+    assert not torch.equal(data.x_train, data.x_test)
+    assert not torch.equal(data.x_valid, data.x_test)
+    weights = delay.block_weights(40, 5)  # by lag: the first token is the last one
+    assert float(weights.square().sum()) == pytest.approx(1)
+    assert weights[-5:].min() > weights[:-5].max() == 0
+    for length in (0, 41):
+        with pytest.raises(ValueError, match="length must be at"):
+            delay.block_weights(40, length)
