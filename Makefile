@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n auto --dist worksteal tests
-	$(BIN)/pytest -n auto --dist loadfile --nbval --nbval-current-env \
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		-p tests.nbval_plugin notebooks
 	$(BIN)/ssmbook claims
 	$(BIN)/ssmbook claims --check _build/fresh

@@ -87,10 +87,10 @@ def test_a_worker_without_the_library_says_so(own, cluster, tmp_path):
 
 def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
     other = own / "other"
-    for package in ("ssmlib", "ssmbook"):
+    for package in ("ssmlib", "ssmbook", "toylib"):
         shutil.copytree(own / package, other / package)
     shutil.copy(own / "requirements.lock", other)
-    (other / "ssmlib" / "hippo.py").write_text("")
+    (other / "toylib" / "base.py").write_text("# another\n")
     for place in (own, other):
         cluster.worker(place, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1:6", "--scheduler", cluster.address]

@@ -78,13 +78,13 @@ def test_each_part_of_the_surroundings_counts():
 
 
 def test_an_edited_module_runs_again_those_that_need_it(own):
-    """The whole way: the toy imports hippo, not kernels."""
+    """The whole way: the toy imports a module, which imports another."""
 
     def reused():
         return json.loads(ssmbook(own, "run", "toy", "--json")[0])["reused"]
 
     assert not reused()
-    for module, runs in (("ssmlib/kernels.py", False), ("ssmlib/_checks.py", True)):
+    for module, runs in (("toylib/unused.py", False), ("toylib/base.py", True)):
         path = own / module
         path.write_text(path.read_text() + "\n# edited\n")
         assert reused() is not runs, module
@@ -94,15 +94,12 @@ def test_an_edited_module_runs_again_those_that_need_it(own):
 
 
 def test_a_run_that_loads_more_than_its_key_covers_fails(own):
-    code = (
-        "import ssmlib\nssmlib.kernels\nimport ssmbook\nssmbook.record('x', 1, atol=0)"
-    )
+    load = "import importlib\nimportlib.import_module('toylib.' + 'unused')\n"
+    code = f"import toylib, ssmbook\n{load}ssmbook.record('x', 1, atol=0)"
     notebook(own / NOTEBOOK, code)
     _, err = ssmbook(own, "run", "toy", status=1)
-    assert (
-        "the notebook loaded ssmlib._checks, ssmlib.kernels, which its imports" in err
-    )
-    notebook(own / NOTEBOOK, code.replace("import ssmlib\n", "import ssmlib.kernels\n"))
+    assert "the notebook loaded toylib.unused, which its imports do not name" in err
+    notebook(own / NOTEBOOK, code.replace("import toylib,", "import toylib.unused,"))
     out, _ = ssmbook(own, "run", "toy")
     page = own / out.strip()
     assert records(page.with_suffix(".ipynb"))["x"].value == 1

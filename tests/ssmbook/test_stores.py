@@ -46,6 +46,12 @@ def address(request, tmp_path):
         store.files.rm(store.root, recursive=True)
 
 
+@pytest.fixture(autouse=True)
+def _toylib(place, monkeypatch):
+    """The kernels of this process find the toy's library."""
+    monkeypatch.setenv("PYTHONPATH", str(place))
+
+
 def toy_job(place, **values):
     return plan_runs(place / NOTEBOOK, [values])[0]
 

@@ -25,7 +25,7 @@ NOTEBOOK = "notebooks/part/toy.ipynb"
 
 CODE = """import os, pathlib, time
 import ssmbook
-from ssmlib import hippo
+from toylib import used
 pathlib.Path("begun").touch()
 while wait and n > 2 and not pathlib.Path("go").exists():
     time.sleep(0.05)
@@ -38,6 +38,14 @@ if mode == "raise" and n > 2:
 ssmbook.record("double", 2 * n, atol=0)
 ssmbook.record("shifted", float(n + rate + seed), rtol=1e-6)
 print(repr(word), quick, sizes, rate)"""
+
+# Small, so that a kernel starts soon: no PyTorch.
+LIBRARY = {
+    "__init__": "",
+    "used": "from toylib import base\n",
+    "base": "",
+    "unused": "",
+}
 
 PROSE = (
     "Twice is {glue:text}`double:d`. The claim is on [its page](../../book/claims.md)."
@@ -113,6 +121,9 @@ def make(root: Path, place: Path) -> Path:
     (place / "book" / "intro.md").write_text(INTRO)
     (place / "book" / "how-to-read.md").write_text("# How to read\n")
     (place / "book" / "rerun.md").write_text("# How to rerun\n")
+    for name, code in LIBRARY.items():
+        (place / "toylib").mkdir(exist_ok=True)
+        (place / "toylib" / f"{name}.py").write_text(code)
     (place / "book" / "claims").mkdir()
     (place / "book" / "claims" / "toy.yml").write_text(json.dumps([CLAIM]))
     notebook(place / NOTEBOOK)
