@@ -7,10 +7,10 @@ independent of each other, as seeds are.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -51,7 +51,7 @@ class Estimate:
         return math.hypot(self.se, self.half / math.sqrt(2 * self.freedom))
 
 
-def _draws(name: str, values: ArrayLike, least: int) -> np.ndarray:
+def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
     draws = np.asarray(values, dtype=float)
     if draws.ndim != 1 or len(draws) < least:
         raise ValueError(
@@ -62,7 +62,7 @@ def _draws(name: str, values: ArrayLike, least: int) -> np.ndarray:
     return draws
 
 
-def mean(values: ArrayLike, *, level: float = 0.95) -> Estimate:
+def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     """The mean of independent draws (n,), n >= 2, with its standard error.
 
     Raises ValueError for fewer, or values that are not finite.
@@ -72,7 +72,7 @@ def mean(values: ArrayLike, *, level: float = 0.95) -> Estimate:
     return Estimate(float(draws.mean()), error, len(draws) - 1, level)
 
 
-def paired(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> Estimate:
+def paired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> Estimate:
     """The mean difference a - b of draws (n,) that belong together, pair by pair.
 
     Raises ValueError as `mean`, or for a and b of different lengths.
@@ -83,7 +83,7 @@ def paired(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> Estimate:
     return mean(a - b, level=level)
 
 
-def median_error(values: ArrayLike) -> float:
+def median_error(values: Sequence[float]) -> float:
     """The standard error of the median of draws (n,), n >= 2.
 
     McKean and Schrader's: the order statistics that enclose the median with 99 %,
@@ -119,7 +119,7 @@ def rank_correlation_error(value: float, n: int) -> float:
     return math.sqrt(1.06 / (n - 3)) * (1 - value**2)
 
 
-def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
+def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     """The slope of y against x (n,) by least squares, with its standard error.
 
     n >= 3. Raises ValueError for fewer, values not finite, or x that are all alike.
@@ -131,7 +131,7 @@ def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
     return Estimate(float(fit.slope), float(fit.stderr), len(x) - 2)
 
 
-def log_log_slope(x: ArrayLike, y: ArrayLike) -> Estimate:
+def log_log_slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     """The power p of y ~ x^p: the slope in logarithms; x and y positive.
 
     Raises ValueError as `slope`, or for a value that is not positive.
@@ -142,7 +142,7 @@ def log_log_slope(x: ArrayLike, y: ArrayLike) -> Estimate:
     return slope(np.log(x), np.log(y))
 
 
-def least(x: ArrayLike, losses: ArrayLike) -> np.ndarray:
+def least(x: Sequence[float], losses: Sequence[float]) -> np.ndarray:
     """Where each curve is least: losses (n, k) over the grid x (k,), to (n,).
 
     The vertex of the parabola through the least value and its neighbours; an end of
