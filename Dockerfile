@@ -1,12 +1,12 @@
-# docker build -t ssmbegin .
+# docker build -t ssmbook .
 # mkdir -p runs && chmod 777 runs     (the image's user is not yours)
-# docker run --rm -v "$PWD/runs:/home/reader/ssmbegin/runs" ssmbegin ssmbook run timescale -p L_max=8192
+# docker run --rm -v "$PWD/runs:/home/reader/ssmbook/runs" ssmbook ssmbook run timescale -p L_max=8192
 #
 # With CUDA, on a machine whose Docker has the NVIDIA runtime:
-# docker build -t ssmbegin --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 \
+# docker build -t ssmbook --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 \
 #     --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-# docker run --rm --gpus all -v "$PWD/runs:/home/reader/ssmbegin/runs" \
-#     ssmbegin ssmbook run timescale -p device=cuda
+# docker run --rm --gpus all -v "$PWD/runs:/home/reader/ssmbook/runs" \
+#     ssmbook ssmbook run timescale -p device=cuda
 ARG BASE=debian:trixie-slim
 FROM ${BASE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -21,8 +21,8 @@ RUN apt-get update \
 
 RUN useradd --create-home --uid 10001 reader
 USER 10001
-WORKDIR /home/reader/ssmbegin
+WORKDIR /home/reader/ssmbook
 COPY --chown=10001 . .
 RUN make .venv/.ready TORCH_INDEX="${TORCH_INDEX}"
-ENV PATH="/home/reader/ssmbegin/.venv/bin:${PATH}"
+ENV PATH="/home/reader/ssmbook/.venv/bin:${PATH}"
 CMD ["ssmbook", "--help"]

@@ -117,7 +117,11 @@ def sweep(place: Path) -> dict:
 def test_rows() -> list[dict]:
     """The parts of `make test`, as the Makefile has them."""
     planned = subprocess.run(
-        ["make", "-n", "test"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["make", "-n", "--no-print-directory", "test"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.replace("\\\n", " ")
     # The table that the test asks for is only written after this.
     stale = "tests/book/test_project.py::test_benchmarks_were_measured_on_this_code"

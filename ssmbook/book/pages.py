@@ -38,7 +38,7 @@ def _bibtex(judgement: Judgement, citation: dict) -> str:
     year = citation["date-released"].year
     place = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
     return (
-        f"@misc{{ssmbegin-{claim.id},\n"
+        f"@misc{{ssmbook-{claim.id},\n"
         "  author = {{The companion's contributors}},\n"
         f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
         f"  howpublished = {{{citation['title']}}},\n"

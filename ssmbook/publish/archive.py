@@ -70,7 +70,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
     epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
-    name = f"ssmbegin-{citation['version']}-{commit[:7]}"
+    name = f"ssmbook-{citation['version']}-{commit[:7]}"
     work = root / "_build" / "archive"
     shutil.rmtree(work, ignore_errors=True)
     folder = work / name

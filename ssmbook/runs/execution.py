@@ -90,8 +90,8 @@ def execute(
         if partial:
             partial[0].cells.pop()
         raise _failure(error, partial) from error
-    (printed,) = node.cells.pop().outputs
-    key.check_loaded(notebook, set(printed.text.split()))
+    printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
+    key.check_loaded(notebook, set("".join(printed).split()))
     return _bare(node)
 
 

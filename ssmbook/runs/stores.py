@@ -57,9 +57,9 @@ class Store:
 
     def _ask(self, verb: str, name: str, *arguments, **options):
         """What the file system answers; each backend has errors of its own."""
+        path = f"{self.root}/{name}"
         try:
-            return getattr(self.files, verb)(f"{self.root}/{name}", *arguments,
-                                             **options)  # fmt: skip
+            return getattr(self.files, verb)(path, *arguments, **options)
         except (FileNotFoundError, NotADirectoryError):
             raise
         except Exception as error:
@@ -113,5 +113,6 @@ class Store:
             entries = self._ask("ls", folder, detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        names = {str(entry).rstrip("/").rpartition("/")[2] for entry in entries}
-        return sorted(names - {folder.rpartition("/")[2]} if not self.folder else names)
+        own = f"{self.root}/{folder}".strip("/")  # some list the folder itself
+        paths = {str(entry).strip("/") for entry in entries} - {own}
+        return sorted(path.rpartition("/")[2] for path in paths)

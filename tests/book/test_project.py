@@ -131,6 +131,16 @@ def test_import_leaves_torch_unloaded(module):
     assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"
 
 
+def test_a_bare_install_says_what_the_command_needs():
+    code = "import sys; sys.modules['typer'] = None; import ssmbook.cli as c; c.main()"
+    call = [sys.executable, "-c", code]
+    run = subprocess.run(call, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr == (
+        "ssmbook needs the extra book, typer is missing: pip install 'ssmlib[book]'\n"
+    )
+
+
 def test_lazy_names():
     for name in ssmlib.__all__:
         assert getattr(ssmlib, name)
