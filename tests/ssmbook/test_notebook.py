@@ -5,12 +5,19 @@ import math
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import ssmbook
 from ssmbook.book import ledger as claims
 from ssmbook.notebook import comparison, glue, parameters
 from ssmbook.notebook.glue import PREFIX, Record, record, records
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _shell():
+    """What display talks to."""
+    InteractiveShell.instance()
 
 
 def output_of(key, value, **tolerance):
@@ -42,10 +49,7 @@ def notebook(path, *outputs, parameters_cell="L: int = 4  # [1..9] length", coun
 
 def test_record_writes_what_glue_would():
     pytest.importorskip("myst_nb")
-    from IPython.core.interactiveshell import InteractiveShell
     from myst_nb import glue
-
-    InteractiveShell.instance()  # what display talks to
 
     with capture_output() as ours:
         record("key", 0.5, rtol=1e-4)
