@@ -19,8 +19,8 @@ import sys, nbformat
 from nbclient import NotebookClient
 path, folder, output = sys.argv[1:]
 node = nbformat.read(path, 4)
-place = {"metadata": {"path": folder}}
-NotebookClient(node, kernel_name="python3", resources=place).execute()
+resources = {"metadata": {"path": folder}}
+NotebookClient(node, kernel_name="python3", resources=resources).execute()
 nbformat.write(node, output)
 """
 # One core's work and no threads of its own: what a sweep of small runs is made of.
@@ -51,7 +51,7 @@ def _most(value: float, limit: float) -> dict[str, str]:
     return {"wanted": f"at most {limit:g}", "met": "yes" if value <= limit else "NO"}
 
 
-def overhead(place: Path) -> dict:
+def overhead(folder: Path) -> dict:
     """`ssmbook run` against nbclient, processes and all, interleaved."""
     plain, fast = [], []
     nbclient = (
@@ -60,11 +60,11 @@ def overhead(place: Path) -> dict:
         PLAIN,
         NOTEBOOK,
         NOTEBOOK.parent,
-        place / "nb.ipynb",
+        folder / "nb.ipynb",
     )
     for _ in range(7):
         plain.append(_seconds(*nbclient))
-        fast.append(_ssmbook("run", "questions", "--force", "--runs", place / "runs"))
+        fast.append(_ssmbook("run", "questions", "--force", "--runs", folder / "runs"))
     a, b = statistics.median(plain), statistics.median(fast)
     values = {"plain": f"{a:.2f}", "fast": f"{b:.2f}", "ratio": f"{b - a:+.2f} s"}
     limit = {"wanted": "at most 1.5 s more", "met": "yes" if b - a <= 1.5 else "NO"}
@@ -72,22 +72,22 @@ def overhead(place: Path) -> dict:
     return _row(setting, "seconds", **values, **limit)
 
 
-def _short_notebook(place: Path) -> Path:
+def _short_notebook(folder: Path) -> Path:
     import nbformat
 
     cell = nbformat.v4.new_code_cell
     parameters = cell(SHORT, metadata={"tags": ["parameters"]})
     node = nbformat.v4.new_notebook(cells=[parameters, cell(WORK)])
-    path = place / "short.ipynb"
+    path = folder / "short.ipynb"
     nbformat.write(node, path)
     return path
 
 
-def scaling(place: Path) -> dict:
+def scaling(folder: Path) -> dict:
     """Forty short runs, one at a time and two."""
-    path = _short_notebook(place)
+    path = _short_notebook(folder)
     sweep = ("sweep", path, "--grid", "n=0:40")
-    taken = [_ssmbook(*sweep, "--jobs", j, "--runs", place / j) for j in ("1", "2")]
+    taken = [_ssmbook(*sweep, "--jobs", j, "--runs", folder / j) for j in ("1", "2")]
     gain = taken[0] / taken[1]
     return _row(
         "sweep of 40 short runs, --jobs 1 and 2",
@@ -100,10 +100,10 @@ def scaling(place: Path) -> dict:
     )
 
 
-def sweep(place: Path) -> dict:
+def sweep(folder: Path) -> dict:
     """Sixteen runs of a chapter, two at a time, against sixteen times one of them."""
-    one = _ssmbook("run", "questions", "--force", "--runs", place / "one")
-    grid = ("--grid", "seed=0:16", "--jobs", "2", "--runs", place / "sixteen")
+    one = _ssmbook("run", "questions", "--force", "--runs", folder / "one")
+    grid = ("--grid", "seed=0:16", "--jobs", "2", "--runs", folder / "sixteen")
     taken = _ssmbook("sweep", "questions", *grid)
     return _row(
         "sweep of 16 runs of questions, --jobs 2",
@@ -137,13 +137,13 @@ def test_rows() -> list[dict]:
     return rows
 
 
-def _recorded(place: Path) -> Path:
+def _recorded(folder: Path) -> Path:
     """A thousand finished runs: one that ran, its document written anew for each."""
     from ssmbook.runs.jobs import plan_runs, run_job
     from ssmbook.runs.stores import Store, sha256
 
-    path = _short_notebook(place)
-    store = Store(place / "many")
+    path = _short_notebook(folder)
+    store = Store(folder / "many")
     planned = plan_runs(path, [{"n": n} for n in range(RUNS)])
     first = run_job(planned[0], store)
     content = store.read(f"{planned[0].folder}/short.ipynb")
@@ -155,24 +155,24 @@ def _recorded(place: Path) -> Path:
     return path
 
 
-def many(place: Path) -> list[dict]:
+def many(folder: Path) -> list[dict]:
     """Tabulating, and resuming, a thousand runs."""
-    path = _recorded(place)
-    at = ("--runs", place / "many")
+    path = _recorded(folder)
+    at = ("--runs", folder / "many")
     resumed = _ssmbook("sweep", path, "--grid", f"n=0:{RUNS}", *at)
     tabulated = _ssmbook("results", path, *at)
     return [
         _row("results of 1,000 runs", "seconds", fast=f"{tabulated:.1f}")
         | _most(tabulated, 5),
-        _row("sweep of 1,000 runs that stand", "seconds", fast=f"{resumed:.1f}")
+        _row("sweep of 1,000 finished runs", "seconds", fast=f"{resumed:.1f}")
         | _most(resumed, 5),
     ]
 
 
 def orchestration_rows() -> list[dict]:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        return [overhead(place), scaling(place), sweep(place), *many(place)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return [overhead(folder), scaling(folder), sweep(folder), *many(folder)]
 
 
 if __name__ == "__main__":

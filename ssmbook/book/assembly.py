@@ -104,7 +104,7 @@ def _with_alts(node, alts: dict[str, str]):
     return node
 
 
-def _place(page: Page, target: Path, alts: dict[str, str]) -> None:
+def _write_notebook(page: Page, target: Path, alts: dict[str, str]) -> None:
     """A notebook at its place in the tree, with a banner where it differs."""
     node = _with_prose_of(page.source, nbformat.read(page.path, 4))
     node = _with_alts(node, alts)
@@ -194,15 +194,15 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
             figure.parent.mkdir(exist_ok=True)
             figure.write_text(svg)
             own[name] = glue.paste_own(alt, values)
-        _place(page, tree / known[slug].document, own)
+        _write_notebook(page, tree / known[slug].document, own)
         alts |= own
         if page.failed is not None:
             failed[slug] = glue.names(node)
     _write_pages(root, tree, known, alts)
     if failed:
         _mark_missing(tree, known, failed)
-    placed = {slug: tree / chapter.document for slug, chapter in known.items()}
-    judged = judge(load(root), placed)
+    paths = {slug: tree / chapter.document for slug, chapter in known.items()}
+    judged = judge(load(root), paths)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     book = tree / "book"
     (book / "claims.md").write_text(pages.claims_page(judged, known, citation))

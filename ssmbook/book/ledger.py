@@ -290,8 +290,8 @@ def answerable(ledger: list[Claim], folder: Path) -> tuple[list[Claim], dict]:
         own = notebooks_in(folder)
         return [claim for claim in ledger if claim.notebook in own], own
     known = {claim.notebook for claim in ledger}
-    for place in (folder / "book" / "notebooks", folder):
-        executed = notebooks_in(place)
+    for inner in (folder / "book" / "notebooks", folder):
+        executed = notebooks_in(inner)
         if executed and known <= set(executed):
             return ledger, executed
     raise ValueError(

@@ -36,14 +36,14 @@ def _lines(expectations: tuple[Expectation, ...], values: dict) -> list[str]:
 def _bibtex(judgement: Judgement, citation: dict) -> str:
     claim = judgement.claim
     year = citation["date-released"].year
-    place = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
+    version = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
     return (
         f"@misc{{ssmbook-{claim.id},\n"
         "  author = {{The companion's contributors}},\n"
         f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
         f"  howpublished = {{{citation['title']}}},\n"
         f"  year = {{{year}}},\n"
-        f"  note = {{{place}}}\n"
+        f"  note = {{{version}}}\n"
         "}"
     )
 

@@ -54,7 +54,7 @@ def claims(
     if json:
         terminal.answer(
             [
-                {"claim": j.claim.id, "ledger": j.claim.verdict, "found": j.verdict}
+                {"claim": j.claim.id, "ledger": j.claim.verdict, "verdict": j.verdict}
                 | {"agrees": j.agrees, "values": j.values, "reason": j.reason}
                 for j in judged
             ]
@@ -144,7 +144,7 @@ def doctor(json: runs.Json = False) -> None:
     else:
         for f in findings:
             fix = f"\n        to mend it: {f.fix}" if f.fix else ""
-            typer.echo(f"{'MISS' if f.fix else 'ok':6}  {f.what}: {f.found}{fix}")
+            typer.echo(f"{'MISS' if f.fix else 'ok':6}  {f.what}: {f.status}{fix}")
     if any(finding.fix for finding in findings):
         raise typer.Exit(1)
 

@@ -66,7 +66,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
     lock = root / "requirements.lock"
     missed = [f for f in (environment.python(), *environment.packages(lock)) if f.fix]
     if missed:
-        wrong = "\n".join(f"{f.what}: {f.found}" for f in missed)
+        wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
     epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
@@ -103,7 +103,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         folder / "environment.json",
         {
             "commit": commit,
-            "python": environment.python().found,
+            "python": environment.python().status,
             "packages": lock.read_text().split(),
         },
     )
@@ -128,7 +128,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
     return target
 
 
-def _committed(root: Path, place: Path) -> Path:
+def _committed(root: Path, folder: Path) -> Path:
     """The files of HEAD, as committed: what lies in the folder may be hidden from git.
 
     Raises ValueError for links and submodules, whose content is not in the commit.
@@ -140,8 +140,8 @@ def _committed(root: Path, place: Path) -> Path:
     call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", "HEAD"]
     packed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        tar.extractall(place, filter="data")
-    return place
+        tar.extractall(folder, filter="data")
+    return folder
 
 
 def _json(path: Path, content) -> None:

@@ -16,12 +16,12 @@ import yaml
 PINNED = "cffconvert==2.0.0"
 
 
-def converter(place: Path) -> Path:
-    """The cffconvert of an environment in `place`, which is made where missing."""
-    tool = place / "bin" / "cffconvert"
+def converter(folder: Path) -> Path:
+    """The cffconvert of an environment in `folder`, which is made where missing."""
+    tool = folder / "bin" / "cffconvert"
     if not tool.is_file():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        pip = [place / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        pip = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, PINNED], check=True)
     return tool
 
@@ -47,12 +47,12 @@ def generated(root: Path) -> dict[str, str]:
         ".zenodo.json": _zenodo(converted("zenodo"), citation),
     }
     return {
-        name: json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        for name, found in files.items()
+        name: json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
+        for name, metadata in files.items()
     }
 
 
-def _codemeta(found: dict, citation: dict) -> dict:
+def _codemeta(metadata: dict, citation: dict) -> dict:
     papers = [
         {
             "@type": "ScholarlyArticle",
@@ -72,11 +72,11 @@ def _codemeta(found: dict, citation: dict) -> dict:
     ]
     licences = [f"https://spdx.org/licenses/{name}" for name in citation["license"]]
     authors = [{"@type": "Organization", **a} for a in citation["authors"]]
-    found |= {"license": licences, "author": authors}
-    return found | {"referencePublication": papers}
+    metadata |= {"license": licences, "author": authors}
+    return metadata | {"referencePublication": papers}
 
 
-def _zenodo(found: dict, citation: dict) -> dict:
+def _zenodo(metadata: dict, citation: dict) -> dict:
     related = [
         {
             "identifier": paper["url"].replace("https://arxiv.org/abs/", "arXiv:"),
@@ -87,7 +87,7 @@ def _zenodo(found: dict, citation: dict) -> dict:
     ]
     # A record has one licence there: the code's. The text's stands in the notes.
     code, text = citation["license"]
-    return found | {
+    return metadata | {
         "upload_type": "software",
         "license": code,
         "notes": f"Code under {code}; text and figures under {text}.",

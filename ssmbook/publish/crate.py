@@ -36,12 +36,12 @@ def describe(
     ]
     crate.root_dataset["citation"] = [_paper(crate, p) for p in citation["references"]]
     code, text = crate.license
-    for place, name, licence in (
+    for path, name, licence in (
         ("book", "the book, to read", text),
         ("source", "the repository at the commit", code),
     ):
         crate.add_dataset(
-            dest_path=f"{place}/", properties={"name": name, "license": licence}
+            dest_path=f"{path}/", properties={"name": name, "license": licence}
         )
     for path, name in (
         ("README.md", "what is in here, and how to check it"),

@@ -18,7 +18,7 @@ class Finding:
     """One thing looked at; `fix` says what to do where it is not well."""
 
     what: str
-    found: str
+    status: str
     fix: str | None = None
 
 

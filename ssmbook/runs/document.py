@@ -74,6 +74,6 @@ class Run:
         return cls(**parts) if set(parts) <= known else None
 
 
-def as_records(found: dict[str, Record]) -> dict[str, dict]:
+def as_records(records: dict[str, Record]) -> dict[str, dict]:
     """Records as a document holds them."""
-    return {k: {"value": r.value} | r.tolerance for k, r in found.items()}
+    return {k: {"value": r.value} | r.tolerance for k, r in records.items()}

@@ -263,20 +263,20 @@ def test_benchmarks_were_measured_on_this_code(root):
     )
 
 
-def make(place, root, **stubs):
+def make(folder, root, **stubs):
     """`make .venv/.ready` where only a shell and these Pythons are on the path."""
-    (place / "bin").mkdir()
+    (folder / "bin").mkdir()
     for tool in ("make", "sh", "echo", "test", "touch", "rm"):
-        (place / "bin" / tool).symlink_to(shutil.which(tool))
+        (folder / "bin" / tool).symlink_to(shutil.which(tool))
     for name, script in stubs.items():
-        path = place / "bin" / name.replace("_", ".")
+        path = folder / "bin" / name.replace("_", ".")
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(root / name, place)
+        shutil.copy(root / name, folder)
     call = ["make", ".venv/.ready"]
-    path = {"PATH": str(place / "bin")}
-    run = subprocess.run(call, cwd=place, env=path, capture_output=True, text=True)
+    path = {"PATH": str(folder / "bin")}
+    run = subprocess.run(call, cwd=folder, env=path, capture_output=True, text=True)
     assert run.returncode
     return run.stderr.splitlines()[0]
 

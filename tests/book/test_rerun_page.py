@@ -18,27 +18,27 @@ BOXES = [text for _, text in BOX.findall(PAGE.read_text())]
 @pytest.fixture(scope="module")
 def clone(root, tmp_path_factory):
     """This repository's files, its environment, and a stand-in for srun."""
-    place = tmp_path_factory.mktemp("clone")
+    folder = tmp_path_factory.mktemp("clone")
     skip = shutil.ignore_patterns("__pycache__")
     for name in ("ssmlib", "ssmbook", "notebooks", "book", "benchmarks"):
-        shutil.copytree(root / name, place / name, ignore=skip)
+        shutil.copytree(root / name, folder / name, ignore=skip)
     for name in ("requirements.lock", "_config.yml", "_toc.yml"):
-        shutil.copy(root / name, place / name)
-    (place / ".venv").symlink_to(root / ".venv")
-    (place / "bin").mkdir()
-    (place / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
-    (place / "bin" / "srun").chmod(0o755)
-    return place
+        shutil.copy(root / name, folder / name)
+    (folder / ".venv").symlink_to(root / ".venv")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (folder / "bin" / "srun").chmod(0o755)
+    return folder
 
 
-def bash(place, script):
+def bash(folder, script):
     environment = os.environ | {
-        "PYTHONPATH": str(place),
-        "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
     }
     call = ["bash", "-euo", "pipefail", "-c", script]
     run = subprocess.run(
-        call, cwd=place, env=environment, capture_output=True, text=True, timeout=300
+        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout + run.stderr

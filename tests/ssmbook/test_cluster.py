@@ -18,25 +18,25 @@ class Cluster:
     def __init__(self):
         self.started = []
         scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        self.address = self.told(scheduler, r"tcp://127.0.0.1:\d+")
+        self.address = self.matched(scheduler, r"tcp://127.0.0.1:\d+")
 
-    def start(self, *arguments, place=None):
+    def start(self, *arguments, folder=None):
         dask = [Path(sys.executable).with_name("dask"), *arguments, "--no-dashboard"]
-        environment = os.environ | {"PYTHONPATH": str(place)}
+        environment = os.environ | {"PYTHONPATH": str(folder)}
         process = subprocess.Popen(
             dask, stderr=subprocess.PIPE, text=True, env=environment
         )
         self.started.append(process)
         return process
 
-    def told(self, process, pattern):
+    def matched(self, process, pattern):
         found = (re.search(pattern, line) for line in process.stderr)
         return next(match[0] for match in found if match)
 
-    def worker(self, place, *options):
-        """One that has the library of `place`, and has joined."""
+    def worker(self, folder, *options):
+        """One that has the library of `folder`, and has joined."""
         command = ["worker", self.address, "--no-nanny", *options]
-        self.told(self.start(*command, place=place), "Registered to")
+        self.matched(self.start(*command, folder=folder), "Registered to")
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
         shutil.copytree(own / package, other / package)
     shutil.copy(own / "requirements.lock", other)
     (other / "toylib" / "base.py").write_text("# another\n")
-    for place in (own, other):
-        cluster.worker(place, "--nthreads", "1")
+    for folder in (own, other):
+        cluster.worker(folder, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1:6", "--scheduler", cluster.address]
     _, err = ssmbook(own, *command)
     assert "5 runs: 5 complete" in err

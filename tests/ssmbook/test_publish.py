@@ -267,5 +267,5 @@ def test_data_that_does_not_load_is_a_miss():
         raise ValueError("not the file this project knows")
 
     (finding,) = doctor.data({"digits": gone})
-    assert "not the file" in finding.found
+    assert "not the file" in finding.status
     assert finding.fix

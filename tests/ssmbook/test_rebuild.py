@@ -43,9 +43,9 @@ def test_the_ledger_follows_and_the_check_fails(rebuilt, place):
     out, _ = ssmbook(place, "claims", "--check", "out", status=1)
     assert "1 claims, 1 not as the ledger says" in out
     out, _ = ssmbook(place, "claims", "--check", "out", "--json", status=1)
-    (found,) = json.loads(out)
-    assert found["found"] == "not reproduced"
-    assert found["values"] == {"double": 14}
+    (judged,) = json.loads(out)
+    assert judged["verdict"] == "not reproduced"
+    assert judged["values"] == {"double": 14}
 
 
 def test_one_run_is_checked_alone(place):
