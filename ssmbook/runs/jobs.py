@@ -10,6 +10,7 @@ A run lies in its store under <notebook>/<first 16 digits of its key>/:
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,10 @@ from ssmbook.runs import execution, key, page, provenance
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
+
+# Jupyter's classes resolve their parts when they are first used, without a lock, and
+# a kernel is told its threads by the environment of the process that starts it.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,17 @@ def run_job(
     """Run a job, unless its result is stored already.
 
     A notebook that fails is no error here: its document says status "failed", with
-    the traceback. A stored result is only ever replaced by a whole one. Raises
-    OSError where the store cannot be written.
+    the traceback. A stored result is only ever replaced by a whole one. A process
+    runs one at a time: a second thread waits. Raises OSError where the store cannot
+    be written.
     """
     if not force and (run := finished_run(job, store)) is not None:
         return run
+    with _ONE_AT_A_TIME:
+        return _run(job, store, timeout)
+
+
+def _run(job: Job, store: Store, timeout: int) -> Run:
     page.write_mathjax(store)
     store.check_writable(job.folder)
     run = _begun(job)

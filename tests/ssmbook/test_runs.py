@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import nbformat
 import pytest
 
-from ssmbook.runs import page
+from ssmbook.runs import execution, page
+from ssmbook.runs.execution import NotebookFailed
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.stores import Store
 from tests.ssmbook.toy import NOTEBOOK, documents, notebook, ssmbook
@@ -128,6 +131,24 @@ def test_code_that_changes_under_a_run_spoils_it(own):
     run = run_job(replace(job, text=job.text.replace("2 * n", "3 * n")), Store(own))
     assert run.failed
     assert "it was edited meanwhile" in run.error
+
+
+def test_a_process_runs_one_at_a_time(own, monkeypatch):
+    """A Dask worker may have many threads; papermill and Jupyter are not for them."""
+    running, together = [], []
+
+    def execute(*_, **options):
+        running.append(1)
+        time.sleep(0.1)
+        together.append(len(running))
+        running.pop()
+        raise NotebookFailed("enough", "", None)
+
+    monkeypatch.setattr(execution, "execute", execute)
+    jobs = plan_runs(own / NOTEBOOK, [{"n": n} for n in range(1, 5)])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda job: run_job(job, Store(own / "runs")), jobs))
+    assert together == [1, 1, 1, 1]
 
 
 def test_a_truncated_or_damaged_run_is_run_again(own):
