@@ -1,12 +1,12 @@
 # docker build -t ssmbook .
 # mkdir -p runs && chmod 777 runs     (the image's user is not yours)
-# docker run --rm -v "$PWD/runs:/home/reader/ssmbook/runs" ssmbook ssmbook run timescale -p L_max=8192
+# docker run --rm -v "$PWD/runs:/runs" ssmbook ssmbook run timescale --runs /runs
 #
 # With CUDA, on a machine whose Docker has the NVIDIA runtime:
 # docker build -t ssmbook --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 \
 #     --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-# docker run --rm --gpus all -v "$PWD/runs:/home/reader/ssmbook/runs" \
-#     ssmbook ssmbook run timescale -p device=cuda
+# docker run --rm --gpus all -v "$PWD/runs:/runs" \
+#     ssmbook ssmbook run timescale -p device=cuda --runs /runs
 ARG BASE=debian:trixie-slim
 FROM ${BASE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
