@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 def integer(name: str, value: int, least: int = 1) -> int:
-    """The value, if it is an integer of at least `least`."""
+    """The value, if it is an integer of at least `least`; a symbol, while tracing."""
+    if isinstance(value, torch.SymInt):
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < least:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
 
-_SERIES_RADIUS = 0.5
-_SERIES_TERMS = 15  # 0.5**15 / 16! is below float64's rounding
+_SERIES_RADIUS = 0.25
+_SERIES_TERMS = 12  # 0.25**12 / 13! is below float64's rounding
 
 
 def phi(z: Tensor) -> Tensor:
@@ -19,9 +21,11 @@ def phi(z: Tensor) -> Tensor:
     """
     near = z.abs() < _SERIES_RADIUS
     small = torch.where(near, z, torch.zeros_like(z))
-    series = torch.ones_like(z)
-    for k in range(_SERIES_TERMS, 0, -1):
-        series = 1 + series * small / (k + 1)
+    # sum_k z^k / (k+1)!, by Horner's rule
+    series = small / math.factorial(_SERIES_TERMS + 1)
+    for k in range(_SERIES_TERMS, 1, -1):
+        series = (series + 1 / math.factorial(k)) * small
+    series = series + 1
     large = torch.where(near, torch.ones_like(z), z)
     return torch.where(near, series, (torch.exp(large) - 1) / large)
 

@@ -1,7 +1,7 @@
 """The kernel of a diagonal SSM, fast and plain.
 
 With l = q M + r, exp(x l) = exp(x q M) exp(x r): two tables of about sqrt(L)
-columns hold everything, and one real matrix product puts them together. Phases
+columns hold everything, and one real matrix product puts them together. Tables
 are formed in float64 and only the finished tables are rounded, so the error does
 not grow with L.
 """
@@ -17,6 +17,7 @@ from torch import Tensor
 from ssmlib import _checks
 
 REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+COMPLEX = {real: kind for kind, real in REAL.items()}
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:
@@ -26,72 +27,118 @@ def full_precision(device: torch.device) -> AbstractContextManager:
 
 
 def _split(L: int) -> tuple[int, int]:
-    """(Q, M) with Q M >= L and both near sqrt(L)."""
+    """(Q, M) with Q M >= L, both near sqrt(L)."""
+    if torch.compiler.is_compiling():
+        # A fixed M, and Q never 1: one graph serves every length.
+        return L // 64 + 2, 64
     M = math.isqrt(L - 1) + 1
     return -(-L // M), M
 
 
-def powers(x: Tensor, count: int, stride: int, dtype: torch.dtype) -> Tensor:
-    """exp(x stride j) for j < count: (..., n, count) complex, rounded from float64."""
-    j = stride * torch.arange(count, device=x.device, dtype=torch.float64)
-    decay = torch.exp(x.real.double().unsqueeze(-1) * j)
-    phase = x.imag.double().unsqueeze(-1) * j
-    re, im = torch.cos(phase).mul_(decay), torch.sin(phase).mul_(decay)
-    return torch.complex(re.to(dtype), im.to(dtype))
+def conjugate(z: Tensor) -> Tensor:
+    """conj(z), made at once: `torch.func` has no rule for parts of a lazy one."""
+    return torch.complex(z.real, -z.imag)
 
 
-def _stacked(z: Tensor, sign: int = 1) -> Tensor:
+def _exp(x: Tensor) -> Tensor:
+    """exp(x), complex128, from real functions, which run several at a time."""
+    decay = torch.exp(x.real)
+    re, im = torch.cos(x.imag) * decay, torch.sin(x.imag) * decay
+    return torch.complex(re, im)
+
+
+def _powers(x: Tensor, stride: int, count: int, dtype: torch.dtype) -> Tensor:
+    """exp(x stride j), j < count: (..., n, count) complex, rounded from float64.
+
+    By products, since sines and cosines are what a table costs: that is off by count
+    times float64's rounding, as a phase of count radians is.
+    """
+    x = stride * x.to(torch.complex128)
+    if torch.compiler.is_compiling():  # a compiler makes one loop of the plain form
+        j = torch.arange(count, device=x.device, dtype=torch.float64)
+        return _exp(x.unsqueeze(-1) * j).to(COMPLEX[dtype])
+    table = _exp(x).unsqueeze(-1).repeat(*[1] * x.ndim, count)
+    table[..., 0] = 1
+    return table.cumprod(-1).to(COMPLEX[dtype])
+
+
+class _Tables(torch.autograd.Function):
+    """(conj exp(x M q), q < Q; exp(x r), r < M), keeping nothing but these, rounded.
+
+    Left to itself, autograd would keep every float64 step of their making. What is
+    kept is the output, so that a derivative of the derivative goes on through it.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, Q: int, M: int, dtype: torch.dtype):
+        return _powers(x.conj(), M, Q, dtype), _powers(x, 1, M, dtype)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, _, ctx.M, _ = inputs
+        ctx.save_for_backward(*output)
+        ctx.save_for_forward(*output)
+        ctx.dtype = x.dtype
+
+    @staticmethod
+    def _exponents(ctx, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        Q, like = coarse.shape[-1], coarse.real
+        steps = ctx.M * torch.arange(Q, device=like.device, dtype=like.dtype)
+        return steps, torch.arange(ctx.M, device=like.device, dtype=like.dtype)
+
+    @staticmethod
+    def backward(ctx, d_coarse: Tensor, d_fine: Tensor):
+        coarse, fine = ctx.saved_tensors
+        steps, rest = _Tables._exponents(ctx, coarse)
+        # Wirtinger: the gradient of Re(a b) in a is conj(b).
+        d_x = conjugate((d_coarse * conjugate(coarse) * steps).sum(-1))
+        d_x = d_x + (d_fine * conjugate(fine) * rest).sum(-1)
+        return d_x.to(ctx.dtype), None, None, None
+
+    @staticmethod
+    def jvp(ctx, tangent: Tensor, *_):
+        coarse, fine = ctx.saved_tensors
+        steps, rest = _Tables._exponents(ctx, coarse)
+        tangent = tangent.to(fine.dtype).unsqueeze(-1)
+        return conjugate(tangent) * coarse * steps, tangent * fine * rest
+
+    @staticmethod
+    def vmap(info, in_dims, x: Tensor, *rest):
+        return _Tables.apply(x.movedim(in_dims[0], 0), *rest), (0, 0)
+
+
+def _tables(x: Tensor, L: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """conj exp(x M q) (..., n, Q) and exp(x r) (..., n, M)."""
+    if torch.compiler.is_compiling():
+        # The compiler chooses what to keep, and knows no `jvp` of one's own.
+        return _Tables.forward(x, *_split(L), dtype)
+    return _Tables.apply(x, *_split(L), dtype)
+
+
+def powers(x: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+    """exp(x j), j < count: (..., n, count) complex, rounded from float64."""
+    return _Tables.apply(x, 1, count, dtype)[1]
+
+
+def stacked(z: Tensor) -> Tensor:
     """Real and imaginary parts one above the other: (..., n, k) -> (..., 2n, k) real.
 
     Contiguous: a batched product copies a strided operand matrix by matrix.
     """
-    return torch.cat([z.real, sign * z.imag], -2)
-
-
-class _TwoLevel(torch.autograd.Function):
-    """2 Re sum_n v_n exp(x_n (q M + r)) as (..., Q, M), keeping the rounded tables.
-
-    Left to itself, autograd would keep every float64 step of their making.
-    """
-
-    @staticmethod
-    def forward(ctx, v: Tensor, x: Tensor, Q: int, M: int, dtype: torch.dtype):
-        coarse, fine = powers(x, Q, M, dtype), powers(x, M, 1, dtype)
-        v_cast = v.to(coarse.dtype).unsqueeze(-1)
-        ctx.save_for_backward(v_cast, coarse, fine)
-        ctx.dtypes = v.dtype, x.dtype
-        with full_precision(x.device):
-            return _stacked(v_cast * coarse, -1).mT @ _stacked(fine).mul_(2)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor):
-        v, coarse, fine = ctx.saved_tensors
-        with full_precision(grad.device):
-            # Wirtinger: the gradient of Re(a b) in a is conj(b).
-            d_weighted = _conjugate_product(fine, 2 * grad.mT)  # (..., n, Q)
-            d_fine = _conjugate_product(v * coarse, 2 * grad)  # (..., n, M)
-        d_coarse = d_weighted.mul_(coarse.conj())
-        d_v = d_coarse.sum(-1)
-        Q, M = grad.shape[-2:]
-        steps = torch.arange(Q, device=v.device, dtype=grad.dtype) * M
-        d_x = (d_coarse * steps).sum(-1) * v.squeeze(-1).conj()
-        steps = torch.arange(M, device=v.device, dtype=grad.dtype)
-        d_x = d_x + (d_fine.mul_(fine.conj()) * steps).sum(-1)
-        v_type, x_type = ctx.dtypes
-        return d_v.to(v_type), d_x.to(x_type), None, None, None
-
-
-def _conjugate_product(a: Tensor, g: Tensor) -> Tensor:
-    """conj(a) @ g for complex a (..., n, k) and real g."""
-    re, im = (_stacked(a, -1) @ g).chunk(2, -2)
-    return torch.complex(re, im)
+    return torch.cat(torch.view_as_real(z).unbind(-1), -2)
 
 
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:
     """`log_vandermonde` unchecked, its matrix product in real `dtype`."""
-    K = _TwoLevel.apply(v, x, *_split(L), dtype)
-    return K.flatten(-2)[..., :L]
+    # Conjugates, for Re(a b) is the real product of conj(a)'s parts with b's.
+    coarse, fine = _tables(x, L, dtype)
+    weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)
+    with full_precision(x.device):
+        K = stacked(weights * coarse).mT @ stacked(fine)  # (..., Q, M)
+    K = K.flatten(-2)
+    if torch.compiler.is_compiling():  # a slice asks an export to prove L <= Q M
+        return K.index_select(-1, torch.arange(L, device=K.device))
+    return K[..., :L]
 
 
 def final_states(u: Tensor, x: Tensor) -> Tensor:
@@ -103,13 +150,15 @@ def final_states(u: Tensor, x: Tensor) -> Tensor:
     L = u.shape[-1]
     Q, M = _split(L)
     reversed_u = torch.nn.functional.pad(u.flip(-1), (0, Q * M - L))
-    blocks = reversed_u.unflatten(-1, (Q, M)).mT.double()  # (..., M, Q)
-    x = x.to(torch.complex128).unsqueeze(-1)
-    fine = torch.exp(x * torch.arange(M, device=x.device))  # (..., n, M)
+    # No reshape, which asks an export to factor the length.
+    blocks = reversed_u.unfold(-1, M, M).double()  # (..., Q, M)
+    x = x.to(torch.complex128).unsqueeze(-2)  # (..., 1, n)
+    steps = torch.arange(M, device=x.device).unsqueeze(-1)
+    fine = torch.exp(x * steps)  # (..., M, n)
     with full_precision(x.device):
-        inner = torch.complex(fine.real @ blocks, fine.imag @ blocks)
-    coarse = torch.exp(x * (M * torch.arange(Q, device=x.device)))
-    return (coarse * inner).sum(-1)
+        inner = torch.complex(blocks @ fine.real, blocks @ fine.imag)  # (..., Q, n)
+    steps = M * torch.arange(Q, device=x.device).unsqueeze(-1)
+    return (torch.exp(x * steps) * inner).sum(-2)
 
 
 def _check(v: Tensor, x: Tensor, L: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.initialization import DAMPING, initialize
+from ssmlib.initialization import DAMPING, Initialization
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
 #: a share of squared weight below which a step counts as forgotten; our choice
@@ -42,9 +42,12 @@ class Recommendation:
     reasons: dict[str, str]
     cautions: tuple[str, ...]
 
-    def initialize(self, N: int) -> tuple[Tensor, Tensor]:
-        """(A, B), each (N/2,), for a layer's `init`; N as `initialize` takes it."""
-        return initialize("lin", N, real=self.real, imag_scale=self.imag_scale)
+    @property
+    def init(self) -> Initialization:
+        """What a layer's `init` takes, or that of a grid: dt is within it."""
+        return Initialization(
+            "lin", real=self.real, imag_scale=self.imag_scale, dt=self.dt
+        )
 
     def as_dict(self) -> dict:
         """All of it, in JSON's types."""
@@ -62,9 +65,9 @@ class Recommendation:
         lines += [block("  - ", text) for text in self.cautions]
         lines += [
             "in code",
-            f"  init = initialize('lin', N, real={self.real}, "
-            f"imag_scale={self.imag_scale:.4g})",
-            f"  S4D(d_model, N, init=init, dt_min={self.dt:.3g}, dt_max={self.dt:.3g})",
+            f"  init = Initialization('lin', real={self.real}, "
+            f"imag_scale={self.imag_scale:.4g}, dt={self.dt:.3g})",
+            "  S4D(d_model, N, init=init)",
         ]
         return "\n".join(lines)
 

@@ -177,8 +177,17 @@ SIGNATURES = {
     "initialization.initialize": "(name, N, *, real, imag_scale, B, seed)",
     "initialization.names": "()",
     "initialization.spectrum": "(A)",
-    "layers.S4D": "(d_model, d_state, *, init, discretization, dt_min, dt_max, "
-    "bidirectional, skip, seed, dtype, device)",
+    "initialization.Initialization": "(scheme, real, imag_scale, B, dt)",
+    "initialization.Initialization.modes": "(self, N, generator)",
+    "initialization.Initialization.log_dt": "(self, H, generator)",
+    "layers.S4D": "(d_model, d_state, *, init, dt, discretization, bidirectional, "
+    "skip, seed, dtype, device)",
+    "layers.SSM.initial_values": "(self, generator)",
+    "layers.SSM.modes": "(self)",
+    "layers.SSM.discretize": "(self, A, B, dt)",
+    "layers.SSM.draw_C": "(self, generator)",
+    "layers.SSM.reset_parameters": "(self, generator)",
+    "layers.SSM.recurrence": "(self, dtype)",
     "layers.S4D.forward": "(self, u, state)",
     "layers.S4D.kernel": "(self, L)",
     "layers.S4D.step": "(self, u_t, state)",
@@ -194,7 +203,11 @@ SIGNATURES = {
     "ssmbook.record": "(key, value, *, rtol, atol, se, because)",
     "ssmbook.records": "(path)",
     "training.fit": "(data, grid, *, seeds, epochs, batch_size, warmup, weight_decay, "
-    "readout, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
+    "layer, pooling, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
+    "models.Model": "(channels, outputs, *, layer, init, later_dt, d_model, d_state, "
+    "n_layers, pooling, linear, norm, seed)",
+    "models.Ensemble": "(models)",
+    "models.Ensemble.member": "(self, k)",
 }
 
 

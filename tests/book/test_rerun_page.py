@@ -1,9 +1,12 @@
 """The page How to rerun: every box headed `tested` runs as it stands."""
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -37,11 +40,25 @@ def bash(folder, script):
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
     }
     call = ["bash", "-euo", "pipefail", "-c", script]
-    run = subprocess.run(
-        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
+    # A file, for what a failed script leaves running would hold a pipe open.
+    with tempfile.TemporaryFile("w+") as said:
+        run = subprocess.Popen(
+            call,
+            cwd=folder,
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            run.wait(timeout=300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGTERM)
+        said.seek(0)
+        text = said.read()
+    assert run.returncode == 0, text
+    return text
 
 
 @pytest.mark.parametrize("box", BOXES)

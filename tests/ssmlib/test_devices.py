@@ -11,9 +11,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ssmlib import autocorrelation, discretization, hippo, initialization, inputs
+from ssmlib.initialization import Initialization
 from ssmlib.kernels import final_states, log_vandermonde, log_vandermonde_reference
 from ssmlib.layers import S4D
-from ssmlib.models import READOUTS, Ensemble, Start
+from ssmlib.models import POOLING, Ensemble, Model
 from ssmlib.tasks.split import Split
 from ssmlib.theory import conditioning, learning, timescale
 from ssmlib.training import fit
@@ -53,11 +54,16 @@ def run_layer(device, **options):
         state = layer.initial_state(2)
         y, state = layer(u, state)
         (y.sum() + layer.step(u[..., 0], state)[0].sum()).backward()
+        recurrence = layer.recurrence()
+        y, _ = recurrence(u[..., 0].detach(), recurrence.initial_state(2))
+        assert y.device == u.device
+    layer.reset_parameters()
 
 
 def run_ensemble(device, **options):
-    starts = [Start(), Start("inv", real=0.0, dt=0.1)]
-    model = Ensemble(starts, [0, 1], 2, 3, d_model=4, d_state=8, **options).to(device)
+    inits = [Initialization(), Initialization("inv", real=0.0, dt=0.1)]
+    shape = {"d_model": 4, "d_state": 8} | options
+    model = Ensemble([Model(2, 3, init=init, **shape) for init in inits]).to(device)
     x = torch.randn(2, 5, 2, 30, device=device)
     model(x).sum().backward()
     assert all(u.device == x.device for u in model.layer_inputs(x))
@@ -81,11 +87,11 @@ def test_layer_on_one_device(options):
         run_layer("meta", **options)
 
 
-@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("pooling", POOLING)
 @pytest.mark.parametrize("options", [{}, {"n_layers": 2, "norm": True}])
-def test_ensemble_on_one_device(readout, options):
+def test_ensemble_on_one_device(pooling, options):
     with OneDevice():
-        run_ensemble("meta", readout=readout, **options)
+        run_ensemble("meta", pooling=pooling, **options)
 
 
 def test_functions_on_one_device():

@@ -5,7 +5,14 @@ import torch
 from scipy import stats
 
 from ssmlib import hippo
-from ssmlib.initialization import SCHEMES, initialize, names, spectrum
+from ssmlib.initialization import (
+    SCHEMES,
+    Initialization,
+    as_initialization,
+    initialize,
+    names,
+    spectrum,
+)
 
 N = 64
 n = torch.arange(N // 2, dtype=torch.float64)
@@ -100,3 +107,77 @@ def test_spectrum_closes_under_conjugation_and_counts_real_modes_once():
     assert torch.allclose(found.sum().imag, torch.zeros(1).double())
     assert spectrum(initialize("legs", 8)[0]).numel() == 8
     assert spectrum(torch.tensor([-1 + 0j, -1 + 0j, -1 - 0j])).numel() == 1
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_object_holds_what_initialize_takes():
+    init = Initialization("legs", real=-0.1, imag_scale=2.0, B="hippo", dt=0.1)
+    found = init.modes(8, generator())
+    options = {"real": -0.1, "imag_scale": 2.0, "B": "hippo"}
+    assert all(map(torch.equal, found, initialize("legs", 8, **options)))
+    assert init.log_dt(3, generator()).tolist() == [math.log(0.1)] * 3
+    assert init.fixed_dt == 0.1
+    drawn = Initialization("rand").modes(8, generator(5))
+    assert all(map(torch.equal, drawn, initialize("rand", 8, seed=5)))
+
+
+def test_a_range_of_dt_is_drawn_from():
+    """Uniform in the logarithm, between its ends: not one of two values."""
+    drawn = Initialization(dt=(1e-3, 1e-1)).log_dt(2000, generator()) / math.log(10)
+    assert stats.kstest(drawn.numpy(), "uniform", (-3, 2)).pvalue > 1e-3
+
+
+def test_a_pair_is_kept_exactly_and_compared():
+    A, B = initialize("inv", 8, real=0.0)
+    one, same = (Initialization((A.clone(), B.clone()), dt=0.1) for _ in range(2))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != Initialization((A * 0.5, B), dt=0.1)
+    assert all(map(torch.equal, one.modes(8, generator()), (A, B)))
+
+
+def test_what_init_may_be():
+    init = Initialization("inv", dt=0.1)
+    assert as_initialization(init) is init
+    assert as_initialization("inv", 0.1) == init
+    assert as_initialization("inv", real=0.0) == Initialization("inv", real=0.0)
+    with pytest.raises(ValueError, match="dt, real cannot be given beside an Init"):
+        as_initialization(init, 0.1, real=0.0)
+
+
+PAIR = initialize("lin", 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"scheme": "lim"}, ValueError, "must be one of"),
+        ({"B": "hippo"}, ValueError, "legs and dss only"),
+        ({"real": 0.5}, ValueError, "real must be finite and <= 0"),
+        ({"scheme": PAIR, "real": 0.0}, ValueError, "go with a scheme's name"),
+        ({"scheme": PAIR[:1]}, TypeError, "a pair .A, B. of tensors"),
+        ({"scheme": (PAIR[0], PAIR[1][1:])}, ValueError, "of one shape"),
+        ({"scheme": (-PAIR[0], PAIR[1])}, ValueError, "A of init must have real parts"),
+        (
+            {"scheme": (PAIR[0], math.nan * PAIR[1])},
+            ValueError,
+            "B of init must be fin",
+        ),
+        ({"dt": 0}, ValueError, "dt must be positive"),
+        ({"dt": (0.1, math.nan)}, ValueError, "dt must be positive"),
+        ({"dt": (0.1, 0.01)}, ValueError, "low <= high"),
+        ({"dt": (0.1,)}, TypeError, "a number or a range"),
+        ({"dt": "fast"}, TypeError, "a number or a range"),
+    ],
+)
+def test_options_a_scheme_does_not_have_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Initialization(**arguments)
+
+
+def test_a_fixed_dt_is_asked_of_a_range():
+    with pytest.raises(ValueError, match="dt must be one number here, got the range"):
+        _ = Initialization().fixed_dt

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from ssmlib.initialization import initialize, names
+from ssmlib.initialization import Initialization, initialize, names
 from ssmlib.kernels import log_vandermonde_reference
-from ssmlib.layers import S4D, concatenate, optimizer, parameter_groups
+from ssmlib.layers import S4D, SSM, optimizer, parameter_groups
 
 OPTIONS = [
     {},
@@ -88,6 +88,8 @@ def test_bidirectional_has_no_step_and_no_state():
         layer.step(u[..., 0], state)
     with pytest.raises(ValueError, match="bidirectional"):
         layer(u, state)
+    with pytest.raises(ValueError, match="bidirectional"):
+        layer.recurrence()
 
 
 @pytest.mark.parametrize(("preferred", "moves"), [(-1.0, True), (1.0, False)])
@@ -156,12 +158,12 @@ def test_half_precision_parameters_are_refused():
 
 
 def test_initial_parameters():
-    layer = S4D(5000, 4, seed=0, dt_min=1e-2, dt_max=1e-1)
+    layer = S4D(5000, 4, seed=0, dt=(1e-2, 1e-1))
     dt = torch.exp(layer.log_dt)
     assert 1e-2 <= dt.min().item() < dt.max().item() <= 1e-1
     power = (layer.C_re.square() + layer.C_im.square()).mean()
     assert power.item() == pytest.approx(1.0, abs=4 / math.sqrt(10_000))
-    same = S4D(5000, 4, seed=0, dt_min=1e-2, dt_max=1e-1)
+    same = S4D(5000, 4, seed=0, dt=(1e-2, 1e-1))
     assert all(map(torch.equal, layer.parameters(), same.parameters()))
 
 
@@ -172,10 +174,20 @@ def test_initial_parameters():
         ({"d_state": 7}, ValueError, "d_state must be even"),
         ({"init": "lim"}, ValueError, "must be one of"),
         ({"discretization": "euler"}, ValueError, "discretization must be one of"),
-        ({"dt_min": 0.0}, ValueError, "dt_min"),
-        ({"dt_min": 0.2}, ValueError, "dt_min"),
+        ({"dt": 0.0}, ValueError, "dt must be positive and finite"),
+        ({"dt": math.inf}, ValueError, "dt must be positive and finite"),
+        ({"dt": (0.2, 0.1)}, ValueError, "low <= high in a range, got .0.2, 0.1."),
+        ({"dt": [0.1, 0.2]}, TypeError, "a number or a range"),
+        ({"dt": True}, TypeError, "a number or a range"),
+        (
+            {"init": Initialization(dt=0.1), "dt": 0.1},
+            ValueError,
+            "dt cannot be given beside an Initialization",
+        ),
+        ({"init": 3}, TypeError, "init must be a name, a pair"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
         ({"dtype": torch.float16}, TypeError, "float32 or float64"),
-        ({"init": initialize("lin", 8)}, ValueError, "init must be a pair"),
+        ({"init": initialize("lin", 8)}, ValueError, "init must hold 32 modes"),
         (
             {"init": (torch.ones(32) + 0j, torch.ones(32) + 0j)},
             ValueError,
@@ -196,8 +208,12 @@ def test_bad_inputs_are_refused():
         layer(u[:, :2])
     with pytest.raises(TypeError, match="u must be real floating point"):
         layer(u.long())
-    with pytest.raises(ValueError, match="state must have shape"):
+    with pytest.raises(ValueError, match="state must be this layer's own"):
         layer(u, layer.initial_state(3))
+    with pytest.raises(ValueError, match="state must be this layer's own"):
+        layer(u, S4D(3, 8).initial_state(2))
+    with pytest.raises(ValueError, match="state must be this layer's own"):
+        layer.step(u[..., 0], layer.recurrence().initial_state(2))
     with pytest.raises(ValueError, match="u_t must have shape"):
         layer.step(u, layer.initial_state(2))
     with pytest.raises(ValueError, match="L must be at least 1"):
@@ -205,18 +221,73 @@ def test_bad_inputs_are_refused():
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"skip": False}])
-def test_concatenated_layers_are_the_same_maps(options):
-    layers = [S4D(2, 8, seed=1, **options), S4D(3, 8, init="inv", seed=2, **options)]
-    whole = concatenate(layers)
-    u = torch.randn(2, 5, 40, generator=torch.Generator().manual_seed(0))
-    apart = torch.cat([layers[0](u[:, :2]), layers[1](u[:, 2:])], 1)
-    assert torch.allclose(whole(u), apart, atol=1e-5)
-    whole(u).sum().backward()
-    assert all(p.grad is None for layer in layers for p in layer.parameters())
+def test_last_weights_are_those_of_the_last_output(options):
+    layer, u = layer_and_input(dtype=torch.float64, **options)
+    w = layer.last_weights(u.shape[-1])
+    assert torch.allclose((u * w).sum(-1), layer(u)[..., -1], atol=1e-12)
 
 
-def test_only_layers_of_one_kind_are_concatenated():
-    with pytest.raises(ValueError, match="at least one layer"):
-        concatenate([])
-    with pytest.raises(ValueError, match="differ in d_model only"):
-        concatenate([S4D(2, 8), S4D(2, 16)])
+def test_c_d_and_dt_do_not_depend_on_the_scheme():
+    """So that two schemes are compared on the same draws."""
+    first, second = (S4D(4, 8, init=init, seed=3) for init in ("lin", "rand"))
+    for name in ("log_dt", "C_re", "C_im", "D"):
+        assert torch.equal(getattr(first, name), getattr(second, name)), name
+
+
+def test_reset_parameters_begins_anew():
+    layer = S4D(3, 8, init="random_imag", seed=2, bidirectional=True)
+    start = [p.detach().clone() for p in layer.parameters()]
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.add_(1)
+    layer.reset_parameters()
+    assert all(map(torch.equal, start, layer.parameters()))
+    layer.reset_parameters(torch.Generator().manual_seed(7))
+    other = S4D(3, 8, init="random_imag", seed=7, bidirectional=True)
+    assert all(map(torch.equal, other.parameters(), layer.parameters()))
+
+
+class Kernel(SSM):
+    """A layer that gives a kernel and no modes: a decaying exponential."""
+
+    def initial_values(self, generator):
+        return {"rate": torch.rand(self.d_model, generator=generator)}
+
+    def kernel(self, L):
+        return torch.exp(-self.rate[:, None] * torch.arange(L))
+
+
+def test_a_layer_may_give_its_kernel_alone():
+    layer = Kernel(2)
+    u = torch.randn(1, 2, 9)
+    by_hand = [(layer.kernel(9).flip(-1)[:, 8 - l :] * u[0, :, : l + 1]).sum(-1)
+               for l in range(9)]  # fmt: skip
+    expected = torch.stack(by_hand, -1) + layer.D[:, None] * u[0]
+    assert torch.allclose(layer(u)[0], expected, atol=1e-5)
+    state = layer.initial_state(1)
+    for call in (layer.recurrence, lambda: layer.step(u[..., 0], state)):
+        with pytest.raises(NotImplementedError, match="Kernel defines a kernel and no"):
+            call()
+
+
+def test_a_subclass_that_lacks_a_part_is_named():
+    class Nothing(SSM):
+        pass
+
+    class NoModes(SSM):
+        def initial_values(self, generator):
+            return {}
+
+    class Misnamed(Kernel):
+        nonpositive = ("A_re",)
+
+    with pytest.raises(
+        TypeError, match=r"Nothing must define initial_values.* and mod"
+    ):
+        Nothing(2)
+    with pytest.raises(
+        TypeError, match=r"NoModes must define modes\(\) or kernel\(L\)$"
+    ):
+        NoModes(2)
+    with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters or"):
+        Misnamed(2)

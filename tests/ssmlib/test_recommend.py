@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from ssmbook.cli.main import app
 from ssmlib import figures, inputs
 from ssmlib import recommend as advice
+from ssmlib.initialization import Initialization
 from ssmlib.layers import S4D
 from ssmlib.recommend import recommend
 from ssmlib.tasks import own
@@ -51,11 +52,11 @@ def test_what_is_recommended_is_what_it_claims(process, mean):
     """No repeat within a window, no aliasing, no forgetting."""
     L = 64
     found = recommend(draws(process, 500, L) + mean)
-    A, B = found.initialize(found.d_state)
-    z = A * found.dt
+    z = found.init.modes(found.d_state, None)[0] * found.init.fixed_dt
     assert float(z.imag.max()) < math.pi + 1e-9
-    K = S4D(1, found.d_state, init=(A, B), dt_min=found.dt, dt_max=found.dt)
-    assert bool(torch.isfinite(K.kernel(L)).all())
+    layer = S4D(1, found.d_state, init=found.init)
+    assert bool(torch.isfinite(layer.kernel(L)).all())
+    assert float(layer.log_dt.detach().exp()) == pytest.approx(found.dt)
     assert float((2 * z.real * L).min().exp()) >= advice.FORGOTTEN
     if found.real == 0:
         gap = float(z.imag[1] - z.imag[0])
@@ -97,11 +98,9 @@ def test_the_figure_shows_how_far_back_a_window_is_seen():
 
 
 def test_the_code_it_prints_runs():
-    from ssmlib.initialization import initialize
-
     found = recommend(draws(inputs.ar1(0.9), 100, 64))
     *_, first, second = str(found).splitlines()
-    scope = {"initialize": initialize, "S4D": S4D, "N": 16, "d_model": 2}
+    scope = {"Initialization": Initialization, "S4D": S4D, "N": 16, "d_model": 2}
     exec(first.strip() + "\nlayer = " + second.strip(), scope)
     assert float(scope["layer"].log_dt.detach().exp()[0]) == pytest.approx(
         found.dt, rel=0.01

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssmlib import training
+from ssmlib.initialization import Initialization, initialize
 from ssmlib.layers import S4D
+from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split
-from ssmlib.training import fit
+from ssmlib.training import configurations, fit, loop
 
 SHAPE = {"d_model": 4, "d_state": 8}
 GRID = [
@@ -62,10 +63,10 @@ def test_a_configuration_in_a_grid_is_itself_alone(options):
         row = together.table.iloc[len(GRID) + k]
         assert row.test_loss == pytest.approx(alone.table.test_loss[0], rel=1e-3)
         assert row.train_loss == pytest.approx(alone.table.train_loss[0], rel=1e-3)
-        H = SHAPE["d_model"]  # real parts at 0 too, whatever rates the others have
-        mine = together.model.ssms[0].A[(len(GRID) + k) * H :][:H]
-        assert torch.allclose(mine, alone.model.ssms[0].A, atol=1e-5)
-    assert all(not (ssm.A_re > 0).any() for ssm in together.model.ssms)
+        # Real parts at 0 too, whatever rates the others have.
+        mine = together.model.member(len(GRID) + k).ssms[0].A
+        assert torch.allclose(mine, alone.model.member(0).ssms[0].A, atol=1e-5)
+    assert all(not (ssm.A_re > 0).any() for ssm in together.model.stacked.ssms)
 
 
 def test_loss_and_accuracy_are_those_of_the_model_it_leaves():
@@ -85,11 +86,11 @@ def test_it_learns():
     assert found.table.test_accuracy[0] > 0.9
 
 
-@pytest.mark.parametrize("readout", ["last", "pooled", "sequence"])
-def test_regression(readout):
+@pytest.mark.parametrize("pooling", ["last", "mean", "none"])
+def test_regression(pooling):
     x = task().x_train
-    y = 2 * x if readout == "sequence" else x.mean(1)
-    found = run(Split(*[x, y] * 3), readout=readout, linear=True, epochs=20)
+    y = 2 * x if pooling == "none" else x.mean(1)
+    found = run(Split(*[x, y] * 3), pooling=pooling, linear=True, epochs=20)
     assert "test_accuracy" not in found.table
     first = found.curves[found.curves.epoch == 1].valid_loss.mean()
     assert found.table.test_loss.mean() < 0.7 * first
@@ -97,14 +98,14 @@ def test_regression(readout):
 
 def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
     seen = []
-    forward = training.Ensemble.forward
+    forward = Ensemble.forward
 
     def watch(self, x):
         if x.shape[0] == 2:  # not the test set, which all share
             seen.append(x[:, :, 0, 0])
         return forward(self, x)
 
-    monkeypatch.setattr(training.Ensemble, "forward", watch)
+    monkeypatch.setattr(Ensemble, "forward", watch)
     data = task()
     run(data, seeds=[1, 2], epochs=1)
     orders = torch.cat(seen, 1)
@@ -115,18 +116,18 @@ def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
 
 def test_rate_zero_keeps_the_recurrent_part():
     found = run(grid=[{"ssm_lr": 0.0}, {"ssm_lr": 1e-2}], seeds=[0])
-    start = training.Ensemble([training.Start()] * 2, [0, 0], 1, 2, **SHAPE).ssms[0]
+    start = Model(1, 2, **SHAPE).ssms[0]
+    kept, moved = (found.model.member(k).ssms[0] for k in range(2))
     for name in start.ssm_parameters:
-        before, after = getattr(start, name), getattr(found.model.ssms[0], name)
-        assert torch.equal(before[:4], after[:4]), name
-        assert not torch.equal(before[4:], after[4:]), name
-    assert not torch.equal(start.C_re[:4], found.model.ssms[0].C_re[:4])
-    assert float(found.model.ssms[0].A_re.detach().max()) <= 0
+        assert torch.equal(getattr(start, name), getattr(kept, name)), name
+        assert not torch.equal(getattr(start, name), getattr(moved, name)), name
+    assert not torch.equal(start.C_re, kept.C_re)
+    assert float(moved.A_re.detach().max()) <= 0
 
 
 def test_rates_rise_then_fall():
-    model = training.Ensemble([training.Start()], [0], 1, 2, **SHAPE)
-    steps = training._Steps(model, training.configurations([{}]), 0.0, 20, 0.25)
+    model = Ensemble([Model(1, 2, **SHAPE)])
+    steps = loop._Steps(model, configurations([{}]), 0.0, 20, 0.25)
     rates = []
     for _ in range(20):
         rates.append(steps.adamw.param_groups[0]["lr"])
@@ -165,32 +166,35 @@ def test_a_fit_may_be_one_step(warmup):
 
 
 def test_a_seed_s_streams_are_its_own():
-    """Neither frequencies and timescales, nor data and batch order, share draws."""
-    start = training.Start("random_imag", dt=(1e-3, 1e-1))
-    model = training.Ensemble([start], [5], 1, 2, d_model=8, d_state=16)
-    u = model.ssms[0].A_im[0].detach() / (torch.pi * 8)
-    v = (model.ssms[0].log_dt.detach() - math.log(1e-3)) / math.log(100)
-    assert not torch.allclose(u, v, atol=1e-4)
-    layer = S4D(8, 16, init="random_imag", seed=5)
-    u = layer.A_im[0].detach() / (torch.pi * 8)
-    v = (layer.log_dt.detach() - math.log(1e-3)) / math.log(100)
-    assert not torch.allclose(u, v, atol=1e-4)
+    """Neither frequencies and timescales, nor layers of one model, share draws."""
+    model = Model(1, 2, init="random_imag", n_layers=2, d_model=8, d_state=16, seed=5)
+    alone = S4D(8, 16, init="random_imag", seed=5)
+    drawn = [alone.D.detach()]
+    for layer in (alone, *model.ssms):
+        drawn += [
+            layer.A_im[0].detach() / (torch.pi * 8),
+            (layer.log_dt.detach() - math.log(1e-3)) / math.log(100),
+            layer.C_re[0].detach(),
+        ]
+    for k, first in enumerate(drawn):
+        for second in drawn[:k]:
+            assert not torch.isclose(first, second, atol=1e-4).any()
 
 
 def test_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     path = tmp_path / "fit.pt"
     whole = run(seeds=[0, 1], epochs=4, n_layers=2)
-    save = training.save
+    save = loop.save
 
     def stop_at_two(path, setting, parts, progress):
         save(path, setting, parts, progress)
         if len(progress[2]) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "save", stop_at_two)
+    monkeypatch.setattr(loop, "save", stop_at_two)
     with pytest.raises(KeyboardInterrupt):
         run(seeds=[0, 1], epochs=4, n_layers=2, checkpoint=path)
-    monkeypatch.setattr(training, "save", save)
+    monkeypatch.setattr(loop, "save", save)
     rest = run(seeds=[0, 1], epochs=4, n_layers=2, checkpoint=path)
     assert rest.curves.equals(whole.curves)
     assert rest.table.equals(whole.table)
@@ -216,6 +220,31 @@ def test_checkpoint_of_another_configuration(tmp_path, change, named):
         run(checkpoint=tmp_path / "fit.pt", **change)
 
 
+def test_a_grid_s_words():
+    """A list means several values, a tuple within it one range."""
+    two, one = (configurations({"dt": dt}) for dt in ([0.01, 0.1], [(0.01, 0.1)]))
+    assert [c.init.dt for c in two] == [0.01, 0.1]
+    assert [c.init.dt for c in one] == [(0.01, 0.1)]
+    pair = initialize("inv", 8)
+    init = Initialization("legs", B="hippo", dt=0.1)
+    chosen = configurations({"init": ["lin", pair, init], "lr": 0.1})
+    assert [c.init for c in chosen] == [
+        Initialization(),
+        Initialization(pair),
+        init,
+    ]
+    rows = [c.row() for c in chosen]
+    assert [row["init"] for row in rows] == ["lin", "given", "legs"]
+    assert [row["dt"] for row in rows] == [(1e-3, 1e-1), (1e-3, 1e-1), 0.1]
+
+
+def test_an_object_in_a_grid_is_its_words():
+    same = [{"init": "inv", "real": 0.0, "dt": 0.1}]
+    init = Initialization("inv", real=0.0, dt=0.1)
+    first, second = run(grid=same), run(grid=[{"init": init}])
+    assert first.table.equals(second.table)
+
+
 def test_silent_where_there_is_no_terminal(capfd):
     run()
     assert capfd.readouterr() == ("", "")
@@ -226,13 +255,16 @@ def test_silent_where_there_is_no_terminal(capfd):
     [
         ({"grid": []}, "E = 0"),
         ({"grid": {"dt": []}}, "E = 0"),
-        ({"grid": {"dz": [0.1]}}, "grid key must be one of dt, imag_scale"),
+        ({"grid": {"dz": [0.1]}}, "grid key must be one of B, dt, imag_scale, init"),
+        ({"grid": [{"dt": 0.0}]}, "dt must be positive"),
+        ({"grid": [{"later_dt": (0.2, 0.1)}]}, "dt must be positive"),
+        ({"grid": [{"init": Initialization(), "dt": 0.1}]}, "dt cannot be given"),
         ({"grid": [{"lr": -1.0}]}, "lr and ssm_lr"),
         ({"seeds": []}, "seeds must be"),
         ({"seeds": [1, 1]}, "seeds must be"),
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"warmup": 1.0}, "warmup must be in"),
-        ({"readout": "first"}, "readout must be one of"),
+        ({"pooling": "first"}, "pooling must be one of"),
         ({"seeds": [-1]}, "seeds must be at least 0"),
         ({"checkpoint": "/no/such/folder/fit.pt"}, "checkpoint must be in a folder"),
     ],
@@ -247,8 +279,12 @@ def test_bad_arguments(arguments, message):
     [
         ({"seeds": 5}, "seeds must be a sequence of ints, got 5"),
         ({"grid": {"dt": np.array([0.1, 0.2])}}, "'dt'. must be a list of values"),
-        ({"grid": [{"dt": [0.1, 0.2]}]}, "dt must be a number or a pair"),
-        ({"grid": [{"dt": (0.1, 0.2, 0.3)}]}, "dt must be a number or a pair"),
+        ({"grid": [{"dt": [0.1, 0.2]}]}, "dt must be a number or a range"),
+        ({"grid": [{"dt": (0.1, 0.2, 0.3)}]}, "dt must be a number or a range"),
+        (
+            {"grid": {"dt": (0.1, 0.2)}},
+            r"write \[.0.1, 0.2.\] for one range, \[0.1, 0.2\] for 2 values",
+        ),
         ({"lr": 0.1}, "unexpected keyword argument 'lr'"),
         ({"data": Split(*[np.zeros((4, 4))] * 6)}, "x_train must be a tensor"),
     ],
@@ -286,7 +322,7 @@ def changed(**parts):
         (changed(x_test=torch.zeros(48, 31)), {}, "same channels and length"),
         (
             changed(y_train=torch.zeros(48, 31), y_test=torch.zeros(48, 32)),
-            {"readout": "sequence"},
+            {"pooling": "none"},
             "y_train must be as long as x_train, 32",
         ),
         (changed(y_train=INT32, y_test=INT32), {}, "must be int64"),

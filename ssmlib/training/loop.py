@@ -6,12 +6,10 @@ the arithmetic itself fills the machine.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from numbers import Real
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +19,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ssmlib import _checks
-from ssmlib.checkpoint import digest, load, save
-from ssmlib.layers import parameter_groups
-from ssmlib.models import Ensemble, Start
+from ssmlib.layers import S4D, SSM, parameter_groups, ssm_layers
+from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split, prepared
-
-
-@dataclass(frozen=True)
-class Configuration(Start):
-    """What a grid may vary: how a model begins (`Start`), and its learning rates.
-
-    lr: peak rate of the dense parameters, C and D; ssm_lr: that of A, B and dt, at
-    most lr; 0 keeps the recurrent part as it began.
-    """
-
-    lr: float = 1e-2
-    ssm_lr: float = 1e-3
+from ssmlib.training.checkpoint import digest, load, save
+from ssmlib.training.grid import configurations
 
 
 @dataclass(frozen=True)
@@ -54,35 +41,6 @@ class Fit:
     curves: pd.DataFrame
     model: Ensemble
     seconds: float
-
-
-def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
-    """The configurations of a grid: a mapping of lists, multiplied out, or a list.
-
-    Raises ValueError for an empty grid or a key that no configuration has (the
-    error lists the known ones), TypeError for values that are no list.
-    """
-    if isinstance(grid, Mapping):
-        for key, values in grid.items():
-            if not isinstance(values, list | tuple | Real | str | None):
-                raise TypeError(
-                    f"grid[{key!r}] must be a list of values, or one value, got "
-                    f"{type(values).__name__}"
-                )
-        lists = [v if isinstance(v, list) else [v] for v in grid.values()]
-        rows = itertools.product(*lists)
-        grid = [dict(zip(grid, row, strict=True)) for row in rows]
-    known = {field.name for field in fields(Configuration)}
-    for entry in grid:
-        for key in entry:
-            _checks.one_of("grid key", key, known)
-    if not grid:
-        raise ValueError("grid must hold at least one configuration, got E = 0")
-    chosen = [Configuration(**entry) for entry in grid]
-    for c in chosen:
-        if not (0 <= c.lr < math.inf and 0 <= c.ssm_lr < math.inf):
-            raise ValueError(f"lr and ssm_lr must be finite and >= 0, got {c}")
-    return chosen
 
 
 def _losses(out: Tensor, y: Tensor) -> Tensor:
@@ -106,7 +64,7 @@ class _Steps:
     def __init__(self, model, chosen, weight_decay, total, warmup):
         top = max(c.lr for c in chosen)
         top_ssm = max(min(c.lr, c.ssm_lr) for c in chosen)
-        self.ssms = model.ssms
+        self.ssms = list(ssm_layers(model))
         groups = parameter_groups(model, top, weight_decay, top_ssm)
         self.adamw = torch.optim.AdamW(groups)
         rising = max(1, round(warmup * total))
@@ -136,9 +94,7 @@ class _Steps:
         self.schedule.step()
         with torch.no_grad():
             for (p, share), old in zip(self.shares, before, strict=True):
-                each = torch.where(alive, share, 0.0)
-                each = each.repeat_interleave(len(p) // len(each))
-                each = each.view(-1, *[1] * (p.ndim - 1))
+                each = torch.where(alive, share, 0.0).view(-1, *[1] * (p.ndim - 1))
                 p.copy_(torch.where(each > 0, old + each * (p - old), old))
         for ssm in self.ssms:
             ssm.project_()
@@ -167,7 +123,8 @@ def fit(
     batch_size: int = 256,
     warmup: float = 0.1,
     weight_decay: float = 0.0,
-    readout: str = "last",
+    layer: Callable[..., SSM] = S4D,
+    pooling: str = "last",
     d_model: int = 16,
     d_state: int = 32,
     n_layers: int = 1,
@@ -180,10 +137,10 @@ def fit(
 
     data: a `tasks` split. Integer targets are classes (cross-entropy), floating
     point ones are regressed (mean square). grid: a list of configurations, or a
-    mapping of lists to be multiplied out; keys are the fields of `Configuration`.
-    A seed draws a model's start and the order of its batches; what is left of an
-    epoch after whole batches is dropped. readout, d_model, d_state, n_layers, linear
-    and norm as `models.Ensemble`.
+    mapping of lists to be multiplied out, as `configurations` reads it. A seed draws
+    a model's parameters and the order of its batches; what is left of an epoch after
+    whole batches is dropped. layer, pooling, d_model, d_state, n_layers, linear and
+    norm as `models.Model`.
 
     AdamW, by the layers' hints: A, B and dt at ssm_lr and without decay. The rates
     rise over the first `warmup` of all steps and fall as a half cosine. A model
@@ -205,9 +162,9 @@ def fit(
     _checks.integer("batch_size", batch_size)
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must be in [0, 1), got {warmup}")
-    data, outputs = prepared(data, sequence=readout == "sequence")
+    data, outputs = prepared(data, sequence=pooling == "none")
     shape = {"d_model": d_model, "d_state": d_state, "n_layers": n_layers}
-    shape |= {"readout": readout, "linear": linear, "norm": norm}
+    shape |= {"pooling": pooling, "linear": linear, "norm": norm}
     setting = {}
     if checkpoint is not None:
         if not Path(checkpoint).absolute().parent.is_dir():
@@ -216,17 +173,25 @@ def fit(
             "configurations": repr(chosen),
             "seeds": repr(seeds),
             "options": repr((epochs, batch_size, warmup, weight_decay, shape)),
+            "layer": getattr(layer, "__qualname__", repr(layer)),
             "data": digest(data),
         }
     x, y = data.x_train.to(device), data.y_train.to(device)
     x_valid, y_valid = data.x_valid.to(device), data.y_valid.to(device)
     members = [(c, seed) for seed in seeds for c in chosen]
     model = Ensemble(
-        [c for c, _ in members],
-        [seed for _, seed in members],
-        x.shape[1],
-        outputs,
-        **shape,
+        [
+            Model(
+                x.shape[1],
+                outputs,
+                layer=layer,
+                init=c.init,
+                later_dt=c.later_dt,
+                seed=seed,
+                **shape,
+            )
+            for c, seed in members
+        ]
     ).to(device)
     batch_size = min(batch_size, len(x))
     per_epoch = len(x) // batch_size
@@ -272,7 +237,7 @@ def fit(
             save(checkpoint, setting, parts, (alive, survived, history))
     bar.close()
     curves = _curves(history, classes=not y.is_floating_point())
-    table = pd.DataFrame([vars(c) | {"seed": seed} for c, seed in members])
+    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in members])
     table["status"] = np.where(alive.cpu(), "finished", "diverged")
     table["epochs"] = survived.cpu().numpy()
     last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")

@@ -1,0 +1,279 @@
+"""What every SSM layer does: the same map as a convolution and as a recurrence.
+
+A layer is the SSM map of each feature with its skip term D and nothing else: no
+mixing of features, no nonlinearity, no normalization.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib import _checks
+from ssmlib.discretization import METHODS
+from ssmlib.initialization import Initialization, Range, as_initialization
+from ssmlib.kernels import final_states, full_precision, vandermonde_product
+from ssmlib.layers.chunks import chunk_length, chunked
+from ssmlib.layers.convolution import causal, two_sided
+from ssmlib.layers.recurrence import Recurrence
+
+DTYPES = (torch.float32, torch.float64)
+
+
+class SSM(nn.Module):
+    """A layer (B, H, L) -> (B, H, L): y = sum_l K_l u shifted by l, plus D u.
+
+    A subclass gives its parameters and what they mean:
+
+    - `initial_values(generator)`: name -> float64 tensor on the CPU, drawn from the
+      generator; each becomes a parameter of that name. `self.init` holds how the
+      layer begins: `self.init.modes(self.d_state, generator)` gives (A, B),
+      `self.init.log_dt(H, generator)` the logarithms of dt, `self.draw_C(generator)`
+      output weights.
+    - `modes()`: (log A_bar, B_bar, C), complex128, the first two (H, N/2), C (H, N/2),
+      or (2, H, N/2) if bidirectional; then K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
+      `self.discretize(A, B, dt)` gives the first two. Or, in its place, `kernel(L)`:
+      such a layer has no step and no state.
+    - `ssm_parameters`: names of the parameters that train at a rate of their own and
+      without weight decay; `nonpositive`: those that `project_` puts back to <= 0.
+
+    init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
+    complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
+    (low, high), by default that of `Initialization`, which holds its own.
+    discretization: "zoh" or "bilinear". skip=False leaves D ~ N(0, 1) out. seed draws
+    all parameters. device: as torch.nn's layers take it; on "meta" nothing is
+    allocated. Raises ValueError or TypeError for arguments outside these, TypeError
+    for a subclass that lacks a part.
+    """
+
+    ssm_parameters: tuple[str, ...] = ()
+    nonpositive: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 64,
+        *,
+        init: str | tuple[Tensor, Tensor] | Initialization = "lin",
+        dt: Range | None = None,
+        discretization: str = "zoh",
+        bidirectional: bool = False,
+        skip: bool = True,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ):
+        super().__init__()
+        self._check_subclass()
+        _checks.one_of("discretization", discretization, METHODS)
+        if dtype not in DTYPES:
+            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        self.d_model = _checks.integer("d_model", d_model)
+        self.d_state = _checks.integer("d_state", d_state)
+        self.init = as_initialization(init, dt)
+        self.discretization, self.bidirectional = discretization, bidirectional
+        self.skip, self.seed = skip, _checks.integer("seed", seed, least=0)
+        self.register_parameter("D", None)
+        for name, value in self._draw(self._generator()).items():
+            value = value.to(dtype).contiguous()
+            self.register_parameter(name, nn.Parameter(value.to(_device(device))))
+        for name in (*self.ssm_parameters, *self.nonpositive):
+            if name not in self._parameters:
+                raise TypeError(
+                    f"{type(self).__name__} names {name!r} in ssm_parameters or "
+                    "nonpositive, but initial_values gives no such parameter"
+                )
+
+    def _check_subclass(self) -> None:
+        own = type(self)
+        lacks = []
+        if own.initial_values is SSM.initial_values:
+            lacks.append("initial_values(generator)")
+        if own.modes is SSM.modes and own.kernel is SSM.kernel:
+            lacks.append("modes() or kernel(L)")
+        if lacks:
+            raise TypeError(f"{own.__name__} must define {' and '.join(lacks)}")
+
+    def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """What each parameter begins as; a subclass defines it."""
+        raise NotImplementedError
+
+    def modes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(log A_bar, B_bar, C); a subclass defines it, or `kernel`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} defines a kernel and no modes: it has no step, no "
+            "state and no recurrence"
+        )
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator("cpu").manual_seed(self.seed)
+
+    def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """D first, so that it does not depend on what else the layer draws."""
+        with torch.device("cpu"):  # also where the layer is made on meta
+            D = torch.randn(self.d_model, generator=generator, dtype=torch.float64)
+            values = self.initial_values(generator)
+        return {**values, "D": D} if self.skip else values
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Begin anew: as at construction, or as the generator draws."""
+        values = self._draw(self._generator() if generator is None else generator)
+        for name, value in values.items():
+            self._parameters[name].copy_(value)
+
+    def draw_C(self, generator: torch.Generator) -> Tensor:
+        """C ~ CN(0, 1): (H, N/2), or (2, H, N/2) if bidirectional, complex128."""
+        sides = (2,) if self.bidirectional else ()
+        shape = (*sides, self.d_model, self.d_state // 2, 2)
+        parts = torch.randn(shape, generator=generator, dtype=torch.float64)
+        return torch.view_as_complex(parts * math.sqrt(0.5))
+
+    def discretize(self, A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+        """(log A_bar, B_bar) by the layer's rule: A, B complex (H, N/2), dt (H, 1)."""
+        return METHODS[self.discretization](A, B, dt)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.d_model}, d_state={self.d_state}, "
+            f"discretization={self.discretization!r}, "
+            f"bidirectional={self.bidirectional}"
+        )
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Put the parameters named in `nonpositive` back to <= 0, in place."""
+        for name in self.nonpositive:
+            self._parameters[name].clamp_(max=0)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the parameters; TypeError in half precision."""
+        dtype = next(self.parameters()).dtype
+        if dtype not in DTYPES:
+            raise TypeError(
+                "the parameters of an SSM must stay in float32 or float64 (use "
+                f"autocast for half precision), got {dtype}"
+            )
+        return dtype
+
+    def _sum(self, v: Tensor, log_A_bar: Tensor, L: int) -> Tensor:
+        """2 Re sum_n v_n A_bar_n^l, l < L, in the layer's dtype."""
+        return vandermonde_product(v, log_A_bar.expand_as(v), L, self.dtype)
+
+    def kernel(self, L: int) -> Tensor:
+        """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
+        _checks.integer("L", L)
+        log_A_bar, B_bar, C = self.modes()
+        return self._sum(C * B_bar, log_A_bar, L)
+
+    def impulse_response(self, L: int) -> Tensor:
+        """The kernel with D, which acts at lag 0: (H, L), or (2, H, L)."""
+        K = self.kernel(L)
+        if not self.skip:
+            return K
+        D = nn.functional.pad(self.D.unsqueeze(-1), (0, L - 1))
+        return K + (torch.stack([D, torch.zeros_like(D)]) if self.bidirectional else D)
+
+    def last_weights(self, L: int) -> Tensor:
+        """(H, L): what each of L steps counts in the output at the last of them."""
+        K = self.impulse_response(L)
+        return (K[0] if self.bidirectional else K).flip(-1)
+
+    def forward(
+        self, u: Tensor, state: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """u (B, H, L) -> y (B, H, L); with a state, (y, the state after u).
+
+        Splitting a sequence in two and handing the state over gives the same y
+        as one pass. Where u has been 0 so far, a causal y is exactly 0. Under autocast
+        the map is computed in the layer's dtype and returned in u's. A state goes with
+        a causal layer only: ValueError otherwise, and for one of another layer.
+        """
+        if u.ndim != 3 or u.shape[1] != self.d_model or u.shape[2] == 0:
+            raise ValueError(
+                f"u must have shape (B, {self.d_model}, L), got {tuple(u.shape)}"
+            )
+        if not u.is_floating_point():
+            raise TypeError(f"u must be real floating point, got {u.dtype}")
+        L = u.shape[-1]
+        with full_precision(u.device):
+            x = u.to(self.dtype)
+            y = self._convolve(x)
+            if state is None:
+                return y.to(u.dtype)
+            self._check_state(state, u.shape[0])
+            log_A_bar, B_bar, C = self.modes()
+            y = y + self._sum(C * torch.exp(log_A_bar) * state, log_A_bar, L)
+            after = torch.exp(log_A_bar * L) * state
+            after = after + B_bar * final_states(x, log_A_bar)
+        return y.to(u.dtype), after
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        L = x.shape[-1]
+        if self.bidirectional:
+            return two_sided(x, self.impulse_response(L))
+        M = chunk_length(x, self.d_state)
+        if M == 0 or type(self).kernel is not SSM.kernel:
+            return causal(x, self.impulse_response(L))
+        log_A_bar, B_bar, C = self.modes()
+        v = C * B_bar
+        return chunked(x, v, log_A_bar.expand_as(v), self.D, M)
+
+    def _check_causal(self) -> None:
+        if self.bidirectional:
+            raise ValueError("a bidirectional layer has no state, step or recurrence")
+
+    def _check_state(self, state: Tensor, batch: int) -> None:
+        self._check_causal()
+        shape = (batch, self.d_model, self.d_state // 2)
+        if state.shape != shape or state.dtype != torch.complex128:
+            raise ValueError(
+                f"state must be this layer's own, complex128 of shape {shape}, got "
+                f"{state.dtype} {tuple(state.shape)}"
+            )
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Zeros (B, H, N/2), complex128 on the layer's device."""
+        shape = (_checks.integer("batch", batch), self.d_model, self.d_state // 2)
+        device = next(self.parameters()).device
+        return torch.zeros(shape, dtype=torch.complex128, device=device)
+
+    def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the recurrence: u_t (B, H), state -> (y_t (B, H), state).
+
+        It discretizes each time, and gradients go through it; `recurrence` is for
+        many steps of a layer that no longer changes.
+        """
+        if u_t.ndim != 2 or u_t.shape[1] != self.d_model:
+            raise ValueError(
+                f"u_t must have shape (B, {self.d_model}), got {tuple(u_t.shape)}"
+            )
+        self._check_state(state, u_t.shape[0])
+        log_A_bar, B_bar, C = self.modes()
+        state = torch.exp(log_A_bar) * state + B_bar * u_t.unsqueeze(-1)
+        y_t = 2 * (C * state).real.sum(-1)
+        if self.skip:
+            y_t = y_t + self.D * u_t
+        return y_t.to(u_t.dtype), state
+
+    @torch.no_grad()
+    def recurrence(self, dtype: torch.dtype | None = None) -> Recurrence:
+        """The step as it stands now, frozen, in real arithmetic of that dtype.
+
+        dtype: float32 or float64, the layer's own by default.
+        """
+        self._check_causal()
+        dtype = self.dtype if dtype is None else dtype
+        if dtype not in DTYPES:
+            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        log_A_bar, B_bar, C = self.modes()
+        D = self.D if self.skip else C.real.new_zeros(self.d_model)
+        v = C * B_bar
+        return Recurrence(torch.exp(log_A_bar).expand_as(v), v, D, dtype)
+
+
+def _device(device) -> torch.device:
+    return torch.get_default_device() if device is None else torch.device(device)

@@ -1,0 +1,106 @@
+"""The causal convolution in chunks of M steps: matrix products, no Fourier transform.
+
+Within a chunk a Toeplitz block, between chunks the state, as in "Transformers are
+SSMs" (arXiv 2405.21060), here for a state of every feature. Silence is kept: the
+output is exactly 0 where the input has been 0 so far.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib.kernels import conjugate, powers
+
+
+class _Scan(torch.autograd.Function):
+    """s_0 = 0, s_{k+1} = a s_k + v_k, k < T: v and s (..., T, B, n), a (..., 1, n).
+
+    The state is carried in a's double precision, and stored in v's. reverse: from the
+    last k to the first.
+    """
+
+    @staticmethod
+    def forward(v: Tensor, a: Tensor, reverse: bool) -> Tensor:
+        out = torch.empty_like(v)
+        state = torch.zeros_like(v.select(-3, 0), dtype=a.dtype)
+        pairs = list(zip(v.unbind(-3), out.unbind(-3), strict=True))
+        for v_k, out_k in reversed(pairs) if reverse else pairs:
+            out_k.copy_(state)
+            state = torch.addcmul(v_k, state, a)
+        return out
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _, a, ctx.reverse = inputs
+        ctx.save_for_backward(a, output)
+        ctx.save_for_forward(a, output)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        a, states = ctx.saved_tensors
+        # The same recurrence, from the other end.
+        d_v = _Scan.apply(grad, conjugate(a), not ctx.reverse)
+        d_a = (conjugate(states) * d_v).sum((-3, -2)).unsqueeze(-2)
+        return d_v, d_a.to(a.dtype), None
+
+    @staticmethod
+    def jvp(ctx, d_v: Tensor, d_a: Tensor, _):
+        a, states = ctx.saved_tensors
+        pushed = (d_a.unsqueeze(-3) * states).to(states.dtype)
+        return _Scan.apply(pushed + d_v, a, ctx.reverse)
+
+    @staticmethod
+    def vmap(info, in_dims, v: Tensor, a: Tensor, reverse: bool):
+        v, a = (
+            t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
+            for t, dim in zip((v, a), in_dims[:2], strict=True)
+        )
+        return _Scan.apply(v, a, reverse), 0
+
+
+def toeplitz(K: Tensor) -> Tensor:
+    """(..., M) -> (..., M, M): row j is K shifted by j, zeros before it."""
+    M = K.shape[-1]
+    rows = nn.functional.pad(K, (0, M)).unsqueeze(-2).expand(*K.shape, 2 * M)
+    rows = rows.flatten(-2)[..., : M * (2 * M - 1)]
+    return rows.unflatten(-1, (M, 2 * M - 1))[..., :M]
+
+
+def chunk_length(u: Tensor, N: int) -> int:
+    """Steps a chunk where chunks are faster than the Fourier transform, 0 elsewhere.
+
+    u (B, H, L). As measured on a CPU by `make bench`; a compiler, or an export, gets
+    one form for all lengths.
+    """
+    B, _, L = u.shape
+    if torch.compiler.is_compiling() or u.device.type != "cpu" or L < 4096 or N > 64:
+        return 0
+    return 64 if B * L < 2**15 else 128
+
+
+def chunked(u: Tensor, v: Tensor, x: Tensor, D: Tensor | None, M: int) -> Tensor:
+    """y_l = D u_l + sum_{k <= l} K_k u_{l-k}, K_k = 2 Re sum_n v_n exp(x_n k).
+
+    u (B, H, L) real; v, x (H, n) complex128; D (H,) or None; (B, H, L) in u's dtype.
+    """
+    B, H, L = u.shape
+    T = -(-L // M)
+    padded = u if T * M == L else nn.functional.pad(u, (0, T * M - L))
+    U = padded.unflatten(-1, (T, M))
+    U = U.permute(1, 2, 0, 3).reshape(H, T * B, M)
+    E = powers(x, M + 1, u.dtype)  # (H, n, M + 1)
+    W = (2 * v).to(E.dtype).unsqueeze(-1) * E
+    into = torch.view_as_real(E[..., :M].flip(-1).mT).flatten(-2)  # (H, M, 2n)
+    outof = torch.view_as_real(conjugate(W[..., 1:])).transpose(-1, -2).flatten(-3, -2)
+    K = W[..., :M].real.sum(-2)  # (H, M)
+    if D is not None:
+        K = K + nn.functional.pad(D.unsqueeze(-1), (0, M - 1))
+    added = torch.view_as_complex((U @ into).unflatten(-1, (-1, 2)))  # (H, T B, n)
+    states = _Scan.apply(
+        added.unflatten(1, (T, B)), torch.exp(x * M).unsqueeze(-2), False
+    )  # (H, T, B, n)
+    states = torch.view_as_real(states).flatten(-2).flatten(1, 2)  # (H, T B, 2n)
+    y = torch.baddbmm(U @ toeplitz(K), states, outof)  # (H, T B, M)
+    y = y.view(H, T, B, M).permute(2, 0, 1, 3).flatten(-2)
+    return y if T * M == L else y[..., :L]

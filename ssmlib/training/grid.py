@@ -1,0 +1,92 @@
+"""The grid of a fit: what each model begins with, and its learning rates."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from numbers import Real
+
+from ssmlib import _checks
+from ssmlib.initialization import Initialization, Range, as_initialization
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One model of a grid.
+
+    init: how its layers begin; later_dt: the dt of those after the first, init's own
+    if None. lr: peak rate of the dense parameters, C and D; ssm_lr: that of a layer's
+    `ssm_parameters` (A, B and dt), at most lr; 0 keeps them as they began.
+    Raises ValueError for rates that are negative or not finite.
+    """
+
+    init: Initialization
+    later_dt: Range | None = None
+    lr: float = 1e-2
+    ssm_lr: float = 1e-3
+
+    def __post_init__(self):
+        if not (0 <= self.lr < math.inf and 0 <= self.ssm_lr < math.inf):
+            raise ValueError(
+                f"lr and ssm_lr must be finite and >= 0, got {self.lr}, {self.ssm_lr}"
+            )
+        if self.later_dt is not None:
+            Initialization(dt=self.later_dt)  # the same checks
+
+    def row(self) -> dict:
+        """As columns of a table; init, of a pair (A, B), is "given"."""
+        init = self.init.scheme if isinstance(self.init.scheme, str) else "given"
+        return {"init": init, **{n: getattr(self.init, n) for n in BEGIN}} | {
+            name: getattr(self, name) for name in ("later_dt", "lr", "ssm_lr")
+        }
+
+
+BEGIN = tuple(f.name for f in fields(Initialization) if f.name != "scheme")
+KEYS = ("init", *BEGIN, *(f.name for f in fields(Configuration) if f.name != "init"))
+
+
+def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
+    """The configurations of a grid: a mapping of lists, multiplied out, or a list.
+
+    Keys: init, a name, a pair (A, B) or an `Initialization`; real, imag_scale, B and
+    dt, beside a name; later_dt, lr, ssm_lr. In a mapping only a list means several
+    values: {"dt": [0.001, 0.1]} are two, {"dt": [(0.001, 0.1)]} is one range, and a
+    bare tuple is refused.
+    Raises ValueError for an empty grid or a key that no configuration has (the error
+    lists the known ones), TypeError for a bare tuple or values that are no list.
+    """
+    if isinstance(grid, Mapping):
+        for key, values in grid.items():
+            _check_values(key, values)
+        lists = [v if isinstance(v, list) else [v] for v in grid.values()]
+        rows = itertools.product(*lists)
+        grid = [dict(zip(grid, row, strict=True)) for row in rows]
+    for entry in grid:
+        for key in entry:
+            _checks.one_of("grid key", key, KEYS)
+    if not grid:
+        raise ValueError("grid must hold at least one configuration, got E = 0")
+    return [_configuration(dict(entry)) for entry in grid]
+
+
+def _check_values(key: str, values) -> None:
+    if isinstance(values, tuple):
+        one, several = f"[{values!r}]", repr(list(values))
+        what = "pair (A, B)" if key == "init" else "range"
+        raise TypeError(
+            f"grid[{key!r}] is a tuple: write {one} for one {what}, {several} for "
+            f"{len(values)} values"
+        )
+    if not isinstance(values, list | Real | str | Initialization | None):
+        raise TypeError(
+            f"grid[{key!r}] must be a list of values, or one value, got "
+            f"{type(values).__name__}"
+        )
+
+
+def _configuration(entry: dict) -> Configuration:
+    begin = {key: entry.pop(key) for key in BEGIN if key in entry}
+    init = as_initialization(entry.pop("init", "lin"), **begin)
+    return Configuration(init, **entry)

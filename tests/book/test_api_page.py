@@ -1,0 +1,74 @@
+"""The layer of one's own on the API page does what the page says."""
+
+import re
+
+import pytest
+import torch
+from torch.func import functional_call, jacrev
+
+from ssmlib.initialization import Initialization
+from ssmlib.layers import SSM
+from ssmlib.tasks import images
+from ssmlib.training import fit
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The names that the section's code leaves."""
+    text = (ROOT / "book" / "api.md").read_text()
+    section = text.split("(own-layer)=")[1].split("\n## ")[0]
+    code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    names = {"__name__": "page"}
+    for block in code:
+        exec(block, names)
+    assert len(code[0].splitlines()) <= 40
+    return names
+
+
+def test_two_members_are_two_fits(page):
+    """Features that were put side by side would share one time a step."""
+    together = page["found"]
+    for k, dt in enumerate((0.01, 0.1)):
+        alone = fit(images.digits(), {"dt": dt}, layer=page["SharedStep"], epochs=2)
+        row, own = together.table.iloc[k], alone.table.iloc[0]
+        assert row.test_loss == pytest.approx(own.test_loss, rel=1e-4)
+        first, second = together.model.member(k), alone.model.member(0)
+        for p, q in zip(first.parameters(), second.parameters(), strict=True):
+            assert torch.allclose(p, q, rtol=1e-3, atol=1e-4)
+        assert first.ssms[0].log_dt.shape == (1,)
+
+
+def test_it_has_every_form(page):
+    init = Initialization("inv", real=0.0, dt=0.05)
+    layer = page["SharedStep"](3, 8, init=init, dtype=torch.float64)
+    assert isinstance(layer, SSM)
+    u = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0)).double()
+    y = layer(u)
+    first, state = layer(u[..., :17], layer.initial_state(2))
+    second, _ = layer(u[..., 17:], state)
+    assert torch.allclose(torch.cat([first, second], -1), y, atol=1e-12)
+    frozen = layer.recurrence()
+    states = {"step": layer.initial_state(2), "frozen": frozen.initial_state(2)}
+    for l in range(40):
+        for name, step in (("step", layer.step), ("frozen", frozen)):
+            y_t, states[name] = step(u[..., l], states[name])
+            assert torch.allclose(y_t, y[..., l], atol=1e-12)
+    with torch.no_grad():
+        layer.A_re.fill_(0.1)
+    layer.project_()
+    assert not layer.A_re.any()
+    layer.reset_parameters()
+    assert torch.equal(layer(u), y)
+
+    def of_dt(log_dt):
+        return functional_call(layer, {"log_dt": log_dt}, (u,)).sum()
+
+    assert jacrev(of_dt)(layer.log_dt.detach()).shape == (1,)
+
+
+def test_the_frozen_step_is_the_trained_layer_s(page):
+    ssm, frozen = page["model"].ssms[0], page["frozen"]
+    u = torch.randn(1, page["model"].d_model, 1)
+    y, _ = frozen(u[..., 0], frozen.initial_state(1))
+    assert torch.allclose(y, ssm(u)[..., 0], atol=1e-5)
