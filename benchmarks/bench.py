@@ -23,6 +23,7 @@ from pathlib import Path
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
+from forms import convolutions, form_rows, graphs, steps_a_second
 from orchestration import orchestration_rows, test_rows
 
 from ssmbook.notebook.session import VARIABLE
@@ -32,10 +33,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
 MEASURED = (
     "kernels.py",
-    "layers.py",
+    "layers/*.py",
     "discretization.py",
     "models.py",
-    "training.py",
+    "training/*.py",
     "autocorrelation.py",
 )
 
@@ -63,8 +64,9 @@ def plain(node) -> object:
 def measured_hash() -> str:
     """sha256 of the code that was measured, without comments and docstrings."""
     digest = hashlib.sha256()
-    for name in MEASURED:
-        tree = ast.parse((ROOT / "ssmlib" / name).read_text())
+    package = ROOT / "ssmlib"
+    for path in [path for name in MEASURED for path in sorted(package.glob(name))]:
+        tree = ast.parse(path.read_text())
         for part in ast.walk(tree):
             if hasattr(part, "body") and isinstance(part.body, list):
                 if ast.get_docstring(part) if isinstance(part, _DOCUMENTED) else None:
@@ -150,9 +152,10 @@ def layer_calls(B: int, H: int, N: int, L: int) -> dict:
     class Plain(S4D):
         """The same layer, its kernel by the plain sum in float32."""
 
-        def _vandermonde(self, v, x, L):
-            single = torch.complex64
-            return log_vandermonde_reference(v.to(single), x.to(single), L)
+        def kernel(self, L):
+            log_A_bar, B_bar, C = self.modes()
+            v, x = (t.to(torch.complex64) for t in (C * B_bar, log_A_bar))
+            return log_vandermonde_reference(v, x, L)
 
     u = torch.randn(B, H, L, generator=torch.Generator().manual_seed(0))
 
@@ -179,6 +182,12 @@ def worker(task: dict) -> object:
         return kernel_error(task["real"])
     if task["measure"] == "eigenvalue":
         return eigenvalue_measure(task)
+    if task["measure"] == "steps":
+        return steps_a_second()
+    if task["measure"] == "graphs":
+        return graphs()
+    if task["measure"] == "convolution":
+        return times(convolutions(task["B"], task["L"]), repeats=5)
     if task["measure"] == "fit time":
         return times({"one": fit_call(1), "many": fit_call(SIZE)}, repeats=5)
     if task["measure"] == "fit memory":
@@ -314,6 +323,7 @@ GROUPS = {
     "library": lambda: (
         [row for spec in ROWS for row in measure_row(*spec)]
         + [growth_row(), error_row(0.0), error_row(-0.5)]
+        + form_rows(ask)
         + fit_rows(ask)
         + eigenvalue_rows(ask)
     ),

@@ -1,0 +1,118 @@
+"""The forms of a layer, one against another: their rows in make bench."""
+
+from __future__ import annotations
+
+import time
+
+STEPS = 4000
+LENGTHS = (100, 101, 211, 500, 777, 1000, 1024, 1500, 2048, 2999, 3000)
+SIZES = [(B, L) for B in (1, 8) for L in (1024, 4096, 16384)]
+
+
+def steps_a_second() -> dict:
+    """One sequence, 64 features, a state of 64, one core: the best of five."""
+    import torch
+
+    from ssmlib.layers import S4D
+
+    torch.set_num_threads(1)
+    layer = S4D(64, 64)
+    frozen = layer.recurrence()
+    u_t = torch.randn(1, 64, generator=torch.Generator().manual_seed(0))
+
+    def rate(step, state, count):
+        best = float("inf")
+        for _ in range(5):
+            started = time.perf_counter()
+            for _ in range(count):
+                _, state = step(u_t, state)
+            best = min(best, (time.perf_counter() - started) / count)
+        return 1 / best
+
+    with torch.inference_mode():
+        return {
+            "plain": rate(layer.step, layer.initial_state(1), STEPS // 10),
+            "fast": rate(frozen, frozen.initial_state(1), STEPS),
+        }
+
+
+def graphs() -> int:
+    """Compiled graphs for eleven lengths, kernels of Inductor, forward and backward."""
+    import torch
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    from ssmlib.layers import S4D
+
+    counter = CompileCounterWithBackend("inductor")
+    layer = torch.compile(S4D(4, 16), backend=counter, fullgraph=True)
+    for L in LENGTHS:
+        layer(torch.ones(2, 4, L)).sum().backward()
+    return counter.frame_count
+
+
+def convolutions(B: int, L: int) -> dict:
+    """Calls of both forms, forward with backward, for `times`."""
+    import torch
+
+    from ssmlib.layers import S4D
+    from ssmlib.layers.chunks import chunk_length, chunked
+    from ssmlib.layers.convolution import causal
+
+    layer = S4D(256, 64, skip=False)
+    u = torch.randn(B, 256, L, generator=torch.Generator().manual_seed(0))
+    M = chunk_length(u, 64) or 64
+
+    def by_chunks():
+        log_A_bar, B_bar, C = layer.modes()
+        return chunked(u, C * B_bar, log_A_bar, None, M)
+
+    def run(form):
+        layer.zero_grad()
+        form().backward(u)
+
+    return {
+        "plain": lambda: run(lambda: causal(u, layer.kernel(L))),
+        "fast": lambda: run(by_chunks),
+    }
+
+
+def form_rows(ask) -> list[dict]:
+    """The rows; `ask` runs one measurement in a process of its own."""
+    empty = {"plain": "–", "fast": "–", "ratio": "–", "wanted": "–", "met": ""}
+    rate = ask(measure="steps")
+    made = ask(measure="graphs")
+    rows = [
+        {
+            "what": "recurrence",
+            "setting": "B=1, H=64, N=64, one core, beside layer.step",
+            "measure": "steps a second",
+            "plain": f"{rate['plain']:.0f}",
+            "fast": f"{rate['fast']:.0f}",
+            "ratio": f"{rate['fast'] / rate['plain']:.1f}",
+            "wanted": "20000 a second",
+            "met": "yes" if rate["fast"] >= 20000 else "NO",
+        },
+        {"what": "layer", "setting": "11 lengths from 100 to 3000"}
+        | {"measure": "compiled graphs"}
+        | empty
+        | {"fast": str(made), "wanted": "at most 2"}
+        | {"met": "yes" if made <= 2 else "NO"},
+    ]
+    faster = 0
+    for B, L in SIZES:
+        taken = ask(measure="convolution", B=B, L=L)
+        ratio = taken["plain"] / taken["fast"]
+        faster += ratio >= 1.3
+        rows.append(
+            {"what": "chunks, beside the FFT", "setting": f"B={B}, H=256, N=64, L={L}"}
+            | {"measure": "seconds", "plain": f"{taken['plain']:.4f}"}
+            | {"fast": f"{taken['fast']:.4f}", "ratio": f"{ratio:.2f}"}
+            | {"wanted": "–", "met": ""}
+        )
+    rows.append(
+        {"what": "chunks, beside the FFT", "setting": "the six sizes"}
+        | {"measure": "sizes at 1.3 or more"}
+        | empty
+        | {"fast": str(faster), "wanted": "3", "met": "yes" if faster >= 3 else "NO"}
+    )
+    return rows
