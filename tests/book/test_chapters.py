@@ -177,3 +177,11 @@ def test_the_longest_notebook_runs_first(root):
 def test_nodes_are_valid():
     for path in PATHS.values():
         nbformat.validate(nbformat.read(path, 4))
+
+
+def test_a_long_cell_folds(node):
+    """What a reader sees without opening it has at most 15 lines."""
+    for cell in node.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and not {"hide-input", "parameters"} & set(tags):
+            assert len(cell.source.splitlines()) <= 15, cell.source[:200]
