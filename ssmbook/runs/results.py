@@ -104,10 +104,12 @@ def figure(table: pd.DataFrame, parameters: list[str], records: list[str]) -> Fi
         for k, (value, rows) in enumerate(groups):
             spread = rows.groupby(across)[record].agg(["mean", "min", "max"])
             x = spread.index if across in numbers else spread.index.astype(str)
+            down, up = spread["mean"] - spread["min"], spread["max"] - spread["mean"]
             axis.errorbar(
                 x,
                 spread["mean"],
-                [spread["mean"] - spread["min"], spread["max"] - spread["mean"]],
+                # the mean of equal values may lie beside them, by rounding
+                [down.clip(lower=0), up.clip(lower=0)],
                 marker="os^Dv"[k],
                 label=None if split is None else f"{split} = {value}",
             )

@@ -226,6 +226,13 @@ def test_what_varies_with_most_values_first():
         results.figure(table, ["a"], ["b"])
 
 
+def test_equal_values_have_bars_of_no_length():
+    """The mean of three times .1 is greater than .1, by rounding."""
+    table = pandas.DataFrame({"a": [1, 1, 1, 2], "b": [0.1, 0.1, 0.1, 0.2]})
+    assert table.b[:3].mean() > 0.1
+    assert results.figure(table, ["a"], ["b"])
+
+
 def test_failed_runs_are_told_apart_from_complete_ones(tmp_path):
     store = Store(tmp_path)
     store.write("nb/00/failed.json", document(status="failed").to_json())
