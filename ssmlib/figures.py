@@ -11,6 +11,8 @@ import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 #: at least 3:1 on white and on the dark theme's background
@@ -52,6 +54,16 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options)
     """
     mpl.rcParams.update(_STYLE)
     return plt.subplots(rows, columns, figsize=(6.4, height * rows), **options)
+
+
+def band(axis: Axes, x, draws, **style) -> None:
+    """The mean of draws (n, k) over x (k,), within a standard error to each side."""
+    draws = np.asarray(draws, dtype=float)
+    mean, error = draws.mean(0), draws.std(0, ddof=1) / len(draws) ** 0.5
+    (line,) = axis.plot(x, mean, **style)
+    axis.fill_between(
+        x, mean - error, mean + error, color=line.get_color(), alpha=0.15, linewidth=0
+    )
 
 
 def svg(figure: Figure) -> str:

@@ -1,4 +1,4 @@
-"""How sure a figure is: means and paired differences, slopes, where a curve is least.
+"""How sure a figure is: means, paired differences, slopes, any function of draws.
 
 Everything here returns a standard error beside the value, of draws that are
 independent of each other, as seeds are.
@@ -7,8 +7,8 @@ independent of each other, as seeds are.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -18,8 +18,8 @@ from scipy import stats
 class Estimate:
     """A value, its standard error, and the degrees of freedom that the error has.
 
-    low, high: the ends of a two-sided interval of Student's t at `level`; for one of
-    several comparisons, give Bonferroni's level, 1 - (1 - level) / comparisons.
+    low, high: the ends of a two-sided interval of Student's t at `level`; for several
+    comparisons, `holm`.
     """
 
     value: float
@@ -39,6 +39,13 @@ class Estimate:
     @property
     def high(self) -> float:
         return self.value + self.half
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of zero."""
+        if self.se == 0:
+            return float(self.value == 0)
+        return float(2 * stats.t.sf(abs(self.value) / self.se, self.freedom))
 
     @property
     def se_of_se(self) -> float:
@@ -140,6 +147,45 @@ def log_log_slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     if not ((x > 0).all() and (y > 0).all()):
         raise ValueError("x and y must be positive for a slope in logarithms")
     return slope(np.log(x), np.log(y))
+
+
+def holm(estimates: Sequence[Estimate], level: float = 0.95) -> list[Estimate]:
+    """Several comparisons, each at the level of its step in Holm's procedure.
+
+    An interval leaves zero out exactly if Holm rejects it: the chance that any of
+    them leaves out a true zero is at most 1 - level. Source: Holm 1979.
+    """
+    order = sorted(range(len(estimates)), key=lambda k: estimates[k].p)
+    found, left = list(estimates), len(estimates)
+    for k in order:
+        one = replace(estimates[k], level=1 - (1 - level) / left)
+        found[k] = one
+        if one.low > 0 or one.high < 0:
+            left -= 1  # else all that follow are at this step's level
+    return found
+
+
+def jackknife(
+    statistic: Callable[..., float], *draws: Sequence, level: float = 0.95
+) -> Estimate:
+    """A function of draws with the error that leaving out one at a time gives.
+
+    draws: arrays (n, ...), n >= 3, that belong together draw by draw; statistic takes
+    them and returns a number that changes smoothly with each. Source: Tukey 1958.
+    Raises ValueError for fewer draws, or arrays of different n.
+    """
+    arrays = [np.asarray(own, dtype=float) for own in draws]
+    n = len(arrays[0])
+    if n < 3 or {len(own) for own in arrays} != {n}:
+        raise ValueError(
+            f"draws must be of one length n >= 3, got {[len(own) for own in arrays]}"
+        )
+    value = float(statistic(*arrays))
+    without = [
+        statistic(*(np.delete(own, k, axis=0) for own in arrays)) for k in range(n)
+    ]
+    error = math.sqrt((n - 1) ** 2 / n * float(np.var(without, ddof=1)))
+    return Estimate(value, error, n - 1, level)
 
 
 def least(x: Sequence[float], losses: Sequence[float]) -> np.ndarray:

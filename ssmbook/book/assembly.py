@@ -13,7 +13,8 @@ import yaml
 
 from ssmbook.book import pages
 from ssmbook.book.chapters import Chapter, chapters
-from ssmbook.book.ledger import Judgement, judge, load
+from ssmbook.book.ledger import load
+from ssmbook.book.verdicts import Judgement, judge
 from ssmbook.notebook import glue
 from ssmbook.notebook.parameters import interface, parameters
 from ssmbook.runs import execution

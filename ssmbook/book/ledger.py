@@ -1,18 +1,20 @@
-"""The ledger: what is claimed, what was measured, and whether the two agree.
+"""The ledger: what is claimed, and what that predicts.
 
 An entry of book/claims/<chapter>.yml states what a claim predicts (`expect`) and where
-we say it stops (`limits`), each with its reason. The verdict follows from the records:
+we say it stops (`limits`), each with its reason; `verdicts.py` says what follows from
+the records. An entry judged on training also says
 
-    every expect holds, no limits         reproduced
-    every expect and every limit holds    qualified
-    an expect fails                       not reproduced
-    a record is missing                   not testable here
-    parameters outside valid_for          not judged
-    a notebook that failed                not judged
+- `null`: what each of its records would be if nothing moved, or one constant served
+  all. A claim that such figures pass as well is refused;
+- `registered`: the date and the hash of its predictions when they were first written
+  down, before their measurement; `history`: a date, the hash after it and the reason
+  of each change since. The last hash is that of the entry as it stands.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,10 +23,14 @@ from pathlib import Path
 import yaml
 
 from ssmbook.book.chapters import chapters
-from ssmbook.notebook.glue import node_records
-from ssmbook.notebook.parameters import parameters
 
-VERDICTS = ("reproduced", "qualified", "not reproduced", "not testable here")
+VERDICTS = (
+    "reproduced",
+    "qualified",
+    "undecided",
+    "not reproduced",
+    "not testable here",
+)
 SOURCES = (
     "abstract",
     "public review",
@@ -36,7 +42,7 @@ SOURCES = (
 SCALES = ("exact", "reduced", "paper")
 _FIELDS = {"id", "paper", "where", "source", "says", "expect", "scale"}
 _FIELDS |= {"verdict", "why"}
-_OPTIONAL = {"limits", "valid_for", "url", "date"}
+_OPTIONAL = {"limits", "valid_for", "url", "date", "null", "registered", "history"}
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,21 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Version:
+    """An entry's predictions as they stood from a day on, and why they changed."""
+
+    date: str
+    hash: str
+    because: str | None = None
+
+
+@dataclass(frozen=True)
 class Claim:
     """An entry of the ledger; CONTRIBUTING.md and the page How to read say of what.
 
     notebook: the chapter that measures it. expect, limits: what it predicts, and where
-    it stops. valid_for: parameter -> range that it was derived for.
+    it stops. valid_for: parameter -> range that it was derived for. null: record ->
+    value without the effect. history: as registered, and each change since.
     """
 
     id: str
@@ -87,11 +103,28 @@ class Claim:
     valid_for: dict[str, tuple[float, float]] = field(default_factory=dict)
     url: str | None = None
     date: str | None = None
+    null: dict[str, float] = field(default_factory=dict)
+    history: tuple[Version, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The records that it reads."""
-        return tuple(k for e in (*self.expect, *self.limits) for k in e.keys)
+        return tuple(k for e in self.predictions for k in e.keys)
+
+    @property
+    def predictions(self) -> tuple[Expectation, ...]:
+        """expect, then limits."""
+        return (*self.expect, *self.limits)
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits of what is predicted, of which records, and of the null."""
+        parts = {
+            name: [[list(e.keys), e.low, e.high] for e in getattr(self, name)]
+            for name in ("expect", "limits")
+        }
+        content = json.dumps(parts | {"null": self.null}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _expectation(entry: dict, where: str) -> Expectation:
@@ -150,7 +183,49 @@ def _claim(entry: dict, notebook: str) -> Claim:
     }
     date = str(entry["date"]) if "date" in entry else None
     own = {"notebook": notebook, "valid_for": valid, "date": date}
-    return Claim(**(entry | parts | own))
+    own |= {"null": _null(entry.get("null", {}), parts, where)}
+    own |= {"history": _history(entry, where)}
+    kept = {k: v for k, v in entry.items() if k != "registered"}
+    claim = Claim(**(kept | parts | own))
+    if claim.history and claim.history[-1].hash != claim.hash:
+        raise ValueError(
+            f"{where}: its predictions are not those registered: add a line to "
+            f"history with hash: {claim.hash}, the date and the reason"
+        )
+    return claim
+
+
+def _history(entry: dict, where: str) -> tuple[Version, ...]:
+    """registered, then history; ValueError for lines that lack a part."""
+    lines = [entry.get("registered"), *(entry.get("history") or ())]
+    if lines == [None]:
+        return ()
+    for k, line in enumerate(lines):
+        needs = {"date", "hash", "because"} if k else {"date", "hash"}
+        if not isinstance(line, dict) or set(line) != needs:
+            raise ValueError(
+                f"{where}: {'history' if k else 'registered'} needs "
+                f"{', '.join(sorted(needs))}, got {line}"
+            )
+    return tuple(
+        Version(str(line["date"]), str(line["hash"]), line.get("because"))
+        for line in lines
+    )
+
+
+def _null(entry: dict, parts: dict, where: str) -> dict[str, float]:
+    """record -> value; ValueError for other records, or values that pass the claim."""
+    null = {key: float(value) for key, value in entry.items()}
+    if not null:
+        return null
+    predicted = (*parts["expect"], *parts["limits"])
+    if set(null) != {key for e in predicted for key in e.keys}:
+        raise ValueError(f"{where}: null must give each of the records it is judged on")
+    if all(e.holds(null) for e in predicted):
+        raise ValueError(
+            f"{where}: its null passes as well, so that it tests nothing: {null}"
+        )
+    return null
 
 
 def load(root: Path) -> list[Claim]:
@@ -180,95 +255,6 @@ def read(path: Path) -> list[Claim]:
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ValueError(f"{path} must be a list of claims")
     return [_claim(entry, path.stem) for entry in entries]
-
-
-def verdict(claim: Claim, values: Mapping[str, float]) -> str:
-    """What the records say of a claim.
-
-    Raises ValueError for a key that is not recorded, unless the ledger itself says
-    that the claim is not testable here.
-    """
-    absent = [key for key in claim.keys if key not in values]
-    if absent and claim.verdict == "not testable here":
-        return claim.verdict
-    if absent:
-        raise ValueError(
-            f"claim {claim.id}: {claim.notebook} records no {', '.join(absent)}"
-        )
-    if not all(e.holds(values) for e in claim.expect):
-        return "not reproduced"
-    if not claim.limits:
-        return "reproduced"
-    if all(e.holds(values) for e in claim.limits):
-        return "qualified"
-    return "limits do not hold"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A claim, what the records say of it, and all records of its notebook.
-
-    reason: why it was not judged.
-    """
-
-    claim: Claim
-    verdict: str
-    records: dict[str, float]
-    reason: str | None = None
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the ledger says the same, or nothing was judged."""
-        return self.verdict in (self.claim.verdict, "not judged")
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The records that the claim reads."""
-        return {k: self.records[k] for k in self.claim.keys if k in self.records}
-
-
-def judge(ledger: list[Claim], notebooks: Mapping[str, Path]) -> list[Judgement]:
-    """Every claim against the records of executed notebooks, given by slug.
-
-    Raises ValueError for a claim whose notebook is missing or was not executed, or
-    whose key the notebook does not record.
-    """
-    ran: dict[str, tuple[dict, dict] | None] = {}  # slug: (records, parameters)
-    judged = []
-    for claim in ledger:
-        if claim.notebook not in notebooks:
-            raise ValueError(f"claim {claim.id}: there is no notebook {claim.notebook}")
-        if claim.notebook not in ran:
-            ran[claim.notebook] = _ran(notebooks[claim.notebook])
-        judged.append(_judge(claim, ran[claim.notebook]))
-    return judged
-
-
-def _ran(path: Path) -> tuple[dict, dict] | None:
-    """Records and parameters of a notebook; None for one that a build marks failed."""
-    import nbformat
-
-    notebook = nbformat.read(path, 4)
-    if "failed" in notebook.metadata:
-        return None
-    records = node_records(notebook, path)
-    return {key: record.value for key, record in records.items()}, parameters(path)
-
-
-def _judge(claim: Claim, ran: tuple[dict, dict] | None) -> Judgement:
-    if ran is None:
-        return Judgement(claim, "not judged", {}, f"{claim.notebook} failed")
-    values, ran_with = ran
-    for name in claim.valid_for:
-        if name not in ran_with:
-            raise ValueError(f"claim {claim.id}: valid_for names no parameter {name}")
-    outside = [
-        f"{name} = {ran_with[name]} is not in [{low:g}, {high:g}]"
-        for name, (low, high) in claim.valid_for.items()
-        if not low <= ran_with[name] <= high
-    ]
-    result = "not judged" if outside else verdict(claim, values)
-    return Judgement(claim, result, values, ", ".join(outside) or None)
 
 
 def notebooks_in(folder: Path) -> dict[str, Path]:

@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 from ssmbook.book.chapters import Chapter
-from ssmbook.book.ledger import Expectation, Judgement
-from ssmbook.notebook.glue import paste_own
+from ssmbook.book.ledger import Claim, Expectation
+from ssmbook.book.verdicts import Judgement
+from ssmbook.notebook.glue import Record, paste_own
 
 _BADGES = {
     "reproduced": "success",
     "qualified": "warning",
+    "undecided": "info",
     "not reproduced": "danger",
     "not testable here": "secondary",
     "not judged": "secondary",
@@ -24,13 +26,25 @@ def _badge(verdict: str) -> str:
     return "{bdg-" + _BADGES[verdict] + "}`" + verdict + "`"
 
 
-def _lines(expectations: tuple[Expectation, ...], values: dict) -> list[str]:
+_HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
+
+
+def _lines(
+    expectations: tuple[Expectation, ...], states: tuple[str, ...], records: dict
+) -> list[str]:
     rows = ["| predicted | measured | holds | because |", "|---|---|---|---|"]
-    for e in expectations:
-        measured = ", ".join(f"{values[k]:.6g}" for k in e.keys if k in values)
-        holds = "yes" if all(k in values for k in e.keys) and e.holds(values) else "no"
+    for k, e in enumerate(expectations):
+        measured = ", ".join(
+            _measured(records[key]) for key in e.keys if key in records
+        )
+        holds = _HOLDS[states[k]] if states else "–"
         rows.append(f"| {e.predicts} | {measured or '–'} | {holds} | {e.because} |")
     return rows
+
+
+def _measured(record: Record) -> str:
+    error = f" ± {record.se:.2g}" if record.se else ""
+    return f"{record.value:.6g}{error}"
 
 
 def _bibtex(judgement: Judgement, citation: dict) -> str:
@@ -49,7 +63,7 @@ def _bibtex(judgement: Judgement, citation: dict) -> str:
 
 
 def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
-    claim = judgement.claim
+    claim, n = judgement.claim, len(judgement.claim.expect)
     paper = f"{{cite:t}}`{claim.paper}`, " if claim.paper != "companion" else ""
     seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
     ranges = "; ".join(
@@ -67,11 +81,12 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`; "
         f"scale: {claim.scale}" + (f"; judged for {ranges}." if ranges else "."),
         "",
-        *_lines(claim.expect, judgement.values),
+        *_lines(claim.expect, judgement.states[:n], judgement.records),
         "",
     ]
     if claim.limits:
-        parts += ["Where it stops:", "", *_lines(claim.limits, judgement.values), ""]
+        limits = _lines(claim.limits, judgement.states[n:], judgement.records)
+        parts += ["Where it stops:", "", *limits, ""]
     if not judgement.agrees:
         parts += [
             f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, "
@@ -80,10 +95,20 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         ]
     if judgement.reason:
         parts += [f"Not judged in this run: {judgement.reason}.", ""]
-    parts += [paste_own(claim.why, judgement.records), ""]
+    values = {key: record.value for key, record in judgement.records.items()}
+    parts += [paste_own(claim.why, values), ""]
+    if claim.history:
+        parts += [*_registered(claim), ""]
     parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]
     parts += [":::", ""]
     return parts
+
+
+def _registered(claim: Claim) -> list[str]:
+    """When its predictions were first written down, and each change since."""
+    first, *changes = claim.history
+    lines = [f"Predictions registered {first.date} (`{first.hash}`)."]
+    return lines + [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in changes]
 
 
 def claims_page(

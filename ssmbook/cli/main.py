@@ -44,18 +44,24 @@ def claims(
     ] = None,
     json: runs.Json = False,
 ) -> None:
-    """Judge the ledger. Exit status 1 where a judged verdict no longer holds."""
-    from ssmbook.book.ledger import answerable, judge, load
+    """Judge the ledger. Exit status 1 where a verdict is contradicted.
+
+    The stored notebooks must give each verdict as the ledger has it. With --check, a
+    run contradicts only what it judges the other way: an open one contradicts nothing.
+    """
+    from ssmbook.book.ledger import answerable, load
+    from ssmbook.book.verdicts import judge
 
     root = terminal.repository()
     with terminal.errors():
         judged = judge(*answerable(load(root), check or root / "notebooks"))
-    wrong = sum(not j.agrees for j in judged)
+    bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(
             [
                 {"claim": j.claim.id, "ledger": j.claim.verdict, "verdict": j.verdict}
-                | {"agrees": j.agrees, "values": j.values, "reason": j.reason}
+                | {"agrees": j.agrees, "contradicts": j.contradicts}
+                | {"values": j.values, "reason": j.reason}
                 for j in judged
             ]
         )
@@ -66,8 +72,9 @@ def claims(
             typer.echo(f"{j.verdict:18} {j.claim.id}{mark}")
         idle = sum(j.verdict == "not judged" for j in judged)
         aside = f", {idle} not judged" if idle else ""
-        typer.echo(f"{len(judged)} claims, {wrong} not as the ledger says{aside}")
-    if wrong:
+        what = "contradict the ledger" if check else "not as the ledger says"
+        typer.echo(f"{len(judged)} claims, {len(bad)} {what}{aside}")
+    if bad:
         raise typer.Exit(1)
 
 

@@ -32,6 +32,7 @@ class Record:
 
     rtol, atol: how far a rerun may be off, relative to the value or absolutely; se:
     the figure's standard error. At most one of them. because: why rtol is loose.
+    freedom: the degrees of freedom of se; None: as many as of a normal law.
     """
 
     value: int | float
@@ -39,10 +40,11 @@ class Record:
     atol: float | None = None
     se: float | None = None
     because: str | None = None
+    freedom: int | None = None
 
     @property
     def tolerance(self) -> dict[str, float | str]:
-        """What is given of rtol, atol, se and because, by name."""
+        """What is given of rtol, atol, se, because and freedom, by name."""
         parts = {k: v for k, v in asdict(self).items() if k != "value"}
         return {k: v for k, v in parts.items() if v is not None}
 
@@ -73,7 +75,8 @@ def _checked(key: str, entry: Record) -> Record:
         )
     if not math.isfinite(entry.value):
         raise ValueError(f"value of {key!r} must be finite, got {entry.value}")
-    given = {n: v for n, v in entry.tolerance.items() if n != "because"}
+    aside = ("because", "freedom")
+    given = {n: v for n, v in entry.tolerance.items() if n not in aside}
     if len(given) > 1:
         raise ValueError(
             f"{key!r} takes one of rtol, atol and se, got {', '.join(given)}"
@@ -100,6 +103,7 @@ def record(
     atol: float | None = None,
     se: float | None = None,
     because: str | None = None,
+    freedom: int | None = None,
 ) -> None:
     """Store the figure `value` under `key` in the notebook that is running.
 
@@ -107,13 +111,22 @@ def record(
     off, relative to the stored value or absolutely; se, the standard error of a
     random figure, measured, within four of which (both runs combined) a rerun must
     agree; or none, where a claim reads the key. because: why an rtol is above 1e-3.
+    freedom: the degrees of freedom of se, where draws are few.
     Raises TypeError for other types (call float(...) or int(...) first), ValueError
     for values that are not finite, a negative tolerance, two of them, or a loose one
     without a reason.
     """
-    entry = _checked(key, Record(value, rtol, atol, se, because))
+    entry = _checked(key, Record(value, rtol, atol, se, because, freedom))
     number = float(value) if isinstance(value, float) else int(value)
     _display({_NUMBER: repr(number)}, key, PREFIX, tolerance=entry.tolerance)
+
+
+def estimate(key: str, found) -> None:
+    """Store an estimate: an object with `value`, `se` and `freedom`.
+
+    As `record` with se; errors alike.
+    """
+    record(key, found.value, se=found.se, freedom=found.freedom)
 
 
 def figure(svg: str, name: str, alt: str) -> None:

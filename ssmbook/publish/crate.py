@@ -7,7 +7,7 @@ from pathlib import Path
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from ssmbook.book.ledger import Judgement
+from ssmbook.book.verdicts import Judgement
 
 
 def describe(

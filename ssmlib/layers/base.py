@@ -37,7 +37,8 @@ class SSM(nn.Module):
       `self.discretize(A, B, dt)` gives the first two. Or, in its place, `kernel(L)`:
       such a layer has no step and no state.
     - `ssm_parameters`: names of the parameters that train at a rate of their own and
-      without weight decay; `nonpositive`: those that `project_` puts back to <= 0.
+      without weight decay; `readout_parameters`: those of C; `nonpositive`: those
+      that `project_` puts back to <= 0.
 
     init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
     complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
@@ -49,6 +50,7 @@ class SSM(nn.Module):
     """
 
     ssm_parameters: tuple[str, ...] = ()
+    readout_parameters: tuple[str, ...] = ()
     nonpositive: tuple[str, ...] = ()
 
     def __init__(
@@ -79,11 +81,13 @@ class SSM(nn.Module):
         for name, value in self._draw(self._generator()).items():
             value = value.to(dtype).contiguous()
             self.register_parameter(name, nn.Parameter(value.to(_device(device))))
-        for name in (*self.ssm_parameters, *self.nonpositive):
+        named = (*self.ssm_parameters, *self.readout_parameters, *self.nonpositive)
+        for name in named:
             if name not in self._parameters:
                 raise TypeError(
-                    f"{type(self).__name__} names {name!r} in ssm_parameters or "
-                    "nonpositive, but initial_values gives no such parameter"
+                    f"{type(self).__name__} names {name!r} in ssm_parameters, "
+                    "readout_parameters or nonpositive, but initial_values gives no "
+                    "such parameter"
                 )
 
     def _check_subclass(self) -> None:

@@ -24,6 +24,7 @@ class S4D(SSM):
     """
 
     ssm_parameters = ("log_dt", "A_re", "A_im", "B_re", "B_im")
+    readout_parameters = ("C_re", "C_im")
     nonpositive = ("A_re",)
 
     def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["delay", "files", "images", "own", "series", "split"]
+__all__ = ["baselines", "delay", "files", "images", "own", "series", "split"]
 
 
 def __getattr__(name: str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,8 +18,8 @@ class Split:
     """Inputs x (n, L) or (n, channels, L), float32, and their targets y, in parts.
 
     train: what a model is fitted to; valid: what chooses between models; test: read
-    once, at the end. y is (n,) int64 for classes; (n,), (n, d) or (n, d, L) floating
-    point otherwise.
+    once, at the end. y is int64 for classes, (n,), or (n, L) for one a step, where
+    -100 is none; (n,), (n, d) or (n, d, L) floating point otherwise.
     """
 
     x_train: Tensor
@@ -87,6 +87,30 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
     return data.map_x(lambda x: (x if x.ndim == 3 else x.unsqueeze(1)).float()), outputs
 
 
+def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
+    """One split, or n of them, as `prepared`, each part with a G in front: 1 or n.
+
+    Returns (parts, number of outputs). Raises as `prepared`, and ValueError for
+    another number of splits or splits that differ in shape.
+    """
+    many = [data] if isinstance(data, Split) else list(data)
+    if not isinstance(data, Split) and len(many) != n:
+        raise ValueError(
+            f"data must be one split, or one for each of {n} seeds, got {len(many)}"
+        )
+    ready = [prepared(split, sequence=sequence) for split in many]
+    parts = {}
+    for name in vars(ready[0][0]):
+        own = [getattr(split, name) for split, _ in ready]
+        if len({(part.shape, part.dtype) for part in own}) > 1:
+            raise ValueError(
+                f"{name} must be of one shape and dtype in all splits, got "
+                f"{[(tuple(part.shape), str(part.dtype)) for part in own]}"
+            )
+        parts[name] = torch.stack(own)
+    return Split(**parts), max(outputs for _, outputs in ready)
+
+
 def _outputs(data: Split, sequence: bool) -> int:
     y = data.y_train
     if y.is_floating_point():
@@ -97,12 +121,15 @@ def _outputs(data: Split, sequence: bool) -> int:
                 f"{tuple(y.shape)}"
             )
         return 1 if y.ndim == dims[0] else y.shape[1]
-    if y.dtype != torch.int64 or y.ndim != 1 or sequence:
+    ndim, shape = (2, "(n, L)") if sequence else (1, "(n,)")
+    if y.dtype != torch.int64 or y.ndim != ndim:
         raise ValueError(
-            f"y_train must be int64 (n,) for classes, got {y.dtype} "
-            f"{tuple(y.shape)}" + " for a target a step" * sequence
+            f"y_train must be int64 {shape} for classes"
+            + " a step" * sequence
+            + f", got {y.dtype} {tuple(y.shape)}"
         )
-    labels = torch.cat([part for _, _, part in data.parts()])
-    if int(labels.min()) < 0 or len(y.unique()) < 2:
+    parts = [part[part != -100] if sequence else part for _, _, part in data.parts()]
+    labels = torch.cat(parts)
+    if len(parts[0].unique()) < 2 or int(labels.min()) < 0:
         raise ValueError("y_train must hold at least two classes, numbered from 0")
     return int(labels.max()) + 1

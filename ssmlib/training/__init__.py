@@ -1,6 +1,7 @@
-"""Training a grid of models at once."""
+"""Training a grid of models at once, and comparing what it holds."""
 
 from ssmlib.training.grid import Configuration, configurations
 from ssmlib.training.loop import Fit, fit
+from ssmlib.training.protocol import Comparison, compare
 
-__all__ = ["Configuration", "Fit", "configurations", "fit"]
+__all__ = ["Comparison", "Configuration", "Fit", "compare", "configurations", "fit"]

@@ -18,7 +18,9 @@ class Configuration:
 
     init: how its layers begin; later_dt: the dt of those after the first, init's own
     if None. lr: peak rate of the dense parameters, C and D; ssm_lr: that of a layer's
-    `ssm_parameters` (A, B and dt), at most lr; 0 keeps them as they began.
+    `ssm_parameters` (A, B and dt), at most lr; 0 keeps them as they began. C_lr: that
+    of C, lr if None; a layer's output is the product of C and dt, nearly, so that
+    lr * c / dt makes it move as fast whatever dt is.
     Raises ValueError for rates that are negative or not finite.
     """
 
@@ -26,12 +28,13 @@ class Configuration:
     later_dt: Range | None = None
     lr: float = 1e-2
     ssm_lr: float = 1e-3
+    C_lr: float | None = None
 
     def __post_init__(self):
-        if not (0 <= self.lr < math.inf and 0 <= self.ssm_lr < math.inf):
-            raise ValueError(
-                f"lr and ssm_lr must be finite and >= 0, got {self.lr}, {self.ssm_lr}"
-            )
+        for name in RATES:
+            rate = getattr(self, name)
+            if rate is not None and not 0 <= rate < math.inf:
+                raise ValueError(f"{name} must be finite and >= 0, got {rate}")
         if self.later_dt is not None:
             Initialization(dt=self.later_dt)  # the same checks
 
@@ -39,10 +42,11 @@ class Configuration:
         """As columns of a table; init, of a pair (A, B), is "given"."""
         init = self.init.scheme if isinstance(self.init.scheme, str) else "given"
         return {"init": init, **{n: getattr(self.init, n) for n in BEGIN}} | {
-            name: getattr(self, name) for name in ("later_dt", "lr", "ssm_lr")
+            name: getattr(self, name) for name in ("later_dt", *RATES)
         }
 
 
+RATES = ("lr", "ssm_lr", "C_lr")
 BEGIN = tuple(f.name for f in fields(Initialization) if f.name != "scheme")
 KEYS = ("init", *BEGIN, *(f.name for f in fields(Configuration) if f.name != "init"))
 
@@ -51,9 +55,9 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     """The configurations of a grid: a mapping of lists, multiplied out, or a list.
 
     Keys: init, a name, a pair (A, B) or an `Initialization`; real, imag_scale, B and
-    dt, beside a name; later_dt, lr, ssm_lr. In a mapping only a list means several
-    values: {"dt": [0.001, 0.1]} are two, {"dt": [(0.001, 0.1)]} is one range, and a
-    bare tuple is refused.
+    dt, beside a name; later_dt, lr, ssm_lr, C_lr. In a mapping only a list means
+    several values: {"dt": [0.001, 0.1]} are two, {"dt": [(0.001, 0.1)]} is one range,
+    and a bare tuple is refused.
     Raises ValueError for an empty grid or a key that no configuration has (the error
     lists the known ones), TypeError for a bare tuple or values that are no list.
     """

@@ -6,7 +6,6 @@ the arithmetic itself fills the machine.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +14,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from ssmlib import _checks
-from ssmlib.layers import S4D, SSM, parameter_groups, ssm_layers
+from ssmlib.layers import S4D, SSM
 from ssmlib.models import Ensemble, Model
-from ssmlib.tasks.split import Split, prepared
+from ssmlib.tasks.split import Split, stacked
 from ssmlib.training.checkpoint import digest, load, save
 from ssmlib.training.grid import configurations
+from ssmlib.training.losses import evaluate, means
+from ssmlib.training.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -43,84 +44,14 @@ class Fit:
     seconds: float
 
 
-def _losses(out: Tensor, y: Tensor) -> Tensor:
-    """Mean loss of each model: out (E, B, ...), y (G, B, ...) -> (E,)."""
-    y = y.repeat_interleave(out.shape[0] // y.shape[0], 0)
-    if y.is_floating_point():
-        return (out - y).square().flatten(1).mean(1)
-    losses = nn.functional.cross_entropy(
-        out.flatten(0, 1), y.flatten(), reduction="none"
-    )
-    return losses.unflatten(0, y.shape).mean(1)
-
-
-class _Steps:
-    """One optimizer for all, a rate for each, and none for those that diverged.
-
-    The step is scaled to each model's rate before real parts are put back to <= 0:
-    the other way round, a model would depend on its neighbours' rates.
-    """
-
-    def __init__(self, model, chosen, weight_decay, total, warmup):
-        top = max(c.lr for c in chosen)
-        top_ssm = max(min(c.lr, c.ssm_lr) for c in chosen)
-        self.ssms = list(ssm_layers(model))
-        groups = parameter_groups(model, top, weight_decay, top_ssm)
-        self.adamw = torch.optim.AdamW(groups)
-        rising = max(1, round(warmup * total))
-
-        def rate(step: int) -> float:
-            if step < rising:
-                return (step + 1) / rising
-            falling = max(1, total - rising)
-            return 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.adamw, rate)
-        rates = (
-            [c.lr / top if top else 0.0 for c in chosen],
-            [min(c.lr, c.ssm_lr) / top_ssm if top_ssm else 0.0 for c in chosen],
-        )
-        self.shares = []  # (parameter, its models' shares of the group's rate)
-        for group, share in zip(self.adamw.param_groups, rates, strict=True):
-            for p in group["params"]:
-                each = torch.tensor(share, device=p.device)
-                self.shares.append((p, each))
-
-    def take(self, losses: Tensor, alive: Tensor) -> None:
-        self.adamw.zero_grad(set_to_none=True)
-        losses.sum().backward()
-        before = [p.detach().clone() for p, _ in self.shares]
-        self.adamw.step()
-        self.schedule.step()
-        with torch.no_grad():
-            for (p, share), old in zip(self.shares, before, strict=True):
-                each = torch.where(alive, share, 0.0).view(-1, *[1] * (p.ndim - 1))
-                p.copy_(torch.where(each > 0, old + each * (p - old), old))
-        for ssm in self.ssms:
-            ssm.project_()
-
-
-def _evaluate(model, x, y, batch_size: int) -> tuple[Tensor, Tensor]:
-    """(mean loss, share of right classes), each (E,); NaN for the latter otherwise."""
-    loss = torch.zeros(model.size, device=x.device)
-    right = torch.zeros_like(loss)
-    with torch.inference_mode():
-        for part, target in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            out = model(part[None])
-            loss += _losses(out, target[None]) * len(part)
-            if not y.is_floating_point():
-                right += (out.argmax(-1) == target).sum(-1)
-    right = right / len(x) if not y.is_floating_point() else right * math.nan
-    return loss / len(x), right
-
-
 def fit(
-    data: Split,
+    data: Split | Sequence[Split],
     grid: Mapping | Sequence[Mapping],
     *,
     seeds: Sequence[int] = (0,),
     epochs: int = 10,
     batch_size: int = 256,
+    optimizer: str = "adamw",
     warmup: float = 0.1,
     weight_decay: float = 0.0,
     layer: Callable[..., SSM] = S4D,
@@ -135,15 +66,17 @@ def fit(
 ) -> Fit:
     """Train every configuration of `grid` with every seed, all at once.
 
-    data: a `tasks` split. Integer targets are classes (cross-entropy), floating
-    point ones are regressed (mean square). grid: a list of configurations, or a
-    mapping of lists to be multiplied out, as `configurations` reads it. A seed draws
-    a model's parameters and the order of its batches; what is left of an epoch after
-    whole batches is dropped. layer, pooling, d_model, d_state, n_layers, linear and
-    norm as `models.Model`.
+    data: a `tasks` split, or one for each seed. Integer targets are classes
+    (cross-entropy), floating point ones are regressed (mean square); with pooling
+    "none" there is a target a step. grid: a list of configurations, or a mapping of
+    lists to be multiplied out, as `configurations` reads it. A seed draws a model's
+    parameters and the order of its batches; what is left of an epoch after whole
+    batches is dropped. layer, pooling, d_model, d_state, n_layers, linear and norm as
+    `models.Model`.
 
-    AdamW, by the layers' hints: A, B and dt at ssm_lr and without decay. The rates
-    rise over the first `warmup` of all steps and fall as a half cosine. A model
+    By the layers' hints A, B and dt train at ssm_lr and without decay. optimizer:
+    "adamw", whose rates rise over the first `warmup` of all steps and fall as a half
+    cosine; or "sgd", plain gradient descent at constant rates. A model
     whose loss stops being finite is left as it is and recorded as diverged; the
     others go on. checkpoint: a file written after every epoch; a call that finds
     it goes on from there and ends with the same bits. A progress bar is shown on a
@@ -162,7 +95,7 @@ def fit(
     _checks.integer("batch_size", batch_size)
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must be in [0, 1), got {warmup}")
-    data, outputs = prepared(data, sequence=pooling == "none")
+    data, outputs = stacked(data, len(seeds), sequence=pooling == "none")
     shape = {"d_model": d_model, "d_state": d_state, "n_layers": n_layers}
     shape |= {"pooling": pooling, "linear": linear, "norm": norm}
     setting = {}
@@ -172,7 +105,9 @@ def fit(
         setting = {
             "configurations": repr(chosen),
             "seeds": repr(seeds),
-            "options": repr((epochs, batch_size, warmup, weight_decay, shape)),
+            "options": repr(
+                (epochs, batch_size, optimizer, warmup, weight_decay, shape)
+            ),
             "layer": getattr(layer, "__qualname__", repr(layer)),
             "data": digest(data),
         }
@@ -182,7 +117,7 @@ def fit(
     model = Ensemble(
         [
             Model(
-                x.shape[1],
+                x.shape[2],
                 outputs,
                 layer=layer,
                 init=c.init,
@@ -193,15 +128,18 @@ def fit(
             for c, seed in members
         ]
     ).to(device)
-    batch_size = min(batch_size, len(x))
-    per_epoch = len(x) // batch_size
-    steps = _Steps(
-        model, [c for c, _ in members], weight_decay, epochs * per_epoch, warmup
+    n = x.shape[1]
+    batch_size = min(batch_size, n)
+    per_epoch = n // batch_size
+    own = torch.arange(len(x), device=device)[:, None]  # a seed's split, or the one
+    total_steps = epochs * per_epoch
+    steps = Steps(
+        model, [c for c, _ in members], weight_decay, total_steps, warmup, optimizer
     )
     alive = torch.ones(model.size, dtype=torch.bool, device=device)
     survived = torch.zeros(model.size, dtype=torch.int64, device=device)
     history: list[Tensor] = []
-    parts = {"model": model, "optimizer": steps.adamw, "schedule": steps.schedule}
+    parts = {"model": model, "optimizer": steps.optimizer, "schedule": steps.schedule}
     if checkpoint is not None and Path(checkpoint).exists():
         alive, survived, history = load(checkpoint, setting, parts, device)
 
@@ -212,16 +150,13 @@ def fit(
         if not bool(alive.any()):
             break
         orders = np.stack(
-            [
-                np.random.default_rng([seed, epoch, 1]).permutation(len(x))
-                for seed in seeds
-            ]
+            [np.random.default_rng([seed, epoch, 1]).permutation(n) for seed in seeds]
         )
         orders = torch.from_numpy(orders).to(device)  # (G, n)
         total = torch.zeros(model.size, device=device)
         for step in range(per_epoch):
             batch = orders[:, step * batch_size : (step + 1) * batch_size]
-            losses = _losses(model(x[batch]), y[batch])
+            losses = means(model(x[own, batch]), y[own, batch])
             alive = alive & losses.isfinite()
             if epoch == step == 0 and not bool(alive.any()):
                 raise ValueError(
@@ -230,7 +165,7 @@ def fit(
                 )
             steps.take(losses, alive)
             total += losses.detach()
-        loss, right = _evaluate(model, x_valid, y_valid, batch_size)
+        loss, right = evaluate(model, x_valid, y_valid, batch_size)
         survived += alive
         history.append(torch.stack([total / per_epoch, loss, right]).cpu())
         if checkpoint is not None:
@@ -242,9 +177,7 @@ def fit(
     table["epochs"] = survived.cpu().numpy()
     last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
     table = table.join(last)
-    tested = _evaluate(
-        model, data.x_test.to(device), data.y_test.to(device), batch_size
-    )
+    tested = evaluate(model, data.x_test.to(device), data.y_test.to(device), batch_size)
     table["test_loss"] = tested[0].cpu().numpy()
     if not y.is_floating_point():
         table["test_accuracy"] = tested[1].cpu().numpy()

@@ -1,6 +1,5 @@
-"""Records, parameters, comparison, claims: each kind of error planted and caught."""
+"""Records, parameters, comparison: each kind of error planted and caught."""
 
-import json
 import math
 
 import nbformat
@@ -9,39 +8,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import ssmbook
-from ssmbook.book import ledger as claims
 from ssmbook.notebook import comparison, glue, parameters
-from ssmbook.notebook.glue import PREFIX, Record, record, records
+from ssmbook.notebook.glue import Record, record, records
+from tests.ssmbook.outputs import notebook, output_of
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _shell():
     """What display talks to."""
     InteractiveShell.instance()
-
-
-def output_of(key, value, **tolerance):
-    return nbformat.from_dict(
-        {
-            "output_type": "display_data",
-            "data": {PREFIX + "text/plain": repr(value)},
-            "metadata": {
-                "scrapbook": {"name": key, "mime_prefix": PREFIX},
-                "tolerance": tolerance,
-            },
-        }
-    )
-
-
-def notebook(path, *outputs, parameters_cell="L: int = 4  # [1..9] length", count=1):
-    cells = [
-        nbformat.v4.new_code_cell(
-            parameters_cell, execution_count=count, metadata={"tags": ["parameters"]}
-        ),
-        nbformat.v4.new_code_cell("pass", execution_count=count, outputs=list(outputs)),
-    ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    return path
 
 
 # Records
@@ -261,69 +236,6 @@ def test_a_notebook_without_parameters_is_refused(tmp_path):
         parameters.interface(path)
 
 
-# Claims
-
-ENTRY = {
-    "id": "a-claim",
-    "paper": "companion",
-    "where": "here",
-    "source": "our reading",
-    "says": "x is about one",
-    "expect": [{"key": "x", "between": [0, 2], "because": "theory"}],
-    "scale": "exact",
-    "verdict": "reproduced",
-    "why": "it is",
-}
-LIMIT = [{"order": ["x", "y"], "because": "theory"}]
-
-
-def ledger(tmp_path, **changes):
-    path = tmp_path / "nb.yml"
-    path.write_text(json.dumps([ENTRY | changes]))
-    return claims.read(path)
-
-
-@pytest.mark.parametrize(
-    ("changes", "values", "expected"),
-    [
-        ({}, {"x": 1}, "reproduced"),
-        ({}, {"x": 3}, "not reproduced"),
-        ({"limits": LIMIT}, {"x": 1, "y": 2}, "qualified"),
-        ({"limits": LIMIT}, {"x": 1, "y": 0}, "limits do not hold"),
-        ({"limits": LIMIT}, {"x": 3, "y": 4}, "not reproduced"),
-        ({"verdict": "not testable here"}, {}, "not testable here"),
-        (
-            {"expect": [{"key": "x", "value": 2, "rtol": 0.1, "because": "t"}]},
-            {"x": 1.8},
-            "reproduced",
-        ),
-        (
-            {"expect": [{"key": "x", "value": 2, "atol": 0.1, "because": "t"}]},
-            {"x": 1.8},
-            "not reproduced",
-        ),
-    ],
-)
-def test_verdicts_follow_from_records(tmp_path, changes, values, expected):
-    assert claims.verdict(ledger(tmp_path, **changes)[0], values) == expected
-
-
-def test_a_key_that_no_notebook_records_is_refused(tmp_path):
-    found = ledger(tmp_path)
-    notebook(tmp_path / "nb.ipynb", output_of("z", 1.0))
-    with pytest.raises(ValueError, match="claim a-claim: nb records no x"):
-        claims.judge(found, {"nb": tmp_path / "nb.ipynb"})
-
-
-def test_a_claim_outside_its_range_is_not_judged(tmp_path):
-    found = ledger(tmp_path, valid_for={"L": [5, 9]})
-    notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
-    (judged,) = claims.judge(found, {"nb": tmp_path / "nb.ipynb"})
-    assert judged.verdict == "not judged"
-    assert judged.reason == "L = 4 is not in [5, 9]"
-    assert judged.agrees
-
-
 def test_injected_parameters_count(tmp_path):
     path = notebook(tmp_path / "nb.ipynb", output_of("x", 1.0))
     node = nbformat.read(path, 4)
@@ -335,26 +247,3 @@ def test_injected_parameters_count(tmp_path):
     node.cells.insert(1, injected)
     nbformat.write(node, path)
     assert parameters.parameters(path) == {"L": 7}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"verdict": "true"}, "verdict must be one of"),
-        ({"source": "abstract"}, "needs url and date"),
-        ({"expect": []}, "at least one expectation"),
-        ({"expect": [{"key": "x", "between": [0, 1]}]}, "must say `because`"),
-        (
-            {"expect": [{"key": "x", "between": [1, 0], "because": "t"}]},
-            "an expectation is",
-        ),
-        (
-            {"expect": [{"key": "x", "value": "low", "atol": 1, "because": "t"}]},
-            "numbers only",
-        ),
-        ({"colour": "red"}, "unknown"),
-    ],
-)
-def test_bad_entries_are_refused(tmp_path, changes, message):
-    with pytest.raises(ValueError, match=message):
-        ledger(tmp_path, **changes)

@@ -41,7 +41,7 @@ def test_the_ledger_follows_and_the_check_fails(rebuilt, place):
     assert "Version 0.1.0, claims.html\\#claim-twice-is-small" in ledger
     assert "claim twice-is-small: not reproduced" in rebuilt[1]
     out, _ = ssmbook(place, "claims", "--check", "out", status=1)
-    assert "1 claims, 1 not as the ledger says" in out
+    assert "1 claims, 1 contradict the ledger" in out
     out, _ = ssmbook(place, "claims", "--check", "out", "--json", status=1)
     (judged,) = json.loads(out)
     assert judged["verdict"] == "not reproduced"

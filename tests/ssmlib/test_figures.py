@@ -44,3 +44,12 @@ def luminance(colour):
 def test_colours_stand_out(colour, background):
     low, high = sorted(map(luminance, (colour, background)))
     assert (high + 0.05) / (low + 0.05) >= 3
+
+
+def test_a_band_is_a_mean_and_its_error():
+    fig, axis = figures.subplots()
+    figures.band(axis, [0, 1], [[1.0, 2], [3, 2], [5, 2]], label="a")
+    assert list(axis.lines[0].get_ydata()) == [3, 2]
+    edge = axis.collections[0].get_paths()[0].vertices[:, 1]
+    assert edge.max() == pytest.approx(3 + 2 / 3**0.5)
+    figures.svg(fig)

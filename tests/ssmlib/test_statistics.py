@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from ssmlib import statistics
 
@@ -80,6 +81,38 @@ def test_the_least_of_a_parabola_is_exact_and_an_end_stays():
     assert statistics.least(x, losses) == pytest.approx([0.4, -3, -1.1])
 
 
+def test_holm_rejects_what_statsmodels_rejects():
+    """2,000 families of six, some with an effect."""
+    kept = 0
+    for _ in range(2000):
+        shifts = RNG.choice([0.0, 1.5, 4.0], 6)
+        family = [statistics.mean(RNG.normal(s, 1, 5)) for s in shifts]
+        known = multipletests([e.p for e in family], 0.05, method="holm")[0]
+        found = statistics.holm(family)
+        assert [e.low > 0 or e.high < 0 for e in found] == list(known)
+        kept += known.sum()
+    assert 1000 < kept < 11_000
+
+
+def test_a_jackknife_of_the_mean_is_its_error():
+    values = RNG.normal(3, 2, 9)
+    found = statistics.jackknife(np.mean, values)
+    own = statistics.mean(values)
+    assert (found.value, found.se) == pytest.approx((own.value, own.se))
+    assert found.freedom == 8
+
+
+def test_a_jackknife_of_a_smooth_function():
+    """exp of a mean difference, over 4,000 samples of eight, to a tenth."""
+    a, b = RNG.normal(0.5, 0.3, (4000, 8)), RNG.normal(0.2, 0.3, (4000, 8))
+    made = [
+        statistics.jackknife(lambda a, b: math.exp(a.mean() - b.mean()), *pair)
+        for pair in zip(a, b, strict=True)
+    ]
+    true = np.std([e.value for e in made])
+    assert np.sqrt(np.mean([e.se**2 for e in made])) == pytest.approx(true, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -90,6 +123,8 @@ def test_the_least_of_a_parabola_is_exact_and_an_end_stays():
         (lambda: statistics.log_log_slope([1, 2, 0], [1, 2, 3]), "must be positive"),
         (lambda: statistics.least([1, 2], [[1, 2]]), "k >= 3"),
         (lambda: statistics.least([1, 2, 3], [[1, 2, math.nan]]), "must not hold NaN"),
+        (lambda: statistics.jackknife(np.mean, [1, 2]), "n >= 3"),
+        (lambda: statistics.jackknife(max, [1, 2, 3], [1, 2]), "of one length"),
         (lambda: statistics.rank_correlation_error(0.1, 3), "n must be at least 4"),
     ],
 )

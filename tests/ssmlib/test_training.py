@@ -10,6 +10,7 @@ from ssmlib.layers import S4D
 from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split
 from ssmlib.training import configurations, fit, loop
+from ssmlib.training.steps import Steps
 
 SHAPE = {"d_model": 4, "d_state": 8}
 GRID = [
@@ -127,11 +128,11 @@ def test_rate_zero_keeps_the_recurrent_part():
 
 def test_rates_rise_then_fall():
     model = Ensemble([Model(1, 2, **SHAPE)])
-    steps = loop._Steps(model, configurations([{}]), 0.0, 20, 0.25)
+    steps = Steps(model, configurations([{}]), 0.0, 20, 0.25)
     rates = []
     for _ in range(20):
-        rates.append(steps.adamw.param_groups[0]["lr"])
-        steps.adamw.step()
+        rates.append(steps.optimizer.param_groups[0]["lr"])
+        steps.optimizer.step()
         steps.schedule.step()
     assert rates[4] == max(rates) == 1e-2
     assert rates[:5] == sorted(rates[:5])
@@ -255,11 +256,14 @@ def test_silent_where_there_is_no_terminal(capfd):
     [
         ({"grid": []}, "E = 0"),
         ({"grid": {"dt": []}}, "E = 0"),
-        ({"grid": {"dz": [0.1]}}, "grid key must be one of B, dt, imag_scale, init"),
+        (
+            {"grid": {"dz": [0.1]}},
+            "grid key must be one of B, C_lr, dt, imag_scale, init",
+        ),
         ({"grid": [{"dt": 0.0}]}, "dt must be positive"),
         ({"grid": [{"later_dt": (0.2, 0.1)}]}, "dt must be positive"),
         ({"grid": [{"init": Initialization(), "dt": 0.1}]}, "dt cannot be given"),
-        ({"grid": [{"lr": -1.0}]}, "lr and ssm_lr"),
+        ({"grid": [{"lr": -1.0}]}, "lr must be finite and >= 0, got -1"),
         ({"seeds": []}, "seeds must be"),
         ({"seeds": [1, 1]}, "seeds must be"),
         ({"epochs": 0}, "epochs must be at least 1"),
@@ -326,6 +330,14 @@ def changed(**parts):
             "y_train must be as long as x_train, 32",
         ),
         (changed(y_train=INT32, y_test=INT32), {}, "must be int64"),
+        (
+            changed(y_train=torch.zeros(48), y_test=torch.zeros(48)),
+            {"pooling": "none"},
+            "y_train must be as long as x_train, 32",
+        ),
+        (task(), {"pooling": "none"}, "y_train must be as long"),
+        ([task()] * 2, {}, "one for each of 1 seeds, got 2"),
+        ([task(), task(L=16)], {"seeds": [0, 1]}, "of one shape and dtype"),
         (changed(x_train=torch.zeros(48, 32).long()), {}, "x_train must be floating"),
         (changed(y_test=torch.zeros(48)), {}, "y_valid must be of y_train's dtype"),
         (

@@ -1,0 +1,178 @@
+"""Verdicts: what records say of the ledger's claims.
+
+A record without a standard error is as predicted or not. One with it is judged on the
+95 % interval of its value, corrected for how many of its chapter's predictions are
+judged so (Holm 1979): a prediction holds where all of the interval is as predicted,
+fails where none of it is, and is open across the edge. Then
+
+    every expect holds, no limits            reproduced
+    every expect and every limit holds       qualified
+    an expect fails                          not reproduced
+    none fails, one is open                  undecided
+    every expect holds, a limit fails        limits do not hold
+    every expect holds, a limit is open      undecided
+    a record is missing                      not testable here
+    parameters outside valid_for             not judged
+    a notebook that failed                   not judged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import stats
+
+from ssmbook.book.ledger import Claim, Expectation
+from ssmbook.notebook.glue import Record, node_records
+from ssmbook.notebook.parameters import parameters
+
+LEVEL = 0.95
+_PASSED = ("reproduced", "qualified")
+_REFUTED = ("not reproduced", "limits do not hold")
+
+
+def _p_value(expectation: Expectation, record: Record) -> float:
+    """Of the nearest edge of what is predicted, two-sided."""
+    edges = (expectation.low, expectation.high)
+    apart = min(abs(record.value - edge) for edge in edges)
+    freedom = record.freedom or float("inf")
+    return float(2 * stats.t.sf(apart / record.se, freedom))
+
+
+def states(
+    expectations: Sequence[Expectation], records: Mapping[str, Record]
+) -> list[str]:
+    """Of each expectation of a chapter, "holds", "fails" or "open".
+
+    Only those whose records are there; the others are "missing".
+    """
+    values = {key: record.value for key, record in records.items()}
+    found, uncertain = [], {}
+    for k, e in enumerate(expectations):
+        if not all(key in records for key in e.keys):
+            found.append("missing")
+            continue
+        found.append("holds" if e.holds(values) else "fails")
+        if len(e.keys) == 1 and records[e.keys[0]].se:
+            uncertain[k] = _p_value(e, records[e.keys[0]])
+    left = len(uncertain)
+    for k in sorted(uncertain, key=uncertain.get):
+        if uncertain[k] > (1 - LEVEL) / left:
+            found[k] = "open"  # and so are all that follow
+        else:
+            left -= 1
+    return found
+
+
+def verdict(claim: Claim, expect: Sequence[str], limits: Sequence[str]) -> str:
+    """What the states of a claim's expectations and limits make of it.
+
+    Raises ValueError for a record that is missing, unless the ledger itself says
+    that the claim is not testable here.
+    """
+    together = (*expect, *limits)
+    if "missing" in together:
+        if claim.verdict == "not testable here":
+            return claim.verdict
+        named = zip(claim.predictions, together, strict=True)
+        keys = [k for e, state in named if state == "missing" for k in e.keys]
+        raise ValueError(
+            f"claim {claim.id}: {claim.notebook} does not record all of "
+            f"{', '.join(keys)}"
+        )
+    if "fails" in expect:
+        return "not reproduced"
+    if "open" in expect:
+        return "undecided"
+    if "fails" in limits:
+        return "limits do not hold"
+    if "open" in limits:
+        return "undecided"
+    return "qualified" if limits else "reproduced"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, what the records say of it, and all records of its notebook.
+
+    states: of its expectations, then of its limits. reason: why it was not judged.
+    """
+
+    claim: Claim
+    verdict: str
+    records: dict[str, Record]
+    states: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the ledger says the same, or nothing was judged."""
+        return self.verdict in (self.claim.verdict, "not judged")
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether one says that the claim holds, and the other that it fails."""
+        both = {self.verdict, self.claim.verdict}
+        return bool(both & set(_PASSED)) and bool(both & set(_REFUTED))
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The records that the claim reads."""
+        known = self.records
+        return {k: known[k].value for k in self.claim.keys if k in known}
+
+
+def judge(ledger: list[Claim], notebooks: Mapping[str, Path]) -> list[Judgement]:
+    """Every claim against the records of executed notebooks, given by slug.
+
+    The claims of a chapter are corrected for together. Raises ValueError for a claim
+    whose notebook is missing or was not executed, or whose key it does not record.
+    """
+    judged = {}
+    for slug in dict.fromkeys(claim.notebook for claim in ledger):
+        own = [claim for claim in ledger if claim.notebook == slug]
+        if slug not in notebooks:
+            raise ValueError(f"claim {own[0].id}: there is no notebook {slug}")
+        judged |= {j.claim.id: j for j in _judge(own, *_ran(notebooks[slug]))}
+    return [judged[claim.id] for claim in ledger]
+
+
+def _ran(path: Path) -> tuple[dict[str, Record] | None, dict]:
+    """Records and parameters of a notebook; None for one that a build marks failed."""
+    import nbformat
+
+    notebook = nbformat.read(path, 4)
+    if "failed" in notebook.metadata:
+        return None, {}
+    return node_records(notebook, path), parameters(path)
+
+
+def _judge(
+    claims: list[Claim], records: dict[str, Record] | None, ran_with: dict
+) -> list[Judgement]:
+    if records is None:
+        reason = f"{claims[0].notebook} failed"
+        return [Judgement(c, "not judged", {}, reason=reason) for c in claims]
+    found = iter(states([e for c in claims for e in c.predictions], records))
+    judged = []
+    for claim in claims:
+        own = [next(found) for _ in claim.predictions]
+        outside = _outside(claim, ran_with)
+        n = len(claim.expect)
+        result = "not judged" if outside else verdict(claim, own[:n], own[n:])
+        judged.append(Judgement(claim, result, records, tuple(own), outside or None))
+    return judged
+
+
+def _outside(claim: Claim, ran_with: dict) -> str:
+    """Which parameters lie outside the range a claim is stated for."""
+    for name in claim.valid_for:
+        if name not in ran_with:
+            raise ValueError(f"claim {claim.id}: valid_for names no parameter {name}")
+    return ", ".join(
+        f"{name} = {ran_with[name]} is not in [{low:g}, {high:g}]"
+        for name, (low, high) in claim.valid_for.items()
+        if not low <= ran_with[name] <= high
+    )

@@ -1,0 +1,79 @@
+"""What a task gives to whoever uses no model, or a linear one: the figures to beat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ssmlib.tasks.split import Split, prepared
+
+#: inverse penalties of the linear models, of which validation data choose one
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def baselines(data: Split) -> pd.DataFrame:
+    """Test loss, and for classes accuracy, of each baseline of a split: its rows.
+
+    Regression, mean square: "mean" of the training targets; "last", the last value
+    of a single channel, for targets (n,); "linear", ridge regression on the whole
+    window. Classes, cross-entropy: "prior", the training frequencies; "linear",
+    logistic regression. The penalty is chosen on validation data. Raises as `fit` for
+    bad data, and ValueError for a target a step. Needs scikit-learn.
+    """
+    data, _ = prepared(data, sequence=False)
+    classes = not data.y_train.is_floating_point()
+    parts = {
+        name: (x.flatten(1).double().numpy(), y.double().numpy())
+        for name, x, y in data.parts()
+    }
+    made = _classifiers() if classes else _regressors()
+    score = _cross_entropy if classes else _square
+    rows = {}
+    for name, make in made.items():
+        strengths = STRENGTHS if name == "linear" else STRENGTHS[:1]
+        candidates = [make(s).fit(*parts["train"]) for s in strengths]
+        best = min(candidates, key=lambda model: score(model, *parts["valid"]))
+        rows[name] = {"test_loss": score(best, *parts["test"])}
+        if classes:
+            x, y = parts["test"]
+            rows[name]["test_accuracy"] = float((best.predict(x) == y).mean())
+    if not classes and data.x_test.shape[1] == 1 and data.y_test.shape[1] == 1:
+        last = (data.x_test[:, 0, -1] - data.y_test[:, 0]).square().mean()
+        rows["last"] = {"test_loss": float(last)}
+    return pd.DataFrame(rows).T
+
+
+def _classifiers() -> dict[str, Callable]:
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    return {
+        "prior": lambda strength: DummyClassifier(strategy="prior"),
+        "linear": lambda strength: LogisticRegression(C=strength, max_iter=200),
+    }
+
+
+def _regressors() -> dict[str, Callable]:
+    from sklearn.dummy import DummyRegressor
+    from sklearn.linear_model import Ridge
+
+    return {
+        "mean": lambda strength: DummyRegressor(),
+        "linear": lambda strength: Ridge(alpha=1 / strength),
+    }
+
+
+def _square(model, x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.square(model.predict(x).reshape(y.shape) - y).mean())
+
+
+def _cross_entropy(model, x: np.ndarray, y: np.ndarray) -> float:
+    """Of the classes seen in training; infinite for another."""
+    logs = np.log(np.clip(model.predict_proba(x), 1e-300, None))
+    columns = {c: k for k, c in enumerate(model.classes_)}
+    if not set(y) <= set(columns):
+        return math.inf
+    return float(-np.mean([row[columns[c]] for row, c in zip(logs, y, strict=True)]))

@@ -1,0 +1,55 @@
+"""Losses of an ensemble: mean squares, or cross-entropy of classes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib.models import Ensemble
+
+#: a class target that no loss counts, as PyTorch's cross_entropy has it
+IGNORED = -100
+
+
+def means(out: Tensor, y: Tensor) -> Tensor:
+    """Mean loss of each model: out (E, B, ...), y (G, B, ...), G | E -> (E,)."""
+    total, count = _sums(out, y)
+    return total / count
+
+
+def _sums(out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """(sum of losses, how many they are), each (E,)."""
+    E = out.shape[0]
+    y = y.repeat_interleave(E // y.shape[0], 0)
+    if y.is_floating_point():
+        squares = (out - y).square().flatten(1)
+        return squares.sum(1), squares.new_full((E,), squares.shape[1])
+    each = nn.functional.cross_entropy(
+        out.flatten(0, 1), y.flatten(0, 1), reduction="none", ignore_index=IGNORED
+    )
+    counted = (y != IGNORED).flatten(1).sum(1)
+    return each.reshape(E, -1).sum(1), counted.to(each.dtype)
+
+
+def evaluate(
+    model: Ensemble, x: Tensor, y: Tensor, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """(mean loss, share of right classes), each (E,); NaN for the latter otherwise.
+
+    x (G, n, channels, L), y (G, n, ...): one part for all, or one for each G-th.
+    """
+    classes = not y.is_floating_point()
+    total = torch.zeros(model.size, device=x.device)
+    count, right = torch.zeros_like(total), torch.zeros_like(total)
+    with torch.inference_mode():
+        parts = x.split(batch_size, 1), y.split(batch_size, 1)
+        for part, target in zip(*parts, strict=True):
+            out = model(part)
+            added, n = _sums(out, target)
+            total, count = total + added, count + n
+            if classes:
+                target = target.repeat_interleave(len(out) // len(target), 0)
+                right += (out.argmax(2) == target).flatten(1).sum(1)
+    return total / count, right / count if classes else right * math.nan

@@ -1,0 +1,160 @@
+"""compare(): arms against each other, each at its own best learning rate.
+
+What a conclusion from training needs before it is one: the rate is an axis, the same
+for all; validation data choose it; no best rate is an end of what was tried; and the
+best rates are tried again for longer.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from ssmlib import _checks, statistics
+from ssmlib.tasks.split import Split
+from ssmlib.training.loop import fit
+
+#: neighbouring rates are at most this factor apart
+FACTOR = 3.0
+BUDGETS = ("short", "long")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    table: one row an arm, rate, budget and seed, with `fit`'s columns; `arm` and
+    `budget` ("short" or "long", the latter at chosen rates alone) name them. chosen:
+    the rate of each arm. unsettled: arms whose chosen rate is an end of the range.
+    """
+
+    table: pd.DataFrame
+    chosen: dict[str, float]
+    unsettled: tuple[str, ...]
+
+    def figures(
+        self, arm: str, column: str = "test_loss", budget: str = "long"
+    ) -> np.ndarray:
+        """A column of an arm at its chosen rate, by seed: (n,)."""
+        _checks.one_of("arm", arm, self.chosen)
+        _checks.one_of("budget", budget, BUDGETS)
+        own = self.table[(self.table.arm == arm) & (self.table.budget == budget)]
+        own = own[own.lr == self.chosen[arm]]
+        return own.sort_values("seed")[column].to_numpy(dtype=float)
+
+    def curves(
+        self,
+        arms: Sequence[str],
+        column: str = "valid_loss",
+        budget: str = "long",
+    ) -> np.ndarray:
+        """Natural logarithms of a column, each arm at its chosen rate: (n, arms)."""
+        return np.log([self.figures(arm, column, budget) for arm in arms]).T
+
+    def difference(
+        self, a: str, b: str, column: str = "test_loss", budget: str = "long"
+    ) -> statistics.Estimate:
+        """100 log(a / b), paired by seed: small values are percent.
+
+        Raises ValueError where one of them diverged.
+        """
+        logs = [100 * np.log(self.figures(arm, column, budget)) for arm in (a, b)]
+        return statistics.paired(*logs)
+
+
+def compare(
+    data: Split | Sequence[Split],
+    arms: Mapping[str, Mapping],
+    *,
+    rates: Sequence[float],
+    seeds: Sequence[int],
+    epochs: int,
+    longer: int = 4,
+    grow: int = 3,
+    **options,
+) -> Comparison:
+    """Train every arm at every rate, choose each arm's best, train that for longer.
+
+    data: one split, or one a seed, so that an interval over seeds is one over data
+    too. arms: name -> an entry of `fit`'s grid, without rates; ssm_share and C_share,
+    in their place, are the rates of A, B, dt and of C as shares of the rate (0.1 and
+    1). rates: candidates of lr, rising, neighbours at most a factor of 3 apart; where
+    an arm's best is the first or last, the range grows there for all arms, at most
+    `grow` times. The best has the least mean over seeds of log validation loss; a
+    model that diverged rules its rate out. Then `longer` times the epochs at each
+    arm's best alone. options: those of `fit`.
+
+    Raises ValueError or TypeError as `fit`, for rates further apart, or an arm that
+    diverges at every rate; warns where a best rate is still an end.
+    """
+    rates = [float(rate) for rate in rates]
+    steps = [b / a if a > 0 else math.inf for a, b in pairwise(rates)]
+    if len(rates) < 2 or not all(1 < s <= FACTOR * (1 + 1e-9) for s in steps):
+        raise ValueError(
+            "rates must be at least two, rising, neighbours at most a factor of "
+            f"{FACTOR:g} apart, got {rates}"
+        )
+    if not arms:
+        raise ValueError("arms must hold at least one arm")
+    _checks.integer("longer", longer)
+    common = {"seeds": seeds} | options
+    tried = [_trained(data, arms, _all(arms, rates), epochs, "short", common)]
+    for _ in range(_checks.integer("grow", grow, least=0)):
+        best = _best(tried, arms).values()
+        added = [rates[0] / steps[0]] * (rates[0] in best)
+        added += [rates[-1] * steps[-1]] * (rates[-1] in best)
+        if not added:
+            break
+        tried.append(_trained(data, arms, _all(arms, added), epochs, "short", common))
+        rates = sorted([*rates, *added])
+    chosen = _best(tried, arms)
+    ends = tuple(a for a, rate in chosen.items() if rate in (rates[0], rates[-1]))
+    if ends:
+        warnings.warn(
+            f"the best rate is an end of {rates[0]:g} to {rates[-1]:g} for "
+            f"{', '.join(ends)}",
+            stacklevel=2,
+        )
+    best = list(chosen.items())
+    tried.append(_trained(data, arms, best, longer * epochs, "long", common))
+    return Comparison(pd.concat(tried, ignore_index=True), chosen, ends)
+
+
+def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:
+    return [(arm, rate) for rate in rates for arm in arms]
+
+
+def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
+    """The table of one fit, with each member's arm: members (arm, rate)."""
+    grid = []
+    for arm, rate in members:
+        entry = dict(arms[arm])
+        for key in ("lr", "ssm_lr", "C_lr"):
+            if key in entry:
+                raise ValueError(f"arm {arm!r} must not hold {key}: rates are its axis")
+        entry["ssm_lr"] = rate * entry.pop("ssm_share", 0.1)
+        if "C_share" in entry:
+            entry["C_lr"] = rate * entry.pop("C_share")
+        grid.append(entry | {"lr": rate})
+    table = fit(data, grid, epochs=epochs, **common).table
+    names = [arm for arm, _ in members] * (len(table) // len(members))
+    return table.assign(arm=names, budget=budget)
+
+
+def _best(tried: list[pd.DataFrame], arms: Mapping) -> dict[str, float]:
+    table = pd.concat(tried, ignore_index=True)
+    loss = table.valid_loss.where(table.status == "finished", math.inf)
+    mean = np.log(loss).groupby([table.arm, table.lr]).mean()
+    chosen = {}
+    for arm in arms:
+        own = mean[arm].fillna(math.inf)
+        if not np.isfinite(own).any():
+            raise ValueError(f"arm {arm!r} diverged at every rate: {list(own.index)}")
+        chosen[arm] = float(own.idxmin())
+    return chosen

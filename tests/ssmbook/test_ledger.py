@@ -1,0 +1,206 @@
+"""The ledger: verdicts follow from records; what tests nothing is refused."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from ssmbook.book import ledger as ledgers
+from ssmbook.book.ledger import Expectation
+from ssmbook.book.verdicts import judge, states
+from ssmbook.notebook.glue import Record
+from tests.ssmbook.outputs import notebook, output_of
+
+ENTRY = {
+    "id": "a-claim",
+    "paper": "companion",
+    "where": "here",
+    "source": "our reading",
+    "says": "x is about one",
+    "expect": [{"key": "x", "between": [0, 2], "because": "theory"}],
+    "scale": "exact",
+    "verdict": "reproduced",
+    "why": "it is",
+}
+BELOW = [{"key": "y", "between": [2, 9], "because": "theory"}]
+LIMIT = [{"order": ["x", "y"], "because": "theory"}]
+
+
+def ledger(tmp_path, **changes):
+    path = tmp_path / "nb.yml"
+    path.write_text(json.dumps([ENTRY | changes]))
+    return ledgers.read(path)
+
+
+def judged(tmp_path, values, **changes):
+    """values: number, or (value, se) or (value, se, freedom)."""
+    claims = ledger(tmp_path, **changes)
+    outputs = []
+    for key, value in values.items():
+        value, *rest = value if isinstance(value, tuple) else (value,)
+        tolerance = dict(zip(("se", "freedom"), rest, strict=False))
+        outputs.append(output_of(key, value, **tolerance))
+    path = notebook(tmp_path / "nb.ipynb", *outputs)
+    (found,) = judge(claims, {"nb": path})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "values", "expected"),
+    [
+        ({}, {"x": 1}, "reproduced"),
+        ({}, {"x": 3}, "not reproduced"),
+        ({"limits": LIMIT}, {"x": 1, "y": 2}, "qualified"),
+        ({"limits": LIMIT}, {"x": 1, "y": 0}, "limits do not hold"),
+        ({"limits": LIMIT}, {"x": 3, "y": 4}, "not reproduced"),
+        ({"verdict": "not testable here"}, {}, "not testable here"),
+        # with a standard error: all of the interval, none of it, across the edge
+        ({}, {"x": (1.0, 0.4)}, "reproduced"),
+        ({}, {"x": (3.0, 0.4)}, "not reproduced"),
+        ({}, {"x": (1.5, 0.4)}, "undecided"),
+        ({}, {"x": (2.5, 0.4)}, "undecided"),
+        ({}, {"x": (1.0, 0.4, 4)}, "undecided"),  # 1.11 to each side
+        ({}, {"x": (3.0, 0.35, 4)}, "not reproduced"),
+        ({"limits": BELOW}, {"x": (1.0, 0.1), "y": (3.0, 0.1)}, "qualified"),
+        ({"limits": BELOW}, {"x": (1.0, 0.1), "y": (2.1, 0.1)}, "undecided"),
+        ({"limits": BELOW}, {"x": (1.0, 0.1), "y": (1.0, 0.1)}, "limits do not hold"),
+        ({"limits": BELOW}, {"x": (1.9, 0.1), "y": (1.0, 0.1)}, "undecided"),
+        (
+            {"expect": [{"key": "x", "value": 2, "rtol": 0.1, "because": "t"}]},
+            {"x": 1.8},
+            "reproduced",
+        ),
+        (
+            {"expect": [{"key": "x", "value": 2, "atol": 0.1, "because": "t"}]},
+            {"x": 1.8},
+            "not reproduced",
+        ),
+    ],
+)
+def test_verdicts_follow_from_records(tmp_path, changes, values, expected):
+    assert judged(tmp_path, values, **changes).verdict == expected
+
+
+def test_a_key_that_no_notebook_records_is_refused(tmp_path):
+    found = ledger(tmp_path)
+    notebook(tmp_path / "nb.ipynb", output_of("z", 1.0))
+    with pytest.raises(ValueError, match="claim a-claim: nb does not record all of x"):
+        judge(found, {"nb": tmp_path / "nb.ipynb"})
+
+
+def test_a_claim_outside_its_range_is_not_judged(tmp_path):
+    found = ledger(tmp_path, valid_for={"L": [5, 9]})
+    notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
+    (judgement,) = judge(found, {"nb": tmp_path / "nb.ipynb"})
+    assert judgement.verdict == "not judged"
+    assert judgement.reason == "L = 4 is not in [5, 9]"
+    assert judgement.agrees
+    assert not judgement.contradicts
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"verdict": "true"}, "verdict must be one of"),
+        ({"source": "abstract"}, "needs url and date"),
+        ({"expect": []}, "at least one expectation"),
+        ({"expect": [{"key": "x", "between": [0, 1]}]}, "must say `because`"),
+        (
+            {"expect": [{"key": "x", "between": [1, 0], "because": "t"}]},
+            "an expectation is",
+        ),
+        (
+            {"expect": [{"key": "x", "value": "low", "atol": 1, "because": "t"}]},
+            "numbers only",
+        ),
+        ({"colour": "red"}, "unknown"),
+        ({"null": {"y": 0}}, "null must give each of the records"),
+        ({"registered": {"date": "2026-01-01"}}, "registered needs date, hash"),
+        (
+            {"registered": {"date": "2026-01-01", "hash": "0" * 12}},
+            "its predictions are not those registered: add a line",
+        ),
+        (
+            {
+                "registered": {"date": "2026-01-01", "hash": "0" * 12},
+                "history": [{"date": "2026-01-02", "hash": "0" * 12}],
+            },
+            "history needs because, date, hash",
+        ),
+    ],
+)
+def test_bad_entries_are_refused(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        ledger(tmp_path, **changes)
+
+
+def test_comparisons_of_a_chapter_are_corrected_together(tmp_path):
+    """Two standard errors inside: enough for one, not for the less sure of two."""
+    sure = {"x": (1.0, 0.45)}
+    assert judged(tmp_path, sure).verdict == "reproduced"
+    limits = [{"key": "y", "between": [0, 2], "because": "theory"}]
+    two = sure | {"y": (1.0, 0.46)}
+    assert judged(tmp_path, two, limits=limits).verdict == "undecided"
+    one = sure | {"y": (1.0, 0.1)}
+    found = judged(tmp_path, one, limits=limits)
+    assert (found.verdict, found.states) == ("qualified", ("holds", "holds"))
+
+
+def test_states_are_those_of_holm():
+    """Against statsmodels, over 500 families of five."""
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        values = rng.normal(0, 2, 5)
+        claims = [Expectation((f"k{k}",), 0, math.inf, "x") for k in range(5)]
+        records = {f"k{k}": Record(v, se=1.0, freedom=6) for k, v in enumerate(values)}
+        p = 2 * stats.t.sf(np.abs(values), 6)
+        decided = multipletests(p, 0.05, method="holm")[0]
+        for state, sure, value in zip(
+            states(claims, records), decided, values, strict=True
+        ):
+            expected = ("holds" if value > 0 else "fails") if sure else "open"
+            assert state == expected
+
+
+@pytest.mark.parametrize(
+    ("says", "found", "expected"),
+    [
+        ("reproduced", 3, True),
+        ("reproduced", (2.1, 1.0), False),
+        ("not reproduced", 1, True),
+        ("not reproduced", 3, False),
+        ("undecided", 3, False),
+        ("undecided", 1, False),
+    ],
+)
+def test_an_open_rerun_contradicts_nothing(tmp_path, says, found, expected):
+    assert judged(tmp_path, {"x": found}, verdict=says).contradicts == expected
+
+
+def test_what_nothing_moves_or_one_constant_passes_is_refused(tmp_path):
+    """Two plants: a small shift is predicted; one best value is near all others."""
+    small = [{"key": "shift", "between": [-1.5, 1.5], "because": "it is small"}]
+    near = [{"key": "off", "between": [0, 1.5], "because": "within a margin"}]
+    nothing_moves, one_constant = {"shift": 0.0}, {"off": 0.68}
+    for expect, null in ((small, nothing_moves), (near, one_constant)):
+        with pytest.raises(ValueError, match="its null passes as well"):
+            ledger(tmp_path, expect=expect, null=null)
+    large = [{"key": "shift", "between": [2.3, 5.3], "because": "the rule"}]
+    (claim,) = ledger(tmp_path, expect=large, null=nothing_moves)
+    assert claim.null == nothing_moves
+
+
+def test_the_history_of_an_entry(tmp_path):
+    (claim,) = ledger(tmp_path)
+    first = {"date": "2026-01-01", "hash": "0" * 12}
+    change = {"date": "2026-01-02", "hash": claim.hash, "because": "a margin"}
+    (claim,) = ledger(tmp_path, registered=first, history=[change])
+    assert [v.date for v in claim.history] == ["2026-01-01", "2026-01-02"]
+    wider = [{"key": "x", "between": [0, 3], "because": "theory"}]
+    with pytest.raises(ValueError, match="not those registered"):
+        ledger(tmp_path, registered=first, history=[change], expect=wider)
+    reworded = [{"key": "x", "between": [0, 2], "because": "another word"}]
+    assert ledger(tmp_path, expect=reworded)[0].hash == claim.hash

@@ -1,0 +1,120 @@
+"""The protocol of a comparison: which rates, chosen by what, for how long."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ssmlib.tasks.split import Split
+from ssmlib.training import compare, fit, protocol
+
+OPTIONS = {"d_model": 2, "d_state": 4, "batch_size": 32, "seeds": [0, 1, 2]}
+
+
+def task(seed=0, n=64, L=16):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(3 * n, L, generator=generator)
+    pairs = zip(x.split(n), x.mean(1).split(n), strict=True)
+    return Split(*(t for pair in pairs for t in pair))
+
+
+@pytest.fixture(scope="module")
+def found():
+    arms = {
+        "slow": {"dt": 0.02},
+        "fast": {"dt": 0.5},
+        "kept": {"dt": 0.5, "ssm_share": 0},
+    }
+    return compare(task(), arms, rates=[1e-3, 3e-3], epochs=2, **OPTIONS)
+
+
+def test_the_range_grows_where_the_best_is_an_end(found):
+    """In two epochs a rate of .003 is too small: it grows to .027 and more."""
+    short = found.table[found.table.budget == "short"]
+    tried = np.sort(short.lr.unique())
+    assert len(tried) > 2
+    assert tried[1:] / tried[:-1] == pytest.approx(3)
+    for arm, own in short.groupby("arm"):
+        assert sorted(own.lr.unique()) == pytest.approx(tried)  # the same for all
+        assert len(own) == 3 * len(tried)
+        if arm not in found.unsettled:
+            assert tried[0] < found.chosen[arm] < tried[-1]
+
+
+def test_validation_data_choose_each_arm_s_rate(found):
+    short = found.table[found.table.budget == "short"]
+    for arm, rate in found.chosen.items():
+        own = short[short.arm == arm]
+        mean = np.log(own.valid_loss).groupby(own.lr).mean()
+        assert rate == mean.idxmin()
+
+
+def test_the_chosen_rates_are_trained_for_longer(found):
+    long = found.table[found.table.budget == "long"]
+    assert len(long) == 9
+    assert (long.epochs == 8).all()
+    assert (long.lr == long.arm.map(found.chosen)).all()
+    assert found.figures("slow").shape == (3,)
+    by_hand = 100 * np.log(found.figures("slow") / found.figures("fast"))
+    assert found.difference("slow", "fast").value == pytest.approx(by_hand.mean())
+    logs = found.curves(["slow", "fast"], "test_loss")
+    assert logs.shape == (3, 2)
+    assert logs[:, 1] == pytest.approx(np.log(found.figures("fast")))
+    grid = [
+        {"dt": 0.02, "lr": found.chosen["slow"], "ssm_lr": found.chosen["slow"] / 10}
+    ]
+    alone = fit(task(), grid, epochs=8, **OPTIONS).table.test_loss
+    assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-3)
+
+
+def test_rates_of_parts_are_shares(found):
+    own = found.table[found.table.arm == "fast"]
+    assert own.ssm_lr.to_numpy() == pytest.approx(0.1 * own.lr.to_numpy())
+    assert (found.table[found.table.arm == "kept"].ssm_lr == 0).all()
+
+
+def row(arm, lr, loss, status="finished"):
+    return {"arm": arm, "lr": lr, "valid_loss": loss, "status": status}
+
+
+def test_a_rate_at_which_one_seed_diverges_is_not_chosen():
+    table = pd.DataFrame(
+        [
+            row("a", 0.1, 0.2),
+            row("a", 0.1, 0.2),
+            row("a", 0.3, 0.01),
+            row("a", 0.3, 0.01, "diverged"),
+        ]
+    )
+    assert protocol._best([table], {"a": {}}) == {"a": 0.1}
+    with pytest.raises(ValueError, match="'a' diverged at every rate"):
+        protocol._best([table.assign(status="diverged")], {"a": {}})
+
+
+def test_a_best_rate_that_stays_an_end_is_said():
+    with pytest.warns(UserWarning, match="an end of 1e-06 to 3e-06 for a"):
+        found = compare(
+            task(), {"a": {}}, rates=[1e-6, 3e-6], epochs=1, grow=0, **OPTIONS
+        )
+    assert found.unsettled == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rates": [0.1]}, "at least two"),
+        ({"rates": [0.01, 0.1]}, "at most a factor of 3 apart"),
+        ({"rates": [0.1, 0.05]}, "rising"),
+        ({"rates": [0.0, 0.1]}, "at most a factor"),
+        ({"arms": {}}, "at least one arm"),
+        ({"arms": {"a": {"lr": 0.1}}}, "must not hold lr"),
+        ({"longer": 0}, "longer must be at least 1"),
+        ({"arms": {"a": {"dt": math.inf}}}, "dt must be positive"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS
+    with pytest.raises(ValueError, match=message):
+        compare(task(), **given | arguments)

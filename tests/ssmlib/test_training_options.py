@@ -1,0 +1,121 @@
+"""What `fit` can be told: data for each seed, a target a step, rates, optimizers."""
+
+import math
+
+import pytest
+import torch
+
+from ssmlib.layers import S4D
+from ssmlib.models import Ensemble, Model
+from ssmlib.tasks.split import Split
+from ssmlib.training import configurations, fit
+from ssmlib.training.steps import Steps
+
+SHAPE = {"d_model": 4, "d_state": 8}
+OPTIONS = SHAPE | {"epochs": 2, "batch_size": 16}
+
+
+def task(seed=0, n=48, L=16):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(3 * n, L, generator=generator)
+    y = (x[:, -1] > 0).long()
+    parts = zip(x.split(n), y.split(n), strict=True)
+    return Split(*(t for pair in parts for t in pair))
+
+
+def recall(seed=0, n=32, L=12):
+    """Tokens as one-hot channels; the class at a step is the token two steps ago."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(3, (3 * n, L), generator=generator)
+    x = torch.nn.functional.one_hot(tokens, 3).mT.float()
+    y = tokens.roll(2, 1)
+    y[:, :2] = -100
+    parts = zip(x.split(n), y.split(n), strict=True)
+    return Split(*(t for pair in parts for t in pair))
+
+
+def test_a_split_for_each_seed_is_that_seed_s_fit_alone():
+    splits = [task(1), task(2)]
+    grid = [{"dt": 0.1}, {"dt": 0.02}]
+    together = fit(splits, grid, seeds=[3, 4], **OPTIONS)
+    for k, (seed, split) in enumerate(zip([3, 4], splits, strict=True)):
+        alone = fit(split, grid, seeds=[seed], **OPTIONS)
+        own = together.table[together.table.seed == seed].reset_index(drop=True)
+        for column in ("train_loss", "valid_loss", "test_loss", "test_accuracy"):
+            assert own[column].to_numpy() == pytest.approx(
+                alone.table[column].to_numpy(), rel=1e-4
+            ), (k, column)
+    first, second = (together.table[together.table.seed == s] for s in (3, 4))
+    assert (first.test_loss.to_numpy() != second.test_loss.to_numpy()).all()
+
+
+def test_a_class_a_step():
+    """Loss and accuracy against the model's own output, ignored steps left out."""
+    data = recall()
+    found = fit(data, [{"dt": 0.3}], pooling="none", **OPTIONS | {"epochs": 30})
+    model = found.model.member(0).requires_grad_(False)
+    out = model(data.x_test)  # (n, classes, L)
+    assert out.shape[1:] == (3, 12)
+    counted = data.y_test != -100
+    chosen = torch.log_softmax(out, 1).gather(1, data.y_test.clamp(0)[:, None])[:, 0]
+    loss = -chosen[counted].mean()
+    right = (out.argmax(1) == data.y_test)[counted].float().mean()
+    assert found.table.test_loss[0] == pytest.approx(float(loss), rel=1e-5)
+    assert found.table.test_accuracy[0] == pytest.approx(float(right), rel=1e-5)
+    assert right > 0.5  # chance is 1/3
+
+
+def test_plain_gradient_descent_is_its_formula():
+    """Full batches, a constant rate: p - lr * gradient, each model at its own."""
+    data = task()
+    rates = [{"dt": 0.1, "lr": 0.5, "ssm_lr": 0.1}, {"dt": 0.1, "lr": 0.02}]
+    options = SHAPE | {"epochs": 3, "batch_size": 48, "optimizer": "sgd"}
+    found = fit(data, rates, seeds=[7], **options)
+    for k, (lr, ssm_lr) in enumerate([(0.5, 0.1), (0.02, 1e-3)]):
+        begun = configurations([{"dt": 0.1}])[0].init
+        model = Model(1, 2, init=begun, seed=7, **SHAPE)
+        (ssm,) = model.ssms
+        own = {id(getattr(ssm, name)) for name in ssm.ssm_parameters}
+        for _ in range(3):
+            loss = torch.nn.functional.cross_entropy(
+                model(data.x_train[:, None]), data.y_train
+            )
+            model.zero_grad()
+            loss.backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    p -= (ssm_lr if id(p) in own else lr) * p.grad
+            ssm.project_()
+        for a, b in zip(
+            model.parameters(), found.model.member(k).parameters(), strict=True
+        ):
+            assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_the_readout_s_rate_is_its_own():
+    base = {"dt": 0.1, "lr": 1e-2}
+    grid = [base, base | {"C_lr": 1e-2}, base | {"C_lr": 0.0}, base | {"C_lr": 0.3}]
+    found = fit(task(), grid, **OPTIONS)
+    same, still, fast = (found.model.member(k) for k in (1, 2, 3))
+    start = Model(1, 2, init=configurations([base])[0].init, **SHAPE).ssms[0]
+    assert torch.equal(still.ssms[0].C_re, start.C_re)
+    assert not torch.equal(still.ssms[0].D, start.D)
+    for a, b in zip(found.model.member(0).parameters(), same.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-7)
+    moved = [(m.ssms[0].C_re - start.C_re).abs().mean() for m in (same, fast)]
+    assert moved[1] > 10 * moved[0]
+
+
+def test_what_the_options_refuse():
+    for name in ("lr", "ssm_lr", "C_lr"):
+        with pytest.raises(ValueError, match=f"{name} must be finite"):
+            configurations([{name: math.inf}])
+    with pytest.raises(ValueError, match="optimizer must be one of adamw, sgd"):
+        fit(task(), [{}], optimizer="adam", **OPTIONS)
+
+    class Nameless(S4D):
+        readout_parameters = ()
+
+    model = Ensemble([Model(1, 2, layer=Nameless, **SHAPE)])
+    with pytest.raises(ValueError, match="C_lr needs a layer"):
+        Steps(model, configurations([{"C_lr": 0.1}]), 0.0, 5, 0.1)
