@@ -165,14 +165,16 @@ def holm(estimates: Sequence[Estimate], level: float = 0.95) -> list[Estimate]:
     return found
 
 
-def jackknife(
+def bootstrap(
     statistic: Callable[..., float], *draws: Sequence, level: float = 0.95
 ) -> Estimate:
-    """A function of draws with the error that leaving out one at a time gives.
+    """A function of draws with the error that drawing them again, with return, gives.
 
     draws: arrays (n, ...), n >= 3, that belong together draw by draw; statistic takes
-    them and returns a number that changes smoothly with each. Source: Tukey 1958.
-    Raises ValueError for fewer draws, or arrays of different n.
+    them and returns a number. The error is that of 400 resamples, always the same
+    ones, times sqrt(n / (n - 1)), so that a mean's is its usual one; n - 1 degrees of
+    freedom. Source: Efron 1979. Raises ValueError for fewer draws, or arrays of
+    different n.
     """
     arrays = [np.asarray(own, dtype=float) for own in draws]
     n = len(arrays[0])
@@ -180,12 +182,16 @@ def jackknife(
         raise ValueError(
             f"draws must be of one length n >= 3, got {[len(own) for own in arrays]}"
         )
-    value = float(statistic(*arrays))
-    without = [
-        statistic(*(np.delete(own, k, axis=0) for own in arrays)) for k in range(n)
-    ]
-    error = math.sqrt((n - 1) ** 2 / n * float(np.var(without, ddof=1)))
-    return Estimate(value, error, n - 1, level)
+    found = stats.bootstrap(
+        (np.arange(n),),
+        lambda chosen: statistic(*(own[chosen] for own in arrays)),
+        vectorized=False,
+        n_resamples=400,
+        method="basic",
+        rng=np.random.default_rng(0),
+    )
+    error = float(found.standard_error) * math.sqrt(n / (n - 1))
+    return Estimate(float(statistic(*arrays)), error, n - 1, level)
 
 
 def least(x: Sequence[float], losses: Sequence[float]) -> np.ndarray:

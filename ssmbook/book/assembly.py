@@ -21,6 +21,7 @@ from ssmbook.runs import execution
 
 CARDS = "<!-- cards of the chapters -->"
 _FIGURE = re.compile(r"(```\{figure\} _figures/([\w-]+)\.svg\n)")
+_PLACED = re.compile(r"(```\{glue:figure\} ([\w-]+)\n)")
 _EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
     'font-size="16" fill="#7f7f7f">Missing: its notebook failed.</text></svg>\n'
@@ -95,13 +96,30 @@ def _with_prose_of(source: Path, executed):
 
 
 def _with_alts(node, alts: dict[str, str]):
-    """The notebook with each figure's alt text where the page takes it from."""
+    """The notebook with each figure's alt text where the page takes it from.
+
+    A figure that text places with a caption, by a block `{glue:figure}`, is shown
+    there and not again below the cell that draws it.
+    """
+    placed = set()
+
+    def place(match: re.Match) -> str:
+        placed.add(match[2])
+        alt = f":alt: {alts[match[2]]}\n" if match[2] in alts else ""
+        return f"{match[1]}{alt}:name: fig-{match[2]}\n\n"
+
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _PLACED.sub(place, cell.source)
     for cell in node.cells:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name")
             if name in alts:
                 output["data"]["text/plain"] = alts[name]
                 cell.metadata["mystnb"] = {"image": {"alt": alts[name]}}
+            if name in placed:
+                tags = cell.metadata.setdefault("tags", [])
+                cell.metadata["tags"] = [*tags, "remove-output"]
     return node
 
 
@@ -175,6 +193,19 @@ def _write_pages(root: Path, tree: Path, known: dict, alts: dict[str, str]) -> N
         )
 
 
+def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
+    """Verdicts where text names a claim; cards are links themselves."""
+    for path in (tree / "book").glob("*.md"):
+        text = path.read_text()
+        path.write_text(pages.with_verdicts(text, judged, linked=False))
+    for path in notebooks.values():
+        node = nbformat.read(path, 4)
+        for cell in node.cells:
+            if cell.cell_type == "markdown":
+                cell.source = pages.with_verdicts(cell.source, judged, linked=True)
+        execution.write(node, path)
+
+
 def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgement]:
     """Write the book's tree: pages, executed notebooks, figures, the ledger.
 
@@ -204,6 +235,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
         _mark_missing(tree, known, failed)
     paths = {slug: tree / chapter.document for slug, chapter in known.items()}
     judged = judge(load(root), paths)
+    _write_verdicts(tree, paths, judged)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     book = tree / "book"
     (book / "claims.md").write_text(pages.claims_page(judged, known, citation))

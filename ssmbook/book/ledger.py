@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -118,13 +118,20 @@ class Claim:
 
     @property
     def hash(self) -> str:
-        """12 hex digits of what is predicted, of which records, and of the null."""
-        parts = {
-            name: [[list(e.keys), e.low, e.high] for e in getattr(self, name)]
-            for name in ("expect", "limits")
-        }
-        content = json.dumps(parts | {"null": self.null}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:12]
+        """Of what is predicted, `predictions_hash`."""
+        return predictions_hash(self.expect, self.limits, self.null)
+
+
+def predictions_hash(
+    expect: Sequence[Expectation],
+    limits: Sequence[Expectation],
+    null: Mapping[str, float],
+) -> str:
+    """12 hex digits of what is predicted, of which records, and of the null."""
+    parts = {"expect": expect, "limits": limits}
+    content = {k: [[list(e.keys), e.low, e.high] for e in v] for k, v in parts.items()}
+    content = json.dumps(content | {"null": null}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _expectation(entry: dict, where: str) -> Expectation:

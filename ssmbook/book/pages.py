@@ -22,8 +22,34 @@ _BADGES = {
 }
 
 
+_CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
+
+
 def _badge(verdict: str) -> str:
     return "{bdg-" + _BADGES[verdict] + "}`" + verdict + "`"
+
+
+def cited(text: str) -> list[str]:
+    """The claims that a text names by the role `{claim}`."""
+    return _CLAIM.findall(text)
+
+
+def with_verdicts(text: str, judged: list[Judgement], *, linked: bool) -> str:
+    """Text with each role `{claim}` replaced by this run's verdict, a badge.
+
+    linked: to the claim's entry. Raises ValueError for a claim that is not there.
+    """
+    verdicts = {j.claim.id: j.verdict for j in judged}
+
+    def badge(match: re.Match) -> str:
+        if match[1] not in verdicts:
+            raise ValueError(f"there is no claim {match[1]!r}")
+        verdict = verdicts[match[1]]
+        if not linked:
+            return _badge(verdict)
+        return f"{{bdg-ref-{_BADGES[verdict]}}}`{verdict} <claim-{match[1]}>`"
+
+    return _CLAIM.sub(badge, text)
 
 
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}

@@ -1,4 +1,4 @@
-"""Tasks of pure memory on white noise: what came long ago, asked for at the end."""
+"""Tasks of pure memory on noise: what came long ago, asked for at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.inputs import Process
 from ssmlib.tasks.split import Split
 
 
@@ -24,15 +25,27 @@ def block_weights(L: int, length: int) -> Tensor:
     return weights
 
 
-def block_copy(n: int, L: int, length: int, seed: int = 0) -> Split:
-    """White noise (n, L) and, as target (n,), the scaled sum of its first tokens.
+def block_copy(
+    n: int, L: int, length: int, seed: int = 0, process: Process | None = None
+) -> Split:
+    """Noise (n, L) and, as target (n,), the scaled sum of its first tokens.
 
-    As many sequences again for validation, and for testing. Errors as
+    process: a stationary one of `inputs`, white noise if None; the target has
+    variance 1. As many sequences again for validation, and for testing. Errors as
     `block_weights`.
     """
     weights = block_weights(L, length).flip(0)
-    x = np.random.default_rng(seed).standard_normal((3 * _checks.integer("n", n), L))
-    x = torch.from_numpy(x)
+    n3 = 3 * _checks.integer("n", n)
+    if process is None:
+        x = np.random.default_rng(seed).standard_normal((n3, L))
+        x = torch.from_numpy(x)
+    else:
+        generator = torch.Generator().manual_seed(seed)
+        x = process.sample(n3, L, generator)
+        lags = torch.arange(length)
+        row = process.moment(L)[:length]
+        R = row[(lags[:, None] - lags).abs()]  # of the first tokens
+        weights = weights / (R.sum() / length).sqrt()
     y = (x @ weights).float()
     x = x.float()
     cut = (slice(n), slice(n, 2 * n), slice(2 * n, None))

@@ -72,3 +72,10 @@ def test_the_frozen_step_is_the_trained_layer_s(page):
     u = torch.randn(1, page["model"].d_model, 1)
     y, _ = frozen(u[..., 0], frozen.initial_state(1))
     assert torch.allclose(y, ssm(u)[..., 0], atol=1e-5)
+
+
+def test_the_protocol_s_own_example(capsys):
+    text = (ROOT / "book" / "protocol.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(code, {"__name__": "page"})
+    assert "undamped" in capsys.readouterr().out

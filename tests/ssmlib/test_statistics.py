@@ -68,7 +68,7 @@ def test_slopes():
     x = np.array([1.0, 2, 4, 8, 16])
     assert statistics.log_log_slope(x, 3 * x**-0.75).value == pytest.approx(-0.75)
     assert statistics.slope(x, 5 - 2 * x).value == pytest.approx(-2)
-    noisy = 5 - 2 * x + RNG.normal(0, 1, (20_000, 5))
+    noisy = 5 - 2 * x + RNG.normal(0, 1, (4000, 5))
     found = [statistics.slope(x, y) for y in noisy]
     true = np.std([e.value for e in found])
     said = math.sqrt(np.mean([e.se**2 for e in found]))
@@ -82,35 +82,38 @@ def test_the_least_of_a_parabola_is_exact_and_an_end_stays():
 
 
 def test_holm_rejects_what_statsmodels_rejects():
-    """2,000 families of six, some with an effect."""
+    """40 families of six, some with an effect."""
     kept = 0
-    for _ in range(2000):
+    for _ in range(40):
         shifts = RNG.choice([0.0, 1.5, 4.0], 6)
         family = [statistics.mean(RNG.normal(s, 1, 5)) for s in shifts]
         known = multipletests([e.p for e in family], 0.05, method="holm")[0]
         found = statistics.holm(family)
         assert [e.low > 0 or e.high < 0 for e in found] == list(known)
         kept += known.sum()
-    assert 1000 < kept < 11_000
+    assert 20 < kept < 220
 
 
-def test_a_jackknife_of_the_mean_is_its_error():
+def test_a_bootstrap_of_the_mean_is_its_error():
+    """To a fifth: 400 resamples know it to a thirtieth or so."""
     values = RNG.normal(3, 2, 9)
-    found = statistics.jackknife(np.mean, values)
+    found = statistics.bootstrap(np.mean, values)
     own = statistics.mean(values)
-    assert (found.value, found.se) == pytest.approx((own.value, own.se))
+    assert found.value == pytest.approx(own.value)
+    assert found.se == pytest.approx(own.se, rel=0.2)
     assert found.freedom == 8
+    assert statistics.bootstrap(np.mean, values) == found
 
 
-def test_a_jackknife_of_a_smooth_function():
-    """exp of a mean difference, over 4,000 samples of eight, to a tenth."""
-    a, b = RNG.normal(0.5, 0.3, (4000, 8)), RNG.normal(0.2, 0.3, (4000, 8))
+def test_a_bootstrap_of_a_function_of_two():
+    """exp of a mean difference, over 300 samples of eight, to a fifth."""
+    a, b = RNG.normal(0.5, 0.3, (300, 8)), RNG.normal(0.2, 0.3, (300, 8))
     made = [
-        statistics.jackknife(lambda a, b: math.exp(a.mean() - b.mean()), *pair)
+        statistics.bootstrap(lambda a, b: math.exp(a.mean() - b.mean()), *pair)
         for pair in zip(a, b, strict=True)
     ]
     true = np.std([e.value for e in made])
-    assert np.sqrt(np.mean([e.se**2 for e in made])) == pytest.approx(true, rel=0.1)
+    assert np.sqrt(np.mean([e.se**2 for e in made])) == pytest.approx(true, rel=0.2)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +126,8 @@ def test_a_jackknife_of_a_smooth_function():
         (lambda: statistics.log_log_slope([1, 2, 0], [1, 2, 3]), "must be positive"),
         (lambda: statistics.least([1, 2], [[1, 2]]), "k >= 3"),
         (lambda: statistics.least([1, 2, 3], [[1, 2, math.nan]]), "must not hold NaN"),
-        (lambda: statistics.jackknife(np.mean, [1, 2]), "n >= 3"),
-        (lambda: statistics.jackknife(max, [1, 2, 3], [1, 2]), "of one length"),
+        (lambda: statistics.bootstrap(np.mean, [1, 2]), "n >= 3"),
+        (lambda: statistics.bootstrap(max, [1, 2, 3], [1, 2]), "of one length"),
         (lambda: statistics.rank_correlation_error(0.1, 3), "n must be at least 4"),
     ],
 )

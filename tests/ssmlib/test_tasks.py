@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ssmlib import autocorrelation as ac
+from ssmlib import inputs
 from ssmlib.tasks import delay, files, images, series
 
 
@@ -144,3 +145,11 @@ def test_block_copy_asks_for_the_first_tokens():
     for length in (0, 41):
         with pytest.raises(ValueError, match="length must be at"):
             delay.block_weights(40, length)
+
+
+def test_block_copy_of_a_process_has_variance_one():
+    """By 20,000 sequences of correlated input, to four standard errors."""
+    data = delay.block_copy(20_000, 40, 5, 3, inputs.ar1(0.9))
+    assert float(data.y_train.square().mean()) == pytest.approx(1, abs=4 * 0.01)
+    total = data.x_train[:, :5].sum(1)
+    assert torch.allclose(data.y_train / total, data.y_train[0] / total[0], atol=1e-3)
