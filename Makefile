@@ -1,4 +1,4 @@
-# make book | make test | make notebooks | make bench | make archive | make clean
+# make book | make test | make notebooks | make deposits | make bench | make archive | make clean
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: book test notebooks bench archive clean
+.PHONY: book test notebooks deposits bench archive clean
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
@@ -29,6 +29,9 @@ test: $(READY)
 
 notebooks: $(READY)
 	@$(BIN)/ssmbook notebooks $(ONLY)
+
+deposits: $(READY)
+	@$(BIN)/ssmbook deposits $(ONLY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from ssmbook.book import pages
+from ssmbook.book import deposits, pages
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
@@ -123,9 +123,23 @@ def _with_alts(node, alts: dict[str, str]):
     return node
 
 
-def _write_notebook(page: Page, target: Path, alts: dict[str, str]) -> None:
+def _deposited(deposit: deposits.Deposit):
+    """A cell that shows nothing, and names what the longer run recorded."""
+    cell = nbformat.v4.new_code_cell(
+        "# the chapter's longer run", id="deposit", execution_count=0
+    )
+    cell.metadata["tags"] = ["remove-cell"]
+    cell.outputs = deposits.named_outputs(deposit)
+    return cell
+
+
+def _write_notebook(
+    page: Page, target: Path, alts: dict[str, str], deposit: deposits.Deposit | None
+) -> None:
     """A notebook at its place in the tree, with a banner where it differs."""
     node = _with_prose_of(page.source, nbformat.read(page.path, 4))
+    if deposit is not None:
+        node.cells.append(_deposited(deposit))
     node = _with_alts(node, alts)
     defaults = {name: p.default for name, p in interface(page.path).items()}
     ran_with = parameters(page.path)
@@ -139,6 +153,16 @@ def _write_notebook(page: Page, target: Path, alts: dict[str, str]) -> None:
             if cell.cell_type == "code":
                 cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     execution.write(node, target)
+
+
+def _deposited_alts(deposit: deposits.Deposit) -> dict[str, str]:
+    """Alt texts of a deposit's figures, by the names the page has for them."""
+    values = {key: record.value for key, record in deposit.records.items()}
+    cell = nbformat.from_dict({"cell_type": "code", "outputs": deposit.outputs})
+    shown = glue.figures(nbformat.from_dict({"cells": [cell]}))
+    return {
+        f"deposit-{n}": glue.paste_own(alt, values) for n, (_, alt) in shown.items()
+    }
 
 
 def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
@@ -216,7 +240,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     shutil.copytree(root / "book", tree / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, tree / name)
-    failed, alts = {}, {}
+    failed, alts, kept = {}, {}, deposits.read(root)
     for slug, page in executed.items():
         node = nbformat.read(page.path, 4)
         values = _values(node)
@@ -226,7 +250,10 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
             figure.parent.mkdir(exist_ok=True)
             figure.write_text(svg)
             own[name] = glue.paste_own(alt, values)
-        _write_notebook(page, tree / known[slug].document, own)
+        deposit = kept.get(slug)
+        if deposit is not None:
+            own |= _deposited_alts(deposit)
+        _write_notebook(page, tree / known[slug].document, own, deposit)
         alts |= own
         if page.failed is not None:
             failed[slug] = glue.names(node)
@@ -234,7 +261,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     if failed:
         _mark_missing(tree, known, failed)
     paths = {slug: tree / chapter.document for slug, chapter in known.items()}
-    judged = judge(load(root), paths)
+    judged = judge(load(root), paths, kept)
     _write_verdicts(tree, paths, judged)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     book = tree / "book"

@@ -43,6 +43,8 @@ SCALES = ("exact", "reduced", "paper")
 _FIELDS = {"id", "paper", "where", "source", "says", "expect", "scale"}
 _FIELDS |= {"verdict", "why"}
 _OPTIONAL = {"limits", "valid_for", "url", "date", "null", "registered", "history"}
+_OPTIONAL |= {"judged_on"}
+JUDGED_ON = ("notebook", "deposit")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Claim:
 
     notebook: the chapter that measures it. expect, limits: what it predicts, and where
     it stops. valid_for: parameter -> range that it was derived for. null: record ->
-    value without the effect. history: as registered, and each change since.
+    value without the effect. judged_on: the stored notebook, or the chapter's deposit,
+    a longer run. history: as registered, and each change since.
     """
 
     id: str
@@ -104,6 +107,7 @@ class Claim:
     url: str | None = None
     date: str | None = None
     null: dict[str, float] = field(default_factory=dict)
+    judged_on: str = "notebook"
     history: tuple[Version, ...] = ()
 
     @property
@@ -169,6 +173,7 @@ def _claim(entry: dict, notebook: str) -> Claim:
             f"{where}: fields missing {sorted(missing)}, unknown {sorted(unknown)}"
         )
     allowed = {"verdict": VERDICTS, "source": SOURCES, "scale": SCALES}
+    allowed |= {"judged_on": JUDGED_ON} if "judged_on" in entry else {}
     for name, values in allowed.items():
         if entry[name] not in values:
             raise ValueError(

@@ -104,8 +104,10 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         "",
         f"> {claim.says}",
         "",
-        f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`; "
-        f"scale: {claim.scale}" + (f"; judged for {ranges}." if ranges else "."),
+        f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
+        + (" by its longer run, kept" if claim.judged_on == "deposit" else "")
+        + f"; scale: {claim.scale}"
+        + (f"; judged for {ranges}." if ranges else "."),
         "",
         *_lines(claim.expect, judgement.states[:n], judgement.records),
         "",

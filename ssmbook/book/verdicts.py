@@ -24,6 +24,7 @@ from pathlib import Path
 
 from scipy import stats
 
+from ssmbook.book.deposits import Deposit
 from ssmbook.book.ledger import Claim, Expectation
 from ssmbook.notebook.glue import Record, node_records
 from ssmbook.notebook.parameters import parameters
@@ -124,18 +125,33 @@ class Judgement:
         return {k: known[k].value for k in self.claim.keys if k in known}
 
 
-def judge(ledger: list[Claim], notebooks: Mapping[str, Path]) -> list[Judgement]:
+def judge(
+    ledger: list[Claim],
+    notebooks: Mapping[str, Path],
+    deposits: Mapping[str, Deposit] | None = None,
+) -> list[Judgement]:
     """Every claim against the records of executed notebooks, given by slug.
 
-    The claims of a chapter are corrected for together. Raises ValueError for a claim
-    whose notebook is missing or was not executed, or whose key it does not record.
+    deposits: longer runs that carry the claims judged on them; without these, all are
+    judged on the notebooks. The claims of a chapter that are judged on the same run
+    are corrected for together. Raises ValueError for a claim whose notebook or
+    deposit is missing or was not executed, or whose key it does not record.
     """
     judged = {}
-    for slug in dict.fromkeys(claim.notebook for claim in ledger):
-        own = [claim for claim in ledger if claim.notebook == slug]
-        if slug not in notebooks:
-            raise ValueError(f"claim {own[0].id}: there is no notebook {slug}")
-        judged |= {j.claim.id: j for j in _judge(own, *_ran(notebooks[slug]))}
+
+    def place(claim: Claim) -> tuple[str, str]:
+        return claim.notebook, claim.judged_on if deposits is not None else "notebook"
+
+    for slug, where in dict.fromkeys(map(place, ledger)):
+        own = [claim for claim in ledger if place(claim) == (slug, where)]
+        known = deposits if where == "deposit" else notebooks
+        if slug not in known:
+            raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
+        if where == "deposit":
+            ran = deposits[slug].records, deposits[slug].run.parameters
+        else:
+            ran = _ran(notebooks[slug])
+        judged |= {j.claim.id: j for j in _judge(own, *ran)}
     return [judged[claim.id] for claim in ledger]
 
 

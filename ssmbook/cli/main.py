@@ -49,12 +49,14 @@ def claims(
     The stored notebooks must give each verdict as the ledger has it. With --check, a
     run contradicts only what it judges the other way: an open one contradicts nothing.
     """
+    from ssmbook.book import deposits
     from ssmbook.book.ledger import answerable, load
     from ssmbook.book.verdicts import judge
 
     root = terminal.repository()
     with terminal.errors():
-        judged = judge(*answerable(load(root), check or root / "notebooks"))
+        claimed, notebooks = answerable(load(root), check or root / "notebooks")
+        judged = judge(claimed, notebooks, None if check else deposits.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(
@@ -136,6 +138,19 @@ def notebooks(
 
     with terminal.errors(RuntimeError):
         store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
+
+
+@app.command(name="deposits")
+def make_deposits(
+    names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
+    jobs: runs.Jobs = None,
+) -> None:
+    """Run the longer runs that claims are judged on, and keep them in deposits/."""
+    from ssmbook.book import deposits
+
+    root = terminal.repository()
+    with terminal.errors(RuntimeError):
+        deposits.make(root, names or [], terminal.say, jobs=jobs)
 
 
 @app.command()

@@ -200,10 +200,13 @@ SIGNATURES = {
     "theory.timescale.bound": "(A, dt, R, *, B, readout)",
     "theory.conditioning.gram": "(A, *, readout)",
     "theory.conditioning.condition_number": "(G, *, normalized)",
-    "ssmbook.record": "(key, value, *, rtol, atol, se, because)",
+    "ssmbook.record": "(key, value, *, rtol, atol, se, because, freedom)",
     "ssmbook.records": "(path)",
-    "training.fit": "(data, grid, *, seeds, epochs, batch_size, warmup, weight_decay, "
-    "layer, pooling, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
+    "training.compare": "(data, arms, *, rates, seeds, epochs, longer, grow, "
+    "**options)",
+    "training.fit": "(data, grid, *, seeds, epochs, batch_size, optimizer, warmup, "
+    "weight_decay, layer, pooling, d_model, d_state, n_layers, linear, norm, "
+    "checkpoint, device)",
     "models.Model": "(channels, outputs, *, layer, init, later_dt, d_model, d_state, "
     "n_layers, pooling, linear, norm, seed)",
     "models.Ensemble": "(models)",

@@ -6,6 +6,7 @@ import re
 import nbformat
 import pytest
 
+from ssmbook.book import pages
 from ssmbook.book.verdicts import judge, states, verdict
 from ssmbook.notebook import comparison, glue
 from tests.book.conftest import CHAPTERS
@@ -223,3 +224,55 @@ def test_each_record_moved_out_of_its_interval_flips_the_verdict(ledger):
         for expectation in claim.predictions:
             flipped = judged(claim, moved(expectation, values))
             assert flipped in ("not reproduced", "limits do not hold"), claim.id
+
+
+# Findings in short
+
+
+def sentences(text):
+    """Of Markdown prose; a full stop within a role or a number ends none."""
+    text = " ".join(text.split())
+    return [s for s in re.split(r"(?<=[.}`])\s*(?<=\.)\s+", text) if s]
+
+
+def in_short(node):
+    """The section of a chapter that states its findings, without figures."""
+    text = "\n".join(c.source for c in node.cells if c.cell_type == "markdown")
+    found = re.search(r"## In short\n(.*?)(?=```|\n## |\Z)", text, re.S)
+    return found[1].strip() if found else None
+
+
+def rests_on(text, ledger, slug):
+    """sentence -> the claims of a chapter that it names."""
+    own = {c.id for c in ledger if c.notebook == slug}
+    return {s: set(pages.cited(s)) & own for s in sentences(text)}
+
+
+def test_each_finding_in_short_names_its_claim(node, chapter, ledger):
+    text = in_short(node)
+    if text is None:
+        pytest.skip("has no section In short yet")
+    found = rests_on(text, ledger, chapter.slug)
+    assert [s for s, claims in found.items() if not claims] == []
+    words = re.sub(r"\{claim\}`[^`]*`|\$[^$]*\$", "", text).split()
+    assert len(words) <= 60
+    assert len(list(glue.roles(text))) <= 4
+
+
+def test_a_sentence_without_a_claim_is_found(ledger):
+    slug = ledger[0].notebook
+    text = f"It holds {{claim}}`{ledger[0].id}`. It is large, by\n{{glue:text}}`x:.1f`."
+    first, second = rests_on(text, ledger, slug).values()
+    assert first == {ledger[0].id}
+    assert not second
+
+
+def test_cards_of_chapters_with_findings_in_short_name_claims(
+    node, chapter, root, ledger
+):
+    if in_short(node) is None:
+        pytest.skip("has no section In short yet")
+    card = (root / "book" / "cards" / f"{chapter.slug}.md").read_text()
+    text = re.sub(r"^(#|!).*$", "", card, flags=re.M)
+    found = rests_on(text, ledger, chapter.slug)
+    assert [s for s, claims in found.items() if not claims] == []

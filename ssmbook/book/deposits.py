@@ -1,0 +1,120 @@
+"""Deposits: longer runs of chapters, kept in the repository.
+
+deposits/<slug>/ holds what a run leaves, its document (run.json) and the executed
+notebook. The document names the notebook's sha256 and each record, so that a changed
+record is an error. They are made with the profile `evening` (`make deposits`), never
+by a build or a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from ssmbook.book.chapters import chapters
+from ssmbook.notebook import glue
+from ssmbook.notebook.parameters import profile
+from ssmbook.runs import cluster
+from ssmbook.runs.document import Run, as_records
+from ssmbook.runs.execution import CELL_TIMEOUT
+from ssmbook.runs.jobs import Job, plan_runs
+from ssmbook.runs.stores import Store, replace, sha256
+
+PROFILE = "evening"
+#: what its records are called where a chapter's text pastes them
+PREFIX = "deposit_"
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """A longer run of a chapter: its document, records by key, outputs by name."""
+
+    run: Run
+    records: dict[str, glue.Record]
+    outputs: tuple
+
+    @property
+    def stamp(self) -> str:
+        """What it ran with, when, and in which version."""
+        values = ", ".join(f"{k} = {v}" for k, v in self.run.parameters.items())
+        return f"{self.run.started[:10]}, version {self.run.version}: {values}"
+
+
+def read(root: Path) -> dict[str, Deposit]:
+    """The deposits of a repository, by slug; ValueError for one that was changed."""
+    found = {}
+    for folder in sorted((root / "deposits").glob("*/")):
+        slug = folder.name
+        if slug not in chapters(root):
+            raise ValueError(f"{folder}: no chapter is called {slug}")
+        document = folder / "run.json"
+        run = Run.from_json(document.read_bytes() if document.is_file() else None)
+        notebook = folder / f"{slug}.ipynb"
+        if run is None or run.failed or not notebook.is_file():
+            raise ValueError(f"{folder} must hold run.json and {slug}.ipynb, complete")
+        content = notebook.read_bytes()
+        if run.files.get(notebook.name) != sha256(content):
+            raise ValueError(f"{notebook} is not what run.json was written for")
+        node = nbformat.reads(content.decode(), 4)
+        records = glue.node_records(node, notebook)
+        if as_records(records) != run.records:
+            raise ValueError(f"{document}: its records are not those of {notebook}")
+        outputs = tuple(o for cell in node.cells for o in cell.get("outputs", []))
+        found[slug] = Deposit(run, records, outputs)
+    return found
+
+
+def named_outputs(deposit: Deposit) -> list:
+    """Its records and figures under names of their own, for the chapter's page."""
+    renamed = []
+    for output in deposit.outputs:
+        scrapbook = output.get("metadata", {}).get("scrapbook")
+        if scrapbook is None:
+            continue
+        copy = nbformat.from_dict(output)
+        prefix = PREFIX if glue.PREFIX in scrapbook["mime_prefix"] else "deposit-"
+        copy.metadata.scrapbook.name = prefix + scrapbook["name"]
+        renamed.append(copy)
+    return renamed
+
+
+def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
+    """Run the chapters of the profile, or those named, and keep what they leave.
+
+    A run that was finished before is kept already, so that an interrupted call goes
+    on. Raises ValueError for a name that has no line in the profile, RuntimeError
+    that names those that failed.
+    """
+    known = {slug: chapter.path for slug, chapter in chapters(root).items()}
+    chosen = profile(root / "notebooks" / f"{PROFILE}.yml", known)
+    if unknown := set(names) - set(chosen):
+        raise ValueError(
+            f"{PROFILE}.yml has no line for {', '.join(sorted(unknown))}; it has "
+            f"{', '.join(chosen)}"
+        )
+    planned = [
+        job
+        for slug, values in chosen.items()
+        if not names or slug in names
+        for job in plan_runs(known[slug], [values])
+    ]
+    kept, failed = Store(root / "_build" / "runs"), {}
+
+    def done(job: Job, run: Run) -> None:
+        if run.failed:
+            failed[job.notebook] = run.error
+            say(f"{job.notebook}: FAILED: {run.error}")
+            return
+        target = root / "deposits" / job.notebook
+        target.mkdir(parents=True, exist_ok=True)
+        for name in (f"{job.notebook}.ipynb", "run.json"):
+            replace(target / name, kept.read(f"{job.folder}/{name}"))
+        say(f"{job.notebook}: {run.seconds:.0f} s, kept in {target}")
+
+    workers = jobs or cluster.workers_for(1)
+    cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
+    if failed:
+        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise RuntimeError(f"not kept: {reasons}")
