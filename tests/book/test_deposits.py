@@ -31,7 +31,7 @@ SPOTS = {"sequence-length": sequence_length}
 
 
 def test_each_deposit_has_a_spot_check():
-    assert set(SPOTS) == set(KEPT)
+    assert set(KEPT) <= set(SPOTS)
 
 
 @pytest.mark.parametrize("slug", sorted(KEPT))
