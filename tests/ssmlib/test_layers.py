@@ -289,5 +289,5 @@ def test_a_subclass_that_lacks_a_part_is_named():
         TypeError, match=r"NoModes must define modes\(\) or kernel\(L\)$"
     ):
         NoModes(2)
-    with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters, readout_parameters or"):
+    with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters, "):
         Misnamed(2)

@@ -27,7 +27,7 @@ def series_covered(process):
     return covered(found, autocorrelation.moment_largest_eigenvalue(process.moment(L)))
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("rho", [0.0, 0.9])
 def test_intervals_of_a_series_cover(rho):
     assert series_covered(inputs.ar1(rho)) >= 85
 
