@@ -301,6 +301,16 @@ def window_spacing(dt: float, L: int) -> float:
     return 2 * math.pi / (dt * _checks.integer("L", L))
 
 
+def window_grid(dt: float, L: int) -> Initialization:
+    """Undamped modes on the grid of a window of L steps, with one dt.
+
+    Within the window dt is then the size of the output and nothing else. Raises as
+    `window_spacing`.
+    """
+    spacing = window_spacing(dt, L)
+    return Initialization(real=0.0, imag_scale=spacing / math.pi, dt=dt)
+
+
 def spectrum(A: Tensor) -> Tensor:
     """The distinct eigenvalues behind stored modes: A and its conjugates.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,7 @@ def _split(x: np.ndarray, y: np.ndarray, seed: int) -> Split:
     return Split(*(a[part == k] for k in range(3) for a in (x, y)))
 
 
+@cache
 def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
     with gzip.open(packaged(*file)) as rows:
         table = np.loadtxt(rows, delimiter=",")
