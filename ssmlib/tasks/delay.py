@@ -1,4 +1,4 @@
-"""Tasks of pure memory on noise: what came long ago, asked for at the end."""
+"""Tasks of pure memory: what came long ago, asked for at the end or at each step."""
 
 from __future__ import annotations
 
@@ -46,7 +46,30 @@ def block_copy(
         row = process.moment(L)[:length]
         R = row[(lags[:, None] - lags).abs()]  # of the first tokens
         weights = weights / (R.sum() / length).sqrt()
-    y = (x @ weights).float()
-    x = x.float()
-    cut = (slice(n), slice(n, 2 * n), slice(2 * n, None))
-    return Split(*(part for c in cut for part in (x[c], y[c])))
+    return _thirds(x.float(), (x @ weights).float())
+
+
+def recall(n: int, L: int, vocabulary: int, delay: int, seed: int = 0) -> Split:
+    """Random tokens, and as target a step the token `delay` steps back.
+
+    Inputs are one-hot, (n, vocabulary, L) float32; targets (n, L) int64, -100 (none) at the first `delay` steps. As many sequences
+    again for validation, and for testing. Raises ValueError for fewer than two tokens,
+    or unless 1 <= delay < L.
+    """
+    _checks.integer("L", L)
+    _checks.integer("vocabulary", vocabulary, least=2)
+    if not 1 <= _checks.integer("delay", delay) < L:
+        raise ValueError(f"delay must be in [1, L = {L}), got {delay}")
+    n3 = 3 * _checks.integer("n", n)
+    tokens = torch.from_numpy(
+        np.random.default_rng(seed).integers(vocabulary, size=(n3, L))
+    )
+    x = torch.nn.functional.one_hot(tokens, vocabulary).mT.float()
+    y = torch.full_like(tokens, -100)
+    y[:, delay:] = tokens[:, :-delay]
+    return _thirds(x, y)
+
+
+def _thirds(x: Tensor, y: Tensor) -> Split:
+    parts = zip(x.chunk(3), y.chunk(3), strict=True)
+    return Split(*(part for pair in parts for part in pair))
