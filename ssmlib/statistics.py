@@ -90,20 +90,6 @@ def paired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> Es
     return mean(a - b, level=level)
 
 
-def median_error(values: Sequence[float]) -> float:
-    """The standard error of the median of draws (n,), n >= 2.
-
-    McKean and Schrader's: the order statistics that enclose the median with 99 %,
-    over 2 * 2.576; no density is estimated. Cautious: for few normal draws up to a
-    third too large on average.
-    """
-    draws = np.sort(_draws("values", values, 2))
-    n = len(draws)
-    z = stats.norm.ppf(0.995)
-    k = max(1, round((n + 1) / 2 - z * math.sqrt(n / 4)))
-    return float(draws[n - k] - draws[k - 1]) / (2 * z)
-
-
 def count_error(count: int, n: int) -> float:
     """The standard error of a count out of n independent trials.
 
@@ -114,16 +100,6 @@ def count_error(count: int, n: int) -> float:
         raise ValueError(f"count must be in [0, {n}], got {count}")
     p = (count + 0.5) / (n + 1)
     return math.sqrt(n * p * (1 - p))
-
-
-def rank_correlation_error(value: float, n: int) -> float:
-    """The standard error of Spearman's correlation of n pairs (Fisher's z, back).
-
-    sqrt(1.06 / (n - 3)) (1 - value^2), n >= 4, else ValueError.
-    """
-    if n < 4:
-        raise ValueError(f"n must be at least 4, got {n}")
-    return math.sqrt(1.06 / (n - 3)) * (1 - value**2)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
@@ -192,29 +168,3 @@ def bootstrap(
     )
     error = float(found.standard_error) * math.sqrt(n / (n - 1))
     return Estimate(float(statistic(*arrays)), error, n - 1, level)
-
-
-def least(x: Sequence[float], losses: Sequence[float]) -> np.ndarray:
-    """Where each curve is least: losses (n, k) over the grid x (k,), to (n,).
-
-    The vertex of the parabola through the least value and its neighbours; an end of
-    the grid stays where it is. `mean` of the result has its standard error. Raises
-    ValueError for shapes that do not match, fewer than three points, or NaN.
-    """
-    x, losses = np.asarray(x, dtype=float), np.asarray(losses, dtype=float)
-    if losses.ndim != 2 or x.shape != losses.shape[1:] or len(x) < 3:
-        raise ValueError(
-            "losses must be (n, k) for x (k,), k >= 3, got "
-            f"{losses.shape} and {x.shape}"
-        )
-    if np.isnan(losses).any():
-        raise ValueError("losses must not hold NaN")
-    vertices = []
-    for row in losses:
-        k = int(row.argmin())
-        vertex = x[k]
-        if 0 < k < len(x) - 1 and np.isfinite(row[k - 1 : k + 2]).all():
-            curve, tilt, _ = np.polyfit(x[k - 1 : k + 2], row[k - 1 : k + 2], 2)
-            vertex = -tilt / (2 * curve) if curve > 0 else vertex
-        vertices.append(vertex)
-    return np.array(vertices)

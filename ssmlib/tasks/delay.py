@@ -52,9 +52,9 @@ def block_copy(
 def recall(n: int, L: int, vocabulary: int, delay: int, seed: int = 0) -> Split:
     """Random tokens, and as target a step the token `delay` steps back.
 
-    Inputs are one-hot, (n, vocabulary, L) float32; targets (n, L) int64, -100 (none) at the first `delay` steps. As many sequences
-    again for validation, and for testing. Raises ValueError for fewer than two tokens,
-    or unless 1 <= delay < L.
+    Inputs are one-hot, (n, vocabulary, L) float32; targets (n, L) int64, -100 (none) at
+    the first `delay` steps. As many sequences again for validation, and for testing.
+    Raises ValueError for fewer than two tokens, or unless 1 <= delay < L.
     """
     _checks.integer("L", L)
     _checks.integer("vocabulary", vocabulary, least=2)

@@ -1,33 +1,96 @@
 """Longer runs that are kept: whole, and still what the code computes."""
 
-import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from ssmbook.book import deposits
 from ssmlib import autocorrelation, inputs
-from ssmlib.initialization import window_spacing
-from ssmlib.tasks import delay
+from ssmlib.initialization import window_grid
+from ssmlib.tasks import delay, images, series
+from ssmlib.tasks.split import Split, evenly
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
 KEPT = deposits.read(ROOT)
 
 
-def sequence_length(p):
-    """White noise at the shortest length, the rule's timescale: a first epoch."""
-    L, seeds = 64, range(p["seed"], p["seed"] + p["n_seeds"])
-    top = autocorrelation.moment_largest_eigenvalue(inputs.white().moment(L))
-    dt = (L * top) ** -0.5
-    start = {"dt": dt, "real": 0.0, "imag_scale": window_spacing(dt, L) / math.pi}
-    start |= {"lr": p["rate"], "ssm_lr": p["rate"] / 10}
-    data = [delay.block_copy(p["n_train"], L, L // 8, s, inputs.white()) for s in seeds]
-    options = {"batch_size": p["batch_size"], "linear": True}
-    options |= {"d_model": p["d_model"], "d_state": p["d_state"]}
+def first_epoch(p, data, start, **more):
+    """The validation loss after one epoch at the middle rate, mean over seeds."""
+    start = start | {"lr": p["rate"], "ssm_lr": p["rate"] / 10}
+    options = {k: p[k] for k in ("batch_size", "d_model", "d_state") if k in p} | more
+    seeds = _seeds(p)
     return fit(data, [start], seeds=seeds, epochs=1, **options).table.valid_loss.mean()
 
 
-SPOTS = {"sequence-length": sequence_length}
+def _seeds(p):
+    return range(p["seed"], p["seed"] + p["n_seeds"])
+
+
+def _grid(octave, L):
+    return {"init": window_grid(2.0**octave, L)}
+
+
+def sequence_length(p):
+    """White noise at the shortest length, the rule's timescale."""
+    L, process = 64, inputs.white()
+    data = [delay.block_copy(p["n_train"], L, L // 8, s, process) for s in _seeds(p)]
+    return first_epoch(p, data, _grid(-3, L), linear=True)  # 2^-3 = 1 / sqrt(64)
+
+
+def _at_unit_power(load, p):
+    """Images whose seed draws the split and which of it train, scaled."""
+    for seed in _seeds(p):
+        data = load(seed)
+        order = np.random.default_rng(seed).permutation(len(data.x_train))
+        x, y = (part[order[: p["n_train"]]] for part in (data.x_train, data.y_train))
+        scale = x.square().mean().sqrt()
+        yield replace(data, x_train=x, y_train=y).map_x(lambda x, s=scale: x / s)
+
+
+def sequential_mnist(p):
+    data = list(_at_unit_power(images.mnist, p))
+    return first_epoch(p, data, _grid(-9, 784))
+
+
+def deeper_and_nonlinear(p):
+    """One block."""
+    return first_epoch(p, list(_at_unit_power(images.digits, p)), _grid(-5, 64))
+
+
+def zero_real_part(p):
+    """White noise, the rule's timescale, undamped."""
+    L, process, dt = p["L_train"], inputs.white(), p["L_train"] ** -0.5
+    data = [delay.block_copy(p["n_train"], L, L // 8, s, process) for s in _seeds(p)]
+    start = {"init": window_grid(dt, L)}
+    return first_epoch(p, data, start, linear=True, d_model=4, d_state=32)
+
+
+def real_series(p):
+    """Hourly temperatures."""
+    values, data = series.load("sf_temperature").values, []
+    n = len(values) * 4 // 5
+    for seed in _seeds(p):
+        at = np.random.default_rng(seed).integers(len(values) - n + 1)
+        own = values[at : at + n]
+        own = (own - own[: n // 2].mean()) / own[: n // 2].std(correction=0)
+        parts = torch.tensor_split(own, [n // 2, n * 7 // 10])
+        sizes = (p["n_train"], p["n_train"] // 2, p["n_train"] // 2)
+        cut = [autocorrelation.windows(part, p["L"] + 1) for part in parts]
+        cut = [evenly(w, k).float() for w, k in zip(cut, sizes, strict=True)]
+        data.append(Split(*(x for w in cut for x in (w[:, :-1], w[:, -1]))))
+    return first_epoch(p, data, {"dt": 0.0625})
+
+
+SPOTS = {
+    "sequence-length": sequence_length,
+    "sequential-mnist": sequential_mnist,
+    "real-series": real_series,
+    "zero-real-part": zero_real_part,
+    "deeper-and-nonlinear": deeper_and_nonlinear,
+}
 
 
 def test_each_deposit_has_a_spot_check():

@@ -147,6 +147,22 @@ def test_block_copy_asks_for_the_first_tokens():
             delay.block_weights(40, length)
 
 
+def test_recall_asks_for_the_token_some_steps_back():
+    data = delay.recall(20, 12, 5, 4, seed=1)
+    for _, x, y in data.parts():
+        tokens = x.argmax(1)
+        assert x.shape == (20, 5, 12) and bool((x.sum(1) == 1).all())
+        assert bool((y[:, :4] == -100).all())
+        assert bool((y[:, 4:] == tokens[:, :-4]).all())
+    other = delay.recall(20, 12, 5, 4, seed=2)
+    assert not torch.equal(data.x_train, other.x_train)
+    assert not torch.equal(data.x_train, data.x_test)
+    with pytest.raises(ValueError, match=r"delay must be in \[1, L = 12\), got 12"):
+        delay.recall(20, 12, 5, 12)
+    with pytest.raises(ValueError, match="vocabulary must be"):
+        delay.recall(20, 12, 1, 4)
+
+
 def test_block_copy_of_a_process_has_variance_one():
     """By 20,000 sequences of correlated input, to four standard errors."""
     data = delay.block_copy(20_000, 40, 5, 3, inputs.ar1(0.9))
