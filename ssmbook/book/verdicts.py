@@ -47,7 +47,8 @@ def states(
 ) -> list[str]:
     """Of each expectation of a chapter, "holds", "fails" or "open".
 
-    Only those whose records are there; the others are "missing".
+    Only those whose records are there; the others are "missing". Raises ValueError
+    for an order of figures that have errors: bare means say nothing of one.
     """
     values = {key: record.value for key, record in records.items()}
     found, uncertain = [], {}
@@ -56,8 +57,14 @@ def states(
             found.append("missing")
             continue
         found.append("holds" if e.holds(values) else "fails")
-        if len(e.keys) == 1 and records[e.keys[0]].se:
-            uncertain[k] = _p_value(e, records[e.keys[0]])
+        if not any(records[key].se for key in e.keys):
+            continue
+        if len(e.keys) > 1:
+            raise ValueError(
+                f"an order of {', '.join(e.keys)}: some have a standard error; record "
+                "their difference, and predict that"
+            )
+        uncertain[k] = _p_value(e, records[e.keys[0]])
     left = len(uncertain)
     for k in sorted(uncertain, key=uncertain.get):
         if uncertain[k] > (1 - LEVEL) / left:

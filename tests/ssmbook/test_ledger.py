@@ -165,6 +165,14 @@ def test_states_are_those_of_holm():
             assert state == expected
 
 
+def test_an_order_of_figures_with_errors_is_refused():
+    """Bare means are in some order whatever they are."""
+    claim = Expectation(("x", "y"), 0.0, 0.0, "theory")
+    assert states([claim], {"x": Record(1.0), "y": Record(2.0)}) == ["holds"]
+    with pytest.raises(ValueError, match="an order of x, y: some have a standard"):
+        states([claim], {"x": Record(1.0), "y": Record(2.0, se=0.1)})
+
+
 @pytest.mark.parametrize(
     ("says", "found", "expected"),
     [

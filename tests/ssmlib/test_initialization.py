@@ -12,7 +12,9 @@ from ssmlib.initialization import (
     initialize,
     names,
     spectrum,
+    window_grid,
 )
+from ssmlib.theory import conditioning
 
 N = 64
 n = torch.arange(N // 2, dtype=torch.float64)
@@ -111,6 +113,20 @@ def test_spectrum_closes_under_conjugation_and_counts_real_modes_once():
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def test_on_the_grid_of_a_window_dt_is_size_alone():
+    """The kernels of two dt are multiples of each other, with period L."""
+    kernels = {}
+    for dt in (0.3, 0.02):
+        start = window_grid(dt, 12)
+        A, _ = start.modes(8, torch.Generator())
+        assert start.fixed_dt == dt
+        kernels[dt] = conditioning.features(A, dt, 24, readout="complex") / dt
+    torch.testing.assert_close(kernels[0.3], kernels[0.02])
+    torch.testing.assert_close(kernels[0.3][:12], kernels[0.3][12:])
+    with pytest.raises(ValueError, match="dt must be"):
+        window_grid(0.0, 12)
 
 
 def test_the_object_holds_what_initialize_takes():

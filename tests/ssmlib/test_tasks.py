@@ -151,7 +151,8 @@ def test_recall_asks_for_the_token_some_steps_back():
     data = delay.recall(20, 12, 5, 4, seed=1)
     for _, x, y in data.parts():
         tokens = x.argmax(1)
-        assert x.shape == (20, 5, 12) and bool((x.sum(1) == 1).all())
+        assert x.shape == (20, 5, 12)
+        assert bool((x.sum(1) == 1).all())
         assert bool((y[:, :4] == -100).all())
         assert bool((y[:, 4:] == tokens[:, :-4]).all())
     other = delay.recall(20, 12, 5, 4, seed=2)
