@@ -165,8 +165,8 @@ def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, .
             "period longer than the record, is in no interval."
         )
     cautions += [
-        "It bounds the size of an untrained model's output. In training it was found to "
-        "be a ceiling: larger dt cost more, smaller ones little. Try dt / 4.",
+        "It bounds the size of an untrained model's output. In training it was found "
+        "to be a ceiling: larger dt cost more, smaller ones little. Try dt / 4.",
         "How far back the target looks is not in the inputs. If only recent steps "
         "matter, a larger dt may do better, and damping does no harm.",
         "Learning rates, width and depth are not in it; deeper layers see other input.",

@@ -27,14 +27,12 @@ def series_covered(process):
     return covered(found, autocorrelation.moment_largest_eigenvalue(process.moment(L)))
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.9])
-def test_intervals_of_a_series_cover(rho):
-    assert series_covered(inputs.ar1(rho)) >= 85
+def test_intervals_of_a_series_cover():
+    assert series_covered(inputs.ar1(0.9)) >= 85
 
 
-@pytest.mark.parametrize("rho", [0.9, 0.99])
-def test_intervals_of_a_standardized_series_cover(rho):
-    process = inputs.ar1(rho)
+def test_intervals_of_a_standardized_series_cover():
+    process = inputs.ar1(0.99)
     x = autocorrelation.standardize(draws(process, RUNS, 1000))
     found = [uncertainty.of_series(row, L, seed=k) for k, row in enumerate(x)]
     # One of 90 % that always holds it is too wide: its draws were not standardized.
@@ -60,7 +58,7 @@ def test_a_bootstrap_over_windows_does_not_cover():
     """Why the intervals of a series are not found that way."""
     process = inputs.ar1(0.9)
     true, hits = process.largest_eigenvalue(L), 0
-    for k, x in enumerate(draws(process, RUNS, 1000)):
+    for k, x in enumerate(draws(process, 40, 1000)):
         windows = autocorrelation.windows(x, L, stride=8)
         generator = np.random.default_rng(k)
         found = [
@@ -71,7 +69,7 @@ def test_a_bootstrap_over_windows_does_not_cover():
         ]
         low, high = np.quantile(found, [0.05, 0.95])
         hits += low <= true <= high
-    assert hits < 70
+    assert hits < 28
 
 
 @pytest.mark.parametrize(
