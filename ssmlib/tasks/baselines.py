@@ -52,7 +52,7 @@ def _classifiers() -> dict[str, Callable]:
 
     return {
         "prior": lambda strength: DummyClassifier(strategy="prior"),
-        "linear": lambda strength: LogisticRegression(C=strength, max_iter=200),
+        "linear": lambda strength: LogisticRegression(C=strength, max_iter=1000),
     }
 
 

@@ -6,10 +6,11 @@ import re
 import nbformat
 import pytest
 
-from ssmbook.book import pages
+from ssmbook.book import deposits, pages
 from ssmbook.book.verdicts import judge, states, verdict
 from ssmbook.notebook import comparison, glue
 from tests.book.conftest import CHAPTERS
+from tests.conftest import ROOT
 
 #: how many times its tolerance a record is moved by
 FAR = 10
@@ -113,7 +114,9 @@ def test_records_are_pasted_or_judged(node, chapter, root, ledger):
     for _, document, text in all_texts(root, ledger):
         for named, key, _ in glue.roles(text):
             if (named or document).endswith(f"{chapter.slug}.ipynb"):
-                used.add(key)
+                used.add(key.removeprefix(deposits.PREFIX))
+    if chapter.slug in deposits.read(root):
+        used.add("spot")
     assert set(records(node)) <= used
 
 
@@ -180,7 +183,8 @@ def test_every_figure_has_alt_text_written_once(node, path, root):
 
 def test_every_verdict_follows_from_the_records(ledger):
     paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
-    wrong = [j for j in judge(ledger, paths) if not j.agrees]
+    kept = deposits.read(ROOT)
+    wrong = [j for j in judge(ledger, paths, kept) if not j.agrees]
     assert {j.claim.id: (j.verdict, j.claim.verdict) for j in wrong} == {}
 
 
