@@ -43,7 +43,7 @@ SCALES = ("exact", "reduced", "paper")
 _FIELDS = {"id", "paper", "where", "source", "says", "expect", "scale"}
 _FIELDS |= {"verdict", "why"}
 _OPTIONAL = {"limits", "valid_for", "url", "date", "null", "registered", "history"}
-_OPTIONAL |= {"judged_on"}
+_OPTIONAL |= {"judged_on", "reruns"}
 JUDGED_ON = ("notebook", "deposit")
 
 
@@ -89,7 +89,9 @@ class Claim:
     notebook: the chapter that measures it. expect, limits: what it predicts, and where
     it stops. valid_for: parameter -> range that it was derived for. null: record ->
     value without the effect. judged_on: the stored notebook, or the chapter's deposit,
-    a longer run. history: as registered, and each change since.
+    a longer run. history: as registered, and each change since. reruns: how many runs
+    with other seeds, rates and steps there were (`of`), how many of them left it
+    `open`, and with what; where half did, it is undecided.
     """
 
     id: str
@@ -109,6 +111,12 @@ class Claim:
     null: dict[str, float] = field(default_factory=dict)
     judged_on: str = "notebook"
     history: tuple[Version, ...] = ()
+    reruns: dict = field(default_factory=dict)
+
+    @property
+    def open_in_half(self) -> bool:
+        """Whether half of its reruns, or more, left it open."""
+        return bool(self.reruns) and 2 * self.reruns["open"] >= self.reruns["of"]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -196,7 +204,7 @@ def _claim(entry: dict, notebook: str) -> Claim:
     date = str(entry["date"]) if "date" in entry else None
     own = {"notebook": notebook, "valid_for": valid, "date": date}
     own |= {"null": _null(entry.get("null", {}), parts, where)}
-    own |= {"history": _history(entry, where)}
+    own |= {"history": _history(entry, where), "reruns": _reruns(entry, where)}
     kept = {k: v for k, v in entry.items() if k != "registered"}
     claim = Claim(**(kept | parts | own))
     if claim.history and claim.history[-1].hash != claim.hash:
@@ -223,6 +231,14 @@ def _history(entry: dict, where: str) -> tuple[Version, ...]:
         Version(str(line["date"]), str(line["hash"]), line.get("because"))
         for line in lines
     )
+
+
+def _reruns(entry: dict, where: str) -> dict:
+    """{of, open, with}; ValueError for other fields or counts."""
+    runs = entry.get("reruns", {})
+    if runs and (set(runs) != {"of", "open", "with"} or runs["open"] > runs["of"]):
+        raise ValueError(f"{where}: reruns needs of, open <= of, with, got {runs}")
+    return runs
 
 
 def _null(entry: dict, parts: dict, where: str) -> dict[str, float]:

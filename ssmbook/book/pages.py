@@ -125,6 +125,9 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         parts += [f"Not judged in this run: {judgement.reason}.", ""]
     values = {key: record.value for key, record in judgement.records.items()}
     parts += [paste_own(claim.why, values), ""]
+    if claim.reruns:
+        ran = "Of {of} reruns ({with}), {open} left it open.".format_map(claim.reruns)
+        parts += [ran, ""]
     if claim.history:
         parts += [*_registered(claim), ""]
     parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]

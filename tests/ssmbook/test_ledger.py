@@ -188,6 +188,17 @@ def test_an_open_rerun_contradicts_nothing(tmp_path, says, found, expected):
     assert judged(tmp_path, {"x": found}, verdict=says).contradicts == expected
 
 
+def test_a_claim_open_in_half_of_its_reruns_is_undecided(tmp_path):
+    runs = {"of": 4, "open": 1, "with": "other seeds"}
+    assert judged(tmp_path, {"x": 1}, reruns=runs).verdict == "reproduced"
+    half = runs | {"open": 2}
+    assert judged(tmp_path, {"x": 1}, reruns=half).verdict == "undecided"
+    assert judged(tmp_path, {"x": 3}, reruns=half).verdict == "undecided"
+    for bad in ({"of": 4}, runs | {"open": 5}):
+        with pytest.raises(ValueError, match="reruns needs of, open <= of, with"):
+            ledger(tmp_path, reruns=bad)
+
+
 def test_what_nothing_moves_or_one_constant_passes_is_refused(tmp_path):
     """Two plants: a small shift is predicted; one best value is near all others."""
     small = [{"key": "shift", "between": [-1.5, 1.5], "because": "it is small"}]
