@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -215,8 +216,8 @@ def inside(expectation):
 
 
 def test_each_record_moved_out_of_its_interval_flips_the_verdict(ledger):
-    """Without errors: where all hold, each of them alone decides."""
-    for claim in ledger:
+    """Without errors and reruns: where all hold, each of them alone decides."""
+    for claim in (replace(claim, reruns={}) for claim in ledger):
         if claim.verdict == "not testable here":
             continue
         known = glue.records(CHAPTERS[claim.notebook].path)
