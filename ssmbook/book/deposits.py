@@ -1,14 +1,15 @@
 """Deposits: longer runs of chapters, kept in the repository.
 
-deposits/<slug>/ holds what a run leaves, its document (run.json) and the executed
-notebook. The document names the notebook's sha256 and each record, so that a changed
-record is an error. They are made with the profile `evening` (`make deposits`), never
-by a build or a test.
+deposits/<slug>/ holds what a run leaves, its document (run.json) and the code cells of
+the executed notebook; its text is the chapter's. The document names the notebook's
+sha256 and each record, so that a changed record is an error. They are made with the
+profile `evening` (`make deposits`), never by a build or a test.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 
 import nbformat
@@ -66,6 +67,15 @@ def read(root: Path) -> dict[str, Deposit]:
     return found
 
 
+def code_and_outputs(content: bytes) -> bytes:
+    """A notebook without its text and without warnings, which name local paths."""
+    node = nbformat.reads(content.decode(), 4)
+    node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
+    for cell in node.cells:
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return nbformat.writes(node).encode()
+
+
 def named_outputs(deposit: Deposit) -> list:
     """Its records and figures under names of their own, for the chapter's page."""
     renamed = []
@@ -109,8 +119,11 @@ def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
             return
         target = root / "deposits" / job.notebook
         target.mkdir(parents=True, exist_ok=True)
-        for name in (f"{job.notebook}.ipynb", "run.json"):
-            replace(target / name, kept.read(f"{job.folder}/{name}"))
+        name = f"{job.notebook}.ipynb"
+        content = code_and_outputs(kept.read(f"{job.folder}/{name}"))
+        files = run.files | {name: sha256(content)}
+        replace(target / name, content)
+        replace(target / "run.json", changed(run, files=files).to_json())
         say(f"{job.notebook}: {run.seconds:.0f} s, kept in {target}")
 
     workers = jobs or cluster.workers_for(1)

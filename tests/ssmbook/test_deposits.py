@@ -2,6 +2,7 @@
 
 import json
 
+import nbformat
 import pytest
 
 from ssmbook.book import deposits
@@ -27,6 +28,17 @@ def test_a_finished_run_is_not_run_again(kept):
     assert (kept / "deposits" / "toy" / "run.json").read_bytes() == before
     _, err = ssmbook(kept, "deposits", "none", status=1)
     assert "evening.yml has no line for none; it has toy" in err
+
+
+def test_it_keeps_code_and_outputs_without_text_or_warnings(kept):
+    path = kept / "deposits" / "toy" / "toy.ipynb"
+    node = nbformat.read(path, 4)
+    assert {cell.cell_type for cell in node.cells} == {"code"}
+    warned = nbformat.v4.new_output("stream", name="stderr", text="/a/path: careful")
+    node.cells[0].outputs.append(warned)
+    cleaned = deposits.code_and_outputs(nbformat.writes(node).encode())
+    assert b"careful" not in cleaned
+    assert cleaned == path.read_bytes()
 
 
 def test_a_claim_is_judged_on_it_and_a_rerun_on_itself(kept):
@@ -64,7 +76,7 @@ def test_a_changed_deposit_is_an_error(kept):
     changed["records"]["double"]["value"] = 11
     for name, content, message in (
         ("run.json", json.dumps(changed), "records are not those"),
-        ("toy.ipynb", notebook.replace("A toy", "A game"), "is not what run.json"),
+        ("toy.ipynb", notebook + " ", "is not what run.json"),
         ("run.json", "", "must hold run.json"),
     ):
         before = (folder / name).read_text()
