@@ -8,7 +8,10 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
 	$(shell $(p) -c "$(SUPPORTED)" 2> /dev/null && echo $(p))))
 
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's build.
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
+# A venv's own pip may be years old and takes three times as long. A module is compiled
+# when it is first imported: most of them never are.
+PIP := pip==26.3
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: book test notebooks deposits bench archive clean
@@ -49,6 +52,7 @@ $(READY): requirements.lock pyproject.toml
 	$$python -c "import ensurepip, venv" 2> /dev/null || \
 		missing "$$python has no venv module: on Debian and Ubuntu, apt install python3-venv"; \
 	$$python -m venv --clear .venv
+	$(PIP_INSTALL) $(PIP)
 	$(PIP_INSTALL) -r requirements.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@

@@ -40,7 +40,8 @@ def state(root: Path) -> dict:
 @cache
 def packages() -> dict[str, str]:
     """Every installed distribution with its version."""
-    versions = {d.metadata["Name"]: d.version for d in distributions()}
+    found = [d.metadata for d in distributions()]
+    versions = {about["Name"]: about["Version"] for about in found}
     return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 

@@ -1,11 +1,14 @@
 """Each kind of error planted into a stored notebook, and nbval seeing it."""
 
+import copy
 import os
 import subprocess
 import sys
 
 import nbformat
 import pytest
+
+from ssmbook.runs.execution import execute, write
 
 SOURCE = """import ssmbook
 ssmbook.record("x", 0.5, rtol=1e-6)
@@ -14,19 +17,12 @@ ssmbook.record("random", 0.3, se=0.25 * 0.1)
 print("slope -0.5012, 3 modes")"""
 
 
-def stored(path, *, change=None):
-    """A notebook executed by hand, one thing in it changed afterwards."""
-    from ssmbook.runs.execution import execute, write
-
+def executed(folder):
     cell = nbformat.v4.new_code_cell
     node = nbformat.v4.new_notebook(
         cells=[cell("n: int = 1", metadata={"tags": ["parameters"]}), cell(SOURCE)]
     )
-    node = execute(node, {}, path.parent)
-    if change:
-        change(node.cells[1])
-    write(node, path)
-    return path
+    return execute(node, {}, folder)
 
 
 def replace(old, new):
@@ -72,8 +68,12 @@ PLANTED = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("planted")
+    node = executed(path)
     for number, (change, _) in enumerate(PLANTED.values()):
-        stored(path / f"n{number}.ipynb", change=change)
+        own = copy.deepcopy(node)
+        if change:
+            change(own.cells[1])
+        write(own, path / f"n{number}.ipynb")
     return path
 
 

@@ -47,7 +47,7 @@ def test_typed_values(place):
 
 @pytest.mark.parametrize(
     "word",
-    ["it's", 'say "a"', "two\nlines", "__import__('os')", "\\n", "{n}", "", "é%s"],
+    ['it\'s "a" \\n', "two\nlines {n} é%s", "__import__('os')", ""],
 )
 def test_text_arrives_as_text(place, word):
     folder = ran(place, "1", "-p", f"word={word}")["folder"]
