@@ -8,10 +8,9 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
 	$(shell $(p) -c "$(SUPPORTED)" 2> /dev/null && echo $(p))))
 
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's build.
-# A venv's own pip may be years old and takes three times as long. A module is compiled
-# when it is first imported: most of them never are.
+# A venv's own pip may be years old and takes three times as long.
 PIP := pip==26.3
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile \
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: book test notebooks deposits bench archive clean
@@ -53,6 +52,8 @@ $(READY): requirements.lock pyproject.toml
 		missing "$$python has no venv module: on Debian and Ubuntu, apt install python3-venv"; \
 	$$python -m venv --clear .venv
 	$(PIP_INSTALL) $(PIP)
-	$(PIP_INSTALL) -r requirements.lock
+	$(PIP_INSTALL) --no-compile -r requirements.lock
+	# pip compiles on one core; what is written for another Python does not compile.
+	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@

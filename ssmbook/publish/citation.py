@@ -21,8 +21,7 @@ def converter(folder: Path) -> Path:
     tool = folder / "bin" / "cffconvert"
     if not tool.is_file():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = [folder / "bin" / "pip", "install", "-q", "--no-compile"]
-        pip.append("--disable-pip-version-check")
+        pip = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, PINNED], check=True)
     return tool
 
