@@ -53,7 +53,8 @@ $(READY): requirements.lock pyproject.toml
 	$$python -m venv --clear .venv
 	$(PIP_INSTALL) $(PIP)
 	$(PIP_INSTALL) --no-compile -r requirements.lock
-	# pip compiles on one core; what is written for another Python does not compile.
-	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	# pip compiles on one core, and no command of ours writes bytecode later; what is
+	# written for another Python does not compile.
+	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib ssmbook ssmlib > /dev/null || true
 	touch $@

@@ -22,9 +22,8 @@ BOXES = [text for _, text in BOX.findall(PAGE.read_text())]
 def clone(root, tmp_path_factory):
     """This repository's files, its environment, and a stand-in for srun."""
     folder = tmp_path_factory.mktemp("clone")
-    skip = shutil.ignore_patterns("__pycache__")
     for name in ("ssmlib", "ssmbook", "notebooks", "book", "benchmarks"):
-        shutil.copytree(root / name, folder / name, ignore=skip)
+        shutil.copytree(root / name, folder / name)
     for name in ("requirements.lock", "_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     (folder / ".venv").symlink_to(root / ".venv")

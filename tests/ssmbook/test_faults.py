@@ -139,10 +139,10 @@ def test_the_disk_is_full(own, command):
         ("build", "-o", "file/below"),
     ],
 )
-def test_the_output_cannot_be_written(own, arguments):
-    ssmbook(own, "run", "1")
-    (own / "file").touch()
-    _, err = ssmbook(own, *arguments, status=1)
+def test_the_output_cannot_be_written(place, arguments):
+    ssmbook(place, "run", "1")
+    (place / "file").touch()
+    _, err = ssmbook(place, *arguments, status=1)
     assert "file" in err
     assert "Not a directory" in err or "File exists" in err
     assert "Traceback" not in err

@@ -107,9 +107,8 @@ def notebook(path: Path, code: str = CODE) -> Path:
 
 def make(root: Path, place: Path) -> Path:
     """The toy repository in a folder."""
-    skip = shutil.ignore_patterns("__pycache__")
     for package in ("ssmlib", "ssmbook"):
-        shutil.copytree(root / package, place / package, ignore=skip)
+        shutil.copytree(root / package, place / package)
     shutil.copytree(root / "book" / "_static", place / "book" / "_static")
     for name in ("requirements.lock", "CITATION.cff", "benchmarks/results.csv"):
         (place / name).parent.mkdir(exist_ok=True)
