@@ -72,3 +72,15 @@ def sequences(name: str, x: Tensor) -> Tensor:
             f"{name} must have shape (n, L) with n, L >= 1, got {tuple(x.shape)}"
         )
     return finite(name, x)
+
+
+def moment(name: str, R: Tensor) -> Tensor:
+    """A second moment (L, L), or its first row (L,), in float64."""
+    if (
+        R.is_complex()
+        or R.ndim not in (1, 2)
+        or R.shape[0] != R.shape[-1]
+        or not len(R)
+    ):
+        raise ValueError(f"{name} must be real, (L, L) or (L,), got {tuple(R.shape)}")
+    return finite(name, R).double()

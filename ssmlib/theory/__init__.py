@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["conditioning", "learning", "timescale"]
+__all__ = ["conditioning", "learning", "memory", "timescale"]
 
 
 def __getattr__(name: str):

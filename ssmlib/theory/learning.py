@@ -50,7 +50,8 @@ def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:
     """How much of x_{L-s} the state holds, by lag s: (L,), each between 0 and 1.
 
     The share of the variance of white noise s steps back that a linear readout of
-    the state explains, F_s^T G^+ F_s; its sum is the rank of F.
+    the state explains, F_s^T G^+ F_s; its sum is the rank of F. By an SVD with a cut;
+    `theory.memory.finite_memory_function` has it from the eigenvalues, without one.
     """
     U, curvature = _curvatures(F)
     return U[:, curvature > cut**2 * curvature[0]].square().sum(1)

@@ -46,17 +46,6 @@ def _arguments(A: Tensor, dt, B: Tensor | None, readout: str):
     return A, B.to(torch.complex128), dt
 
 
-def _moment(R: Tensor) -> Tensor:
-    if (
-        R.is_complex()
-        or R.ndim not in (1, 2)
-        or R.shape[0] != R.shape[-1]
-        or not len(R)
-    ):
-        raise ValueError(f"R must be real, (L, L) or (L,), got {tuple(R.shape)}")
-    return _checks.finite("R", R).double()
-
-
 def _expm1(z: Tensor) -> Tensor:
     """exp(z) - 1 for complex z, accurate near 0."""
     re = torch.expm1(z.real) * torch.cos(z.imag) - 2 * torch.sin(z.imag / 2).square()
@@ -121,7 +110,7 @@ def output_energy(
     Source: derived in chapter `timescale` for the model of arXiv 2411.19455.
     """
     A, B, dt = _arguments(A, dt, B, readout)
-    R = _moment(R).to(A.device)
+    R = _checks.moment("R", R).to(A.device)
     energies = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
     return torch.stack(energies).reshape(dt.shape)
 
@@ -135,7 +124,7 @@ def bound(
     errors as `output_energy`. Source: our reading of Theorem 4.1.
     """
     A, B, dt = _arguments(A, dt, B, readout)
-    R = _moment(R)
+    R = _checks.moment("R", R)
     weight = READOUTS[readout] * B.abs().square().sum()
     return weight * dt**2 * R.shape[0] * moment_largest_eigenvalue(R)
 
@@ -149,7 +138,7 @@ def damped_bound(
     Arguments, result and errors as `output_energy`. Derived in chapter `timescale`.
     """
     A, B, dt = _arguments(A, dt, B, readout)
-    R = _moment(R)
+    R = _checks.moment("R", R)
     L = torch.tensor(float(R.shape[0]), device=A.device)
     reach = _decays(2 * A.real * dt[..., None], L)
     weight = READOUTS[readout] * (reach * B.abs().square()).sum(-1)
@@ -188,7 +177,7 @@ def critical_dt(
     if not bool((R != 0).any()):
         raise ValueError("R must not be zero throughout: no dt reaches a threshold")
     # The row sums bound lambda_max from above, and cost nothing.
-    size = _moment(R).abs()
+    size = _checks.moment("R", R).abs()
     rows = 2 * size.sum() if size.ndim == 1 else size.sum(-1).max()
     unit = READOUTS[readout] * A.numel() * size.shape[0] * float(rows)
 

@@ -16,7 +16,7 @@ from ssmlib.kernels import final_states, log_vandermonde, log_vandermonde_refere
 from ssmlib.layers import S4D
 from ssmlib.models import POOLING, Ensemble, Model
 from ssmlib.tasks.split import Split
-from ssmlib.theory import conditioning, learning, timescale
+from ssmlib.theory import conditioning, learning, memory, timescale
 from ssmlib.training import fit
 
 CASES = {
@@ -97,6 +97,24 @@ def test_ensemble_on_one_device(pooling, options):
 def test_functions_on_one_device():
     with OneDevice():
         run_functions("meta")
+
+
+#: what works on the CPU and returns to the eigenvalues' device: all that is excepted
+ON_CPU = {
+    memory.memory_function: 4,
+    memory.finite_memory_function: 4,
+    memory.coloured_memory_function: torch.tensor([1.0, 0.5]),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("function", ON_CPU)
+def test_what_works_on_the_cpu_returns(function):
+    eigenvalues = torch.tensor([0.5 + 0.1j, 0.2], dtype=torch.complex128)
+    found = function(eigenvalues.cuda(), ON_CPU[function])
+    assert found.device.type == "cuda"
+    assert torch.equal(found.cpu(), function(eigenvalues, ON_CPU[function]))
 
 
 def test_the_mode_sees_a_hidden_cpu_tensor():

@@ -1,0 +1,475 @@
+"""The memory function against Gram matrices in 200 digits, and what follows from it."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import toeplitz
+
+from ssmlib import hippo, initialization
+from ssmlib.initialization import initialize, spectrum
+from ssmlib.theory import learning, memory
+
+RNG = np.random.default_rng(0)
+
+
+def discrete(name, N, dt):
+    return torch.exp(dt * spectrum(initialize(name, N)[0]))
+
+
+def tensor(values):
+    return torch.tensor(np.asarray(values, dtype=complex))
+
+
+def closed(values):
+    return np.concatenate([values, values.conj()])
+
+
+def disc(n, low=0.0, high=1.0):
+    radius = np.sqrt(RNG.uniform(low**2, high**2, n))
+    return radius * np.exp(2j * math.pi * RNG.uniform(size=n))
+
+
+def by_gram(eigenvalues, delays, T=None):
+    """MF from the Gram matrix in 200 digits; of a window of T steps if T is given."""
+    with mpmath.workdps(200):
+        found = [mpmath.mpc(complex(v)) for v in eigenvalues]
+        products = [[a * mpmath.conj(b) for b in found] for a in found]
+        kept = [[1 if T is None else 1 - p**T for p in row] for row in products]
+        n = range(len(found))
+        gram = mpmath.matrix(
+            [[kept[j][k] / (1 - products[j][k]) for k in n] for j in n]
+        )
+        root = mpmath.cholesky(gram)
+        rows = []
+        for k in n:  # forward substitution: MF is |root^-1 v|^2
+            v = [found[k] ** int(delay) for delay in delays]
+            for j in range(k):
+                v = [a - root[k, j] * b for a, b in zip(v, rows[j], strict=True)]
+            rows.append([a / root[k, k] for a in v])
+        squares = [[abs(a) ** 2 for a in row] for row in rows]
+        return np.array([float(sum(column)) for column in zip(*squares, strict=True)])
+
+
+POLES = {
+    "in the disc": disc(7),
+    "conjugated": closed(disc(4)),
+    "near the circle": disc(6, 0.999, 0.99999),
+    "near the circle, conjugated": closed(disc(3, 0.999, 0.99999)),
+    "near 1, conjugated": closed(0.9999 * np.exp(1e-3j * np.arange(1, 4))),
+    "clustered": 0.9 * np.exp(0.3j) + 1e-6 * disc(5),
+    "clustered, conjugated": closed(0.99 * np.exp(0.01j) + 1e-6 * disc(3)),
+    "real": np.linspace(0.1, 0.95, 7) + 0j,
+    "at 0": np.array([0, 0.5, -0.5j]),
+    "LegS": discrete("legs", 16, 0.01).numpy(),
+}
+
+
+@pytest.mark.parametrize("name", POLES)
+def test_it_is_that_of_the_gram_matrix(name):
+    poles = POLES[name]
+    delays = [0, 1, 2, 3, 10, 100, 1000]
+    exact = by_gram(poles, delays)
+    found = memory.memory_function(tensor(poles), 1001)[delays].numpy()
+    assert np.abs(found - exact).max() < 1e-12
+    twice = tensor(RNG.permutation(np.concatenate([poles, poles[:2]])))
+    found = memory.memory_function(twice, 1001)[delays].numpy()
+    assert np.abs(found - exact).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", POLES)
+@pytest.mark.parametrize("T", [8, 300])
+def test_a_window_is_that_of_its_gram_matrix(name, T):
+    poles = POLES[name]
+    delays = [0, 1, 5, T // 2, T - 1]
+    exact = by_gram(poles, delays, T) if len(poles) < T else np.ones(len(delays))
+    twice = tensor(RNG.permutation(np.concatenate([poles, poles[:2]])))
+    for eigenvalues in (tensor(poles), twice):
+        found = memory.finite_memory_function(eigenvalues, T).numpy()
+        assert np.abs(found[delays] - exact).max() < 1e-12
+        assert float(found.sum()) == pytest.approx(min(len(poles), T), abs=1e-12)
+
+
+def test_a_window_shorter_than_its_modes_remember():
+    """63 poles near the circle: made orthogonal only once, rows are off by 1e-8."""
+    eigenvalues = discrete("lin", 64, 0.001)
+    exact = by_gram(eigenvalues.numpy(), [0, 500, 1023], 1024)
+    found = memory.finite_memory_function(eigenvalues, 1024)[[0, 500, 1023]].numpy()
+    assert np.abs(found - exact).max() < 1e-12
+
+
+def test_undamped_modes_of_a_window():
+    """On the grid of the window their rows are orthogonal: n / T at every delay."""
+    grid = torch.exp(2j * math.pi * torch.arange(5, dtype=torch.float64) / 40)
+    found = memory.finite_memory_function(grid, 40)
+    assert torch.allclose(found, torch.full_like(found, 5 / 40), atol=1e-14)
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.01, 0.001])
+@pytest.mark.parametrize("name", initialization.names())
+def test_every_scheme_to_thirteen_places(name, dt):
+    eigenvalues = memory.distinct(discrete(name, 16, dt))
+    delays = np.unique(np.geomspace(1, 1000, 20).astype(int))
+    exact = by_gram(eigenvalues.numpy(), delays)
+    found = memory.memory_function(eigenvalues, 1001)[delays].numpy()
+    assert np.abs(found - exact).max() < 1e-13
+
+
+def test_it_is_the_diagonal_of_a_projector():
+    """And so what `recovery` finds, where an SVD can: a window, a real basis."""
+    eigenvalues = discrete("lin", 16, 0.03)
+    modes = eigenvalues[eigenvalues.imag > 0]
+    steps = torch.arange(200)[:, None]
+    powers = modes**steps
+    F = torch.cat(
+        [powers.real, powers.imag, eigenvalues[eigenvalues.imag == 0].real ** steps], 1
+    )
+    assert torch.linalg.cond(F) < 1e6
+    found = memory.finite_memory_function(eigenvalues, 200)
+    assert torch.allclose(learning.recovery(F), found, atol=1e-12)
+
+
+def test_takenaka_malmquist_sum_is_the_same():
+    poles = disc(6)
+    total, chain = np.zeros(60), np.zeros(60, complex)
+    chain[0] = 1
+    for pole in poles:
+        one = np.convolve(chain, pole ** np.arange(60))[:60]  # chain / (1 - pole z)
+        total += (1 - abs(pole) ** 2) * np.abs(one) ** 2
+        chain = np.append(0, one[:-1]) - pole.conj() * one
+    found = memory.memory_function(tensor(poles), 60).numpy()
+    assert np.abs(found - total).max() < 1e-13
+
+
+def test_what_holds_for_all():
+    for poles in POLES.values():
+        eigenvalues = tensor(poles)
+        T = 1 + memory.memory_quantile(eigenvalues, 1 - 1e-12)
+        found = memory.memory_function(eigenvalues, T)
+        n = len(poles)
+        assert bool((found.diff() <= 1e-15).all())
+        assert found[0] == pytest.approx(1 - np.prod(np.abs(poles)) ** 2, abs=1e-14)
+        bound = (n / torch.arange(1, T + 1)).clamp(max=1)
+        assert bool((found <= bound + 1e-12).all())
+        assert memory.memory_capacity(eigenvalues) == n
+        assert memory.memory_capacity(eigenvalues, T) == pytest.approx(n, rel=1e-10)
+        delay = float((torch.arange(T) * found).sum()) / n
+        assert memory.mean_delay(eigenvalues) == pytest.approx(delay, rel=1e-7)
+        assert delay >= (n - 1) / 2 - 1e-9
+
+
+def test_mean_delay_is_the_unevenness_of_the_group_delay():
+    eigenvalues = tensor(disc(5, 0.0, 0.9))
+    omega = 2 * math.pi * torch.arange(4096, dtype=torch.float64) / 4096
+    delay = memory.group_delay(eigenvalues, omega)
+    assert float(delay.mean()) == pytest.approx(5, rel=1e-12)
+    found = (float(delay.square().mean()) / 5 - 1) / 2
+    assert memory.mean_delay(eigenvalues) == pytest.approx(found, rel=1e-12)
+
+
+def test_a_circle_is_a_staircase():
+    n, r = 10, 0.97
+    circle = r * torch.exp(2j * math.pi * torch.arange(n, dtype=torch.float64) / n)
+    q = r ** (2 * n)
+    steps = (1 - q) * q ** (torch.arange(95) // n).double()
+    assert torch.allclose(memory.memory_function(circle, 95), steps, atol=1e-14)
+
+
+def test_the_spectrum_alone_decides():
+    """A dense system has the memory of its eigenvalues, within cond(S) roundings."""
+    A = torch.from_numpy(RNG.normal(size=(8, 8)))
+    A = 0.9 * A / torch.linalg.eigvals(A).abs().max()
+    b = torch.from_numpy(RNG.normal(size=8))
+    columns = [b]
+    for _ in range(600):
+        columns.append(A @ columns[-1])
+    V = torch.stack(columns, 1)
+    S = V @ V.mT
+    dense = (V * torch.linalg.solve(S, V)).sum(0)[:40]
+    found = memory.memory_function(torch.linalg.eigvals(A), 40)
+    off = float((found - dense).abs().max())
+    assert off < 1e-15 * float(torch.linalg.cond(S))
+
+
+def test_a_real_readout_of_stored_modes_is_the_closed_set():
+    modes = disc(5, 0.2, 0.95)
+    rows = modes[:, None] ** np.arange(800)
+    V = np.concatenate([rows.real, rows.imag])
+    exact = (V * np.linalg.solve(V @ V.T, V)).sum(0)[:50]
+    found = memory.memory_function(tensor(closed(modes)), 50).numpy()
+    assert np.abs(found - exact).max() < 1e-9
+    assert memory.memory_capacity(tensor(closed(modes))) == 10
+
+
+def test_a_regression_on_simulated_input_finds_it():
+    """Of n samples R^2 has the error 2 sqrt(R^2 / n) (1 - R^2), and a bias N / n."""
+    poles, n = closed(disc(3, 0.5, 0.95)), 100_000
+    u = RNG.uniform(-math.sqrt(3), math.sqrt(3), n + 500)
+    x = np.zeros((6, len(u)), complex)
+    for t in range(1, len(u)):
+        x[:, t] = poles * x[:, t - 1] + u[t]
+    x = np.concatenate([x[:3].real, x[:3].imag])[:, 500:]
+    found = memory.memory_function(tensor(poles), 20).numpy()
+    for delay in (0, 3, 10):
+        y = u[500 - delay : len(u) - delay]
+        residual = y - np.linalg.lstsq(x.T, y, rcond=None)[0] @ x
+        share = 1 - residual.var() / y.var()
+        error = 2 * math.sqrt(share / n) * (1 - share) + 6 / n
+        assert abs(share - found[delay]) < 4 * error
+
+
+def test_correlated_input_by_plain_algebra():
+    eigenvalues = discrete("lin", 8, 0.1)
+    R = toeplitz(0.8 ** np.arange(60))
+    V = eigenvalues.numpy()[:, None] ** np.arange(60)
+    r = V @ R
+    exact = (r.conj() * np.linalg.solve(V @ R @ V.conj().T, r)).sum(0).real
+    row = torch.from_numpy(R[0].copy())
+    for moment in (torch.from_numpy(R), row, 3 * row):
+        found = memory.coloured_memory_function(eigenvalues, moment)
+        assert np.abs(found.numpy() - exact).max() < 1e-10
+    white = memory.coloured_memory_function(eigenvalues, torch.eye(60))
+    finite = memory.finite_memory_function(eigenvalues, 60)
+    assert torch.allclose(white, finite, atol=1e-13)
+    constant = memory.coloured_memory_function(eigenvalues, torch.ones(60))
+    assert torch.allclose(constant, torch.ones(60, dtype=torch.float64))
+
+
+# Distinct
+
+
+def test_repeated_eigenvalues_count_once():
+    """S4D-Lin, N = 64, turns past itself at dt = .1: 20 of 63 are distinct."""
+    eigenvalues = discrete("lin", 64, 0.1)
+    assert len(eigenvalues) == 63
+    kept = memory.distinct(eigenvalues)
+    assert len(kept) == 20
+    assert memory.memory_function(eigenvalues, 1)[0] == pytest.approx(1 - math.exp(-2))
+    assert len(memory.distinct(kept)) == 20
+    assert memory.memory_capacity(eigenvalues) == 20
+
+
+def test_what_stays_is_in_order_and_closed():
+    poles = closed(disc(4))
+    eigenvalues = tensor(np.concatenate([poles, poles + 1e-12]))
+    kept = memory.distinct(eigenvalues).numpy()
+    assert len(kept) == 8
+    assert np.abs(kept[:, None] - closed(kept[:4])).min(1).max() < 1e-11
+    assert len(memory.distinct(eigenvalues, tol=0)) == 16
+    apart = tensor([0.5, 0.5 + 1e-8])
+    assert len(memory.distinct(apart)) == 2
+    assert len(memory.distinct(apart, tol=1e-7)) == 1
+
+
+# In a basis: readout noise, state noise
+
+
+def legs(N, dt, hold=True):
+    """HiPPO-LegS in its own basis, by zero-order hold, or with the continuous B."""
+    A, B = hippo.legs(N)
+    A_bar = torch.matrix_exp(dt * A)
+    if not hold:
+        return A_bar, B
+    return A_bar, torch.linalg.solve(A, (A_bar - torch.eye(N, dtype=A.dtype)) @ B)
+
+
+def by_doubling(A, Q):
+    """sum_k A^k Q A^kH, twice as many terms a step."""
+    total = Q.to(torch.complex128)
+    A = A.to(torch.complex128)
+    for _ in range(60):
+        total = total + A @ total @ A.mH
+        A = A @ A
+    return total
+
+
+def test_effective_capacity_is_that_of_the_summed_covariance():
+    for A, B in (legs(16, 0.01), legs(8, 0.1, hold=False)):
+        S = by_doubling(A, torch.outer(B, B))
+        size = S.diagonal().real.sqrt()
+        S = S / torch.outer(size, size)
+        eye = torch.eye(len(B), dtype=S.dtype)
+        for noise in (1e-1, 1e-4):
+            exact = torch.linalg.solve(S + noise * eye, S).diagonal().sum().real
+            found = memory.effective_capacity(A, B, noise)
+            assert found == pytest.approx(float(exact), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "N", "values"),
+    [
+        ("real", 128, (5.3, 7.7, 10.9)),
+        ("legs", 64, (61.4, 64.0, 64.0)),
+        ("inv", 64, (60.6, 63.9, 64.0)),
+    ],
+)
+def test_effective_capacities_of_one_spectrum_or_another(name, N, values):
+    eigenvalues = discrete(name, N, 0.01)
+    for noise, value in zip((1e-2, 1e-4, 1e-7), values, strict=True):
+        found = memory.effective_capacity(
+            eigenvalues, torch.ones_like(eigenvalues), noise
+        )
+        assert found == pytest.approx(value, abs=0.051)
+
+
+def test_effective_capacity_of_the_hippo_basis():
+    for noise, value in zip((1e-2, 1e-4, 1e-7), (54.6, 61.3, 62.2), strict=True):
+        found = memory.effective_capacity(*legs(64, 0.01, hold=False), noise)
+        assert found == pytest.approx(value, abs=0.051)
+
+
+def test_two_poles_grow_apart_without_a_jump():
+    """What the memory function cannot do: it counts them as two, or as one."""
+    apart = [
+        memory.effective_capacity(tensor([0.9, 0.9 + gap]), torch.ones(2), 1e-4)
+        for gap in (0, 1e-8, 1e-4, 1e-2)
+    ]
+    assert apart[0] == pytest.approx(apart[1], abs=1e-6)
+    assert apart == sorted(apart)
+
+
+def test_fisher_memory_by_definition():
+    A, B = legs(8, 0.05)
+    noise = by_doubling(A, torch.eye(8))
+    v = (torch.linalg.matrix_power(A, 7) @ B / B.norm()).to(noise.dtype)
+    exact = (v.conj() @ torch.linalg.solve(noise, v)).real
+    assert memory.fisher_memory(A, B, 8)[7] == pytest.approx(float(exact), rel=1e-10)
+
+
+def test_fisher_memory_of_a_normal_system_sums_to_one():
+    poles = tensor(disc(6, 0, 0.95))
+    weights = tensor(disc(6))
+    found = memory.fisher_memory(poles, weights, 1000)
+    assert float(found.sum()) == pytest.approx(1, abs=1e-12)
+    turn = torch.linalg.qr(torch.from_numpy(RNG.normal(size=(6, 6))))[0] + 0j
+    turned = turn @ torch.diag(poles) @ turn.mH
+    dense = memory.fisher_memory(turned, turn @ weights, 1000)
+    assert torch.allclose(dense, found, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("N", "dt", "total"),
+    [
+        *[(N, 0.01, s) for N, s in ((8, 1.130), (16, 1.654), (32, 2.391), (64, 3.258))],
+        *[(N, 1e-3, s) for N, s in ((8, 1.012), (16, 1.058), (32, 1.268), (64, 2.113))],
+    ],
+)
+def test_fisher_memory_of_hippo_exceeds_one_by_its_hold_alone(N, dt, total):
+    """A + A^T = -(I + B B^T) makes it 1 for B itself; a held B is no such one."""
+    T = round(40 / dt)
+    assert float(memory.fisher_memory(*legs(N, dt), T).sum()) == pytest.approx(
+        total, abs=0.0011
+    )
+    plain = memory.fisher_memory(*legs(N, dt, hold=False), T)
+    assert float(plain.sum()) == pytest.approx(1, abs=1e-9)
+
+
+# Published tables, and bad input
+
+
+def test_memory_of_structured_and_plain_spectra():
+    """N = 32; delays 0, 10, 31, 50, 100, 200, 500, and the mean delay."""
+    k = torch.arange(1, 33, dtype=torch.float64)
+    rows = {
+        "inv": (discrete("inv", 32, 0.01), "274 144 133 122 102 057 0145", 190),
+        "lin": (discrete("lin", 32, 0.01), "267 142 137 135 134 036 0025", 128),
+        "real": (k / 33 + 0j, "1000 99846 266 150 054 007 0", 34),
+    }
+    for eigenvalues, places, mean in rows.values():
+        found = memory.memory_function(eigenvalues, 501)[[0, 10, 31, 50, 100, 200, 500]]
+        for value, digits in zip(found.tolist(), places.split(), strict=True):
+            shown = 1.0 if digits == "1000" else float(f".{digits}")
+            unit = 10.0 ** -max(3, len(digits))
+            assert value == pytest.approx(shown, abs=1.01 * unit)
+        assert memory.mean_delay(eigenvalues) == pytest.approx(mean, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "dt", "n", "values"),
+    [
+        ("lin", 0.03, 63, (43, 38, 86, 200)),
+        ("lin", 0.01, 63, (129, 113, 258, 400)),
+        ("lin", 0.003, 63, (431, 378, 861, 1323)),
+        ("lin", 0.001, 63, (1295, 1136, 2584, 1997)),
+        ("inv", 0.03, 64, (76, 57, 176, 286)),
+        ("inv", 0.01, 64, (200, 146, 465, 715)),
+        ("inv", 0.003, 64, (650, 462, 1544, 1596)),
+        ("inv", 0.001, 64, (1951, 1385, 4634, 2246)),
+    ],
+)
+def test_lengths_of_memory(name, dt, n, values):
+    eigenvalues = discrete(name, 64, dt)
+    assert memory.memory_capacity(eigenvalues) == n
+    assert memory.mean_delay(eigenvalues) == pytest.approx(values[0], abs=0.51)
+    assert memory.memory_quantile(eigenvalues, 0.5) == values[1]
+    assert memory.memory_quantile(eigenvalues, 0.9) == values[2]
+    below = memory.memory_function(eigenvalues, 2500) < 0.01
+    assert int(below.nonzero()[0]) == values[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "dt", "window", "infinite"),
+    [
+        ("inv", 0.01, (0.274, 0.0145, 0.0), (0.274, 0.0145, 0.0)),
+        ("inv", 0.001, (0.482, 0.0237, 0.466), (0.031, 0.0125, 0.0100)),
+        ("lin", 0.001, (0.525, 0.0217, 0.510), (0.031, 0.0135, 0.0134)),
+    ],
+)
+def test_a_windows_oldest_inputs(name, dt, window, infinite):
+    eigenvalues = discrete(name, 32, dt)
+    delays = [0, 500, 1023]
+    found = memory.finite_memory_function(eigenvalues, 1024)[delays]
+    assert found.tolist() == pytest.approx(list(window), abs=1.01e-3)
+    found = memory.memory_function(eigenvalues, 1024)[delays]
+    assert found.tolist() == pytest.approx(list(infinite), abs=1.01e-3)
+
+
+GOOD, ONE = tensor([0.5, 0.2j]), tensor([1.0])
+SKEW = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: memory.memory_function(ONE, 3),
+            ValueError,
+            "finite_memory_",
+        ),
+        (lambda: memory.finite_memory_function(tensor([1.1]), 3), ValueError, "<= 1"),
+        (lambda: memory.distinct(tensor([2.0])), ValueError, "<= 1, got 2"),
+        (lambda: memory.memory_function(tensor([math.nan]), 3), ValueError, "finite"),
+        (lambda: memory.memory_function(tensor([]), 3), ValueError, "n >= 1"),
+        (lambda: memory.memory_function(torch.ones(2), 3), TypeError, "complex"),
+        (lambda: memory.memory_function(GOOD, 0), ValueError, "T must be at least 1"),
+        (lambda: memory.finite_memory_function(GOOD, 0), ValueError, "T must be"),
+        (lambda: memory.distinct(GOOD, tol=-1), ValueError, "tol must be"),
+        (lambda: memory.memory_quantile(GOOD, 1.0), ValueError, "share must be"),
+        (
+            lambda: memory.coloured_memory_function(GOOD, torch.tensor([1.0, -2.0])),
+            ValueError,
+            "positive semidefinite",
+        ),
+        (
+            lambda: memory.coloured_memory_function(GOOD, SKEW),
+            ValueError,
+            "symmetric",
+        ),
+        (lambda: memory.effective_capacity(GOOD, GOOD, 0.0), ValueError, "noise must"),
+        (
+            lambda: memory.effective_capacity(GOOD, GOOD[:1], 0.1),
+            ValueError,
+            r"\(N,\) or \(N, N\)",
+        ),
+        (
+            lambda: memory.fisher_memory(ONE, GOOD[:1], 3),
+            ValueError,
+            "A_bar must be stable",
+        ),
+    ],
+)
+def test_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
