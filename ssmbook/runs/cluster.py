@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -69,7 +70,27 @@ def run_all(
 
     if left:
         with _client(workers, scheduler) as client, _scheduler_lost(client):
-            _Queue(client, str(store), checked, force, timeout).work_off(left)
+            queue = _Queue(client, str(store), checked, force, timeout)
+            with _interrupts(queue.interrupted):
+                queue.work_off(left)
+
+
+@contextlib.contextmanager
+def _interrupts(came: threading.Event) -> Iterator[None]:
+    """Note Ctrl-C: its exception is lost where it falls into a finalizer."""
+
+    def note(number, frame):
+        came.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -123,6 +144,7 @@ class _Queue:
         self.waiting: deque[Job] = deque()
         self.submitted: dict[Future, Job] = {}
         self.unfit: dict[str, str] = {}
+        self.interrupted = threading.Event()
 
     def work_off(self, jobs: list[Job]) -> None:
         from distributed import wait
@@ -130,6 +152,8 @@ class _Queue:
         self.waiting.extend(jobs)
         warned = False
         while self.waiting or self.submitted:
+            if self.interrupted.is_set():
+                raise KeyboardInterrupt
             # Workers may join while a sweep runs, and leave.
             workers = self.client.nthreads()
             fit = {name: n for name, n in workers.items() if name not in self.unfit}

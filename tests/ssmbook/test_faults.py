@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ssmbook.runs import cluster
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
 SWEEP = ("sweep", "1", "--grid", "n=1:6", "-p", "wait=true", "--jobs", "2")
@@ -93,6 +94,41 @@ def test_ctrl_c(own):
     assert not leftovers(own)
     ssmbook(own, "results", "1")
     resume(own, before)
+
+
+class Interrupting:
+    """A Dask client without workers, at whose question Ctrl-C hits a finalizer."""
+
+    scheduler = type("Scheduler", (), {"address": "nowhere"})
+
+    def __init__(self):
+        self.asked = 0
+
+    def nthreads(self):
+        class Dropped:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.1)
+
+        self.asked += 1
+        assert self.asked < 3, "the sweep goes on"
+        Dropped()
+        return {}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_that_falls_into_a_finalizer(monkeypatch):
+    """Python drops its exception there; the sweep ends at its next look."""
+
+    def nothing_ended(*_):
+        raise TimeoutError
+
+    monkeypatch.setattr("distributed.wait", nothing_ended)
+    queue = cluster._Queue(Interrupting(), "", None, False, 1)
+    queue.submitted = {None: None}
+    monkeypatch.setattr(queue, "_submit", lambda fit: None)
+    with pytest.raises(KeyboardInterrupt), cluster._interrupts(queue.interrupted):
+        queue.work_off([])
 
 
 def test_a_kernel_dies(own):
