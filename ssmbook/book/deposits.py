@@ -68,11 +68,16 @@ def read(root: Path) -> dict[str, Deposit]:
 
 
 def code_and_outputs(content: bytes) -> bytes:
-    """A notebook without its text and without warnings, which name local paths."""
+    """A notebook without its text and without warnings, which name local paths.
+
+    Its code folds: it is the chapter's, as it was on the day of the run.
+    """
     node = nbformat.reads(content.decode(), 4)
     node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
     for cell in node.cells:
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        tags = cell.metadata.get("tags", [])
+        cell.metadata["tags"] = [t for t in tags if t != "hide-input"] + ["hide-input"]
     return nbformat.writes(node).encode()
 
 

@@ -34,6 +34,7 @@ def test_it_keeps_code_and_outputs_without_text_or_warnings(kept):
     path = kept / "deposits" / "toy" / "toy.ipynb"
     node = nbformat.read(path, 4)
     assert {cell.cell_type for cell in node.cells} == {"code"}
+    assert all("hide-input" in cell.metadata["tags"] for cell in node.cells)
     warned = nbformat.v4.new_output("stream", name="stderr", text="/a/path: careful")
     node.cells[0].outputs.append(warned)
     cleaned = deposits.code_and_outputs(nbformat.writes(node).encode())
