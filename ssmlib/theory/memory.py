@@ -62,7 +62,7 @@ def distinct(eigenvalues: Tensor, tol: float = _TOL) -> Tensor:
     """Eigenvalues without repetition: those within tol of one kept before go.
 
     Complex (n,) -> (m,), m <= n, in the order they came. A repeated eigenvalue of a
-    diagonal map adds no state. Raises ValueError for tol < 0, |lambda| > 1.
+    diagonal map adds no state. Raises ValueError for tol < 0, ``|lambda| > 1``.
     """
     if not 0 <= tol < np.inf:
         raise ValueError(f"tol must be finite and >= 0, got {tol}")
@@ -100,7 +100,7 @@ def memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     """MF(tau) for tau < T and an infinite past: (T,) float64.
 
     Cumulative sums of all-pass sections' output, in O(n T); eigenvalues nearer than
-    1e-10 count once (`distinct`). Raises ValueError for |lambda| >= 1, T < 1.
+    1e-10 count once (`distinct`). Raises ValueError for ``|lambda| >= 1``, T < 1.
     """
     sections = _sections(_poles(eigenvalues))
     b = sosfilt(sections, _impulse(_checks.integer("T", T), sections.dtype))
@@ -131,10 +131,10 @@ def _orthonormal(poles: np.ndarray, T: int) -> np.ndarray:
 def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     """MF(tau) for tau < T, the state having begun at zero T steps ago: (T,) float64.
 
-    The leverage scores of the columns lambda^tau; their sum is min(n, T). |lambda| = 1
-    is allowed. It need not fall with tau: a window's oldest inputs have no older
-    ones beside them. Raises ValueError for |lambda| > 1. Where an SVD can tell the
-    modes apart, `theory.learning.recovery` of their kernels is the same.
+    The leverage scores of the columns lambda^tau; their sum is min(n, T).
+    ``|lambda| = 1`` is allowed. It need not fall with tau: a window's oldest inputs have no older
+    ones beside them. Raises ValueError for ``|lambda| > 1``. Where an SVD can tell
+    the modes apart, `theory.learning.recovery` of their kernels is the same.
     """
     poles = _poles(eigenvalues, closed_disc=True)
     rows = _orthonormal(poles, _checks.integer("T", T))
@@ -152,7 +152,7 @@ def memory_capacity(eigenvalues: Tensor, T: int | None = None) -> float:
 def group_delay(eigenvalues: Tensor, omega: Tensor) -> Tensor:
     """Steps by which the all-pass filter delays a frequency: omega (k,) -> (k,).
 
-    sum_k (1 - |lambda_k|^2) / |1 - lambda_k exp(-i omega)|^2, omega in radians a
+    ``sum_k (1 - |lambda_k|^2) / |1 - lambda_k exp(-i omega)|^2``, omega in radians a
     step. Its mean over frequencies is the number of distinct eigenvalues.
     """
     poles = torch.from_numpy(_poles(eigenvalues)).to(omega.device)
