@@ -132,9 +132,10 @@ def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     """MF(tau) for tau < T, the state having begun at zero T steps ago: (T,) float64.
 
     The leverage scores of the columns lambda^tau; their sum is min(n, T).
-    ``|lambda| = 1`` is allowed. It need not fall with tau: a window's oldest inputs have no older
-    ones beside them. Raises ValueError for ``|lambda| > 1``. Where an SVD can tell
-    the modes apart, `theory.learning.recovery` of their kernels is the same.
+    ``|lambda| = 1`` is allowed. It need not fall with tau: a window's oldest inputs
+    have no older ones beside them. Where an SVD can tell the modes apart,
+    `theory.learning.recovery` of their kernels is the same. Raises ValueError for
+    ``|lambda| > 1``, T < 1.
     """
     poles = _poles(eigenvalues, closed_disc=True)
     rows = _orthonormal(poles, _checks.integer("T", T))
