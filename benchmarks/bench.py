@@ -24,6 +24,8 @@ from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
 from forms import convolutions, form_rows, graphs, steps_a_second
+from memory import measure as memory_measure
+from memory import memory_rows
 from orchestration import orchestration_rows, test_rows
 
 from ssmbook.notebook.session import VARIABLE
@@ -38,6 +40,7 @@ MEASURED = (
     "models.py",
     "training/*.py",
     "autocorrelation.py",
+    "theory/memory.py",
 )
 
 # kind: [(B, H, N, L), repeats, least speed-up, least memory ratio]
@@ -182,6 +185,8 @@ def worker(task: dict) -> object:
         return kernel_error(task["real"])
     if task["measure"] == "eigenvalue":
         return eigenvalue_measure(task)
+    if task["measure"] == "memory function":
+        return memory_measure()
     if task["measure"] == "steps":
         return steps_a_second()
     if task["measure"] == "graphs":
@@ -326,6 +331,7 @@ GROUPS = {
         + form_rows(ask)
         + fit_rows(ask)
         + eigenvalue_rows(ask)
+        + memory_rows(ask)
     ),
     "ssmbook": orchestration_rows,
     "make test": test_rows,

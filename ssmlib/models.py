@@ -94,21 +94,28 @@ class Model(nn.Module):
             f"linear={self.linear}, norm={self.norm}"
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mask_shapes(self, B: int, L: int) -> list[tuple[int, int, int]]:
+        """The shapes of `forward`'s masks for B sequences of L steps, one a block."""
+        last = 1 if self.pooling == "last" else L
+        steps = [L] * (len(self.ssms) - 1) + [last]
+        return [(B, self.d_model, count) for count in steps]
+
+    def forward(self, x: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
+        """masks: what each block's GELU is multiplied by, of `mask_shapes`."""
         if x.ndim != 3 or x.shape[1] != self.channels or not x.shape[2]:
             raise ValueError(
                 f"x must have shape (B, {self.channels}, L), got {tuple(x.shape)}"
             )
         if self.pooling == "last":
-            u = self._last(x)
+            u = self._last(x, masks)
         else:
-            u = self._blocks(self._encode(x), len(self.ssms))
+            u = self._blocks(self._encode(x), len(self.ssms), masks)
             if self.pooling == "mean":
                 u = u.mean(-1, keepdim=True)
         out = _mix(self.decoder, u) + self.decoder_bias
         return out if self.pooling == "none" else out.squeeze(-1)
 
-    def _last(self, x: Tensor) -> Tensor:
+    def _last(self, x: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """The last block's output at the last step: (B, H, 1)."""
         *_, ssm = self.ssms
         w = ssm.last_weights(x.shape[-1])  # (H, L)
@@ -119,10 +126,10 @@ class Model(nn.Module):
             y = (w @ x.flatten(1).mT).mT.unsqueeze(-1)
             u = self._encode(x[..., -1:])
         else:
-            u = self._blocks(self._encode(x), len(self.ssms) - 1)
+            u = self._blocks(self._encode(x), len(self.ssms) - 1, masks)
             y = (u * w).sum(-1, keepdim=True)
             u = u[..., -1:]
-        return self._block(len(self.ssms) - 1, u, y)
+        return self._block(len(self.ssms) - 1, u, y, masks)
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """What each SSM layer reads when the model reads x: (B, H, L) a layer.
@@ -135,16 +142,21 @@ class Model(nn.Module):
     def _encode(self, x: Tensor) -> Tensor:
         return _mix(self.encoder, x)
 
-    def _blocks(self, u: Tensor, count: int) -> Tensor:
+    def _blocks(self, u: Tensor, count: int, masks: Sequence[Tensor] | None) -> Tensor:
         for k in range(count):
-            u = self._block(k, u, self.ssms[k](u))
+            u = self._block(k, u, self.ssms[k](u), masks)
         return u
 
-    def _block(self, k: int, u: Tensor, y: Tensor) -> Tensor:
+    def _block(
+        self, k: int, u: Tensor, y: Tensor, masks: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """From a block's input and its SSM's output to the block's output."""
         if self.linear:
             return y
-        u = u + _mix(self.mixers[k], nn.functional.gelu(y))
+        active = nn.functional.gelu(y)
+        if masks is not None:
+            active = active * masks[k]
+        u = u + _mix(self.mixers[k], active)
         if self.norm:
             scale, shift = self.norms[k].unbind(0)
             u = nn.functional.layer_norm(u.mT, (self.d_model,)).mT * scale + shift
@@ -194,8 +206,9 @@ class Ensemble(nn.Module):
             owner, _, last = name.rpartition(".")
             setattr(self.stacked.get_submodule(owner), last, nn.Parameter(stack))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._each(self.stacked, x)
+    def forward(self, x: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
+        """masks: `Model.forward`'s, each with the E in front."""
+        return self._each(self.stacked, x, masks)
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """`Model.layer_inputs` of each: (E, B, H, L) a layer."""
@@ -203,7 +216,7 @@ class Ensemble(nn.Module):
         with torch.no_grad():
             return self._each(_LayerInputs(model), x.double())
 
-    def _each(self, module: nn.Module, x: Tensor):
+    def _each(self, module: nn.Module, x: Tensor, masks=None):
         channels = self.stacked.channels
         if x.ndim != 4 or x.shape[2] != channels or self.size % x.shape[0]:
             raise ValueError(
@@ -212,15 +225,17 @@ class Ensemble(nn.Module):
             )
         parameters = dict(module.named_parameters())
 
-        def call(own: dict[str, Tensor], batch: Tensor):
-            return functional_call(module, own, (batch,))
+        def call(own: dict[str, Tensor], masks: list[Tensor], batch: Tensor):
+            return functional_call(module, own, (batch, masks) if masks else (batch,))
 
-        each = vmap(call, in_dims=(0, None))
+        each = vmap(call, in_dims=(0, 0, None))
         G = len(x)
+        masks = masks or []
         if G == 1:
-            return each(parameters, x[0])
+            return each(parameters, masks, x[0])
         grouped = {n: p.unflatten(0, (G, -1)) for n, p in parameters.items()}
-        out = vmap(each)(grouped, x)  # (G, E / G, ...)
+        masks = [mask.unflatten(0, (G, -1)) for mask in masks]
+        out = vmap(each)(grouped, masks, x)  # (G, E / G, ...)
         if isinstance(out, Tensor):
             return out.flatten(0, 1)
         return [part.flatten(0, 1) for part in out]

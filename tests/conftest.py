@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -7,11 +6,6 @@ import ssmbook
 from tests.ssmbook import toy
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of runs wait for processes of their own."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

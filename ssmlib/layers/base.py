@@ -7,6 +7,8 @@ mixing of features, no nonlinearity, no normalization.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,8 @@ from ssmlib.layers.convolution import causal, two_sided
 from ssmlib.layers.recurrence import Recurrence
 
 DTYPES = (torch.float32, torch.float64)
+#: what `ssm_parameters` tells apart, and a configuration can freeze
+SSM_PARTS = ("A", "B", "dt")
 
 
 class SSM(nn.Module):
@@ -36,9 +40,10 @@ class SSM(nn.Module):
       or (2, H, N/2) if bidirectional; then K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
       `self.discretize(A, B, dt)` gives the first two. Or, in its place, `kernel(L)`:
       such a layer has no step and no state.
-    - `ssm_parameters`: names of the parameters that train at a rate of their own and
-      without weight decay; `readout_parameters`: those of C; `nonpositive`: those
-      that `project_` puts back to <= 0.
+    - `ssm_parameters`: "A", "B" and "dt", each with the names of the parameters it is
+      made of, which train at a rate of their own and without weight decay;
+      `readout_parameters`: the names of those of C; `nonpositive`: of those that
+      `project_` puts back to <= 0.
 
     init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
     complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
@@ -49,7 +54,7 @@ class SSM(nn.Module):
     for a subclass that lacks a part.
     """
 
-    ssm_parameters: tuple[str, ...] = ()
+    ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     readout_parameters: tuple[str, ...] = ()
     nonpositive: tuple[str, ...] = ()
 
@@ -81,8 +86,7 @@ class SSM(nn.Module):
         for name, value in self._draw(self._generator()).items():
             value = value.to(dtype).contiguous()
             self.register_parameter(name, nn.Parameter(value.to(_device(device))))
-        named = (*self.ssm_parameters, *self.readout_parameters, *self.nonpositive)
-        for name in named:
+        for name in (*self.ssm_names(), *self.readout_parameters, *self.nonpositive):
             if name not in self._parameters:
                 raise TypeError(
                     f"{type(self).__name__} names {name!r} in ssm_parameters, "
@@ -92,6 +96,12 @@ class SSM(nn.Module):
 
     def _check_subclass(self) -> None:
         own = type(self)
+        parts = own.ssm_parameters
+        if not isinstance(parts, Mapping) or not set(parts) <= set(SSM_PARTS):
+            raise TypeError(
+                f"ssm_parameters of {own.__name__} must map {', '.join(SSM_PARTS)} to "
+                f"tuples of names, got {parts!r}"
+            )
         lacks = []
         if own.initial_values is SSM.initial_values:
             lacks.append("initial_values(generator)")
@@ -99,6 +109,12 @@ class SSM(nn.Module):
             lacks.append("modes() or kernel(L)")
         if lacks:
             raise TypeError(f"{own.__name__} must define {' and '.join(lacks)}")
+
+    @classmethod
+    def ssm_names(cls) -> dict[str, str]:
+        """Each parameter of `ssm_parameters`: whether it belongs to A, B or dt."""
+        parts = cls.ssm_parameters.items()
+        return {name: part for part, names in parts for name in names}
 
     def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
         """What each parameter begins as; a subclass defines it."""

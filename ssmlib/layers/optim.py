@@ -27,7 +27,7 @@ def parameter_groups(
     ssm = {
         id(getattr(layer, name))
         for layer in ssm_layers(model)
-        for name in layer.ssm_parameters
+        for name in layer.ssm_names()
     }
     trained = [p for p in model.parameters() if p.requires_grad]
     return [

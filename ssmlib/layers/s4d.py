@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,11 @@ class S4D(SSM):
     `state-space-models`.
     """
 
-    ssm_parameters = ("log_dt", "A_re", "A_im", "B_re", "B_im")
+    ssm_parameters: ClassVar = {
+        "A": ("A_re", "A_im"),
+        "B": ("B_re", "B_im"),
+        "dt": ("log_dt",),
+    }
     readout_parameters = ("C_re", "C_im")
     nonpositive = ("A_re",)
 

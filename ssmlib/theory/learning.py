@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.theory import memory
 
 
 def _curvatures(F: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,3 +95,103 @@ def two_mode_error(d: float, e: float, sign: int) -> float:
     met = _overlap((d - e) / 2) + sign * _overlap((d + e) / 2)
     norm = (_overlap(0) + sign * _overlap(d)) * (_overlap(0) + sign * _overlap(e))
     return 1 - met**2 / norm
+
+
+def _layer(eigenvalues: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Checked eigenvalues and weights, complex128 (..., n)."""
+    for name, value in (("eigenvalues", eigenvalues), ("weights", weights)):
+        if not value.is_complex() or not value.ndim or not value.numel():
+            raise ValueError(
+                f"{name} must be complex, (..., n), got {value.dtype} "
+                f"{tuple(value.shape)}"
+            )
+        _checks.finite(name, value)
+    if eigenvalues.shape[-1] != weights.shape[-1]:
+        raise ValueError(
+            "eigenvalues and weights must be as many, got "
+            f"{tuple(eigenvalues.shape)} and {tuple(weights.shape)}"
+        )
+    largest = float(eigenvalues.detach().abs().max())
+    if largest >= 1:
+        raise ValueError(f"eigenvalues must have |lambda| < 1, got {largest:.17g}")
+    return eigenvalues.to(torch.complex128), weights.to(torch.complex128)
+
+
+def _teacher(teacher: Tensor) -> Tensor:
+    if teacher.is_complex() or teacher.ndim != 1 or not len(teacher):
+        raise ValueError(
+            f"teacher must be real, (K,) with K >= 1, got {teacher.dtype} "
+            f"{tuple(teacher.shape)}"
+        )
+    return _checks.finite("teacher", teacher).double()
+
+
+def _powers(x: Tensor, lags: Tensor) -> Tensor:
+    """x^lag (..., n, k) by squaring: without a logarithm, so that x may be 0."""
+    found, square = torch.ones_like(x)[..., None], x[..., None]
+    while bool((lags > 0).any()):
+        found = torch.where(lags % 2 == 1, found * square, found)
+        square, lags = square * square, lags // 2
+    return found.expand(*x.shape, len(lags))
+
+
+def population_loss(eigenvalues: Tensor, weights: Tensor, teacher: Tensor) -> Tensor:
+    """``sum_tau (gamma_tau - beta_tau)^2``, the mean squared error of a layer: (...).
+
+    Its kernel ``gamma_tau = Re sum_k w_k lambda_k^tau`` against a linear teacher beta,
+    under white input of variance 1 and an infinite past, by the modes' Gram matrix.
+    eigenvalues, those of the discrete map, and weights (C B_bar, doubled for stored
+    modes) are complex (..., n); teacher is real (K,), and 0 from K on. Float64,
+    differentiable twice in weights and eigenvalues. Raises ValueError for
+    ``|lambda| >= 1`` and for what is not of this kind.
+    """
+    x, w = _layer(eigenvalues, weights)
+    beta = _teacher(teacher)
+    twice = w[..., :, None] * w[..., None, :] / (1 - x[..., :, None] * x[..., None, :])
+    y, v = x.conj(), w.conj()
+    once = w[..., :, None] * v[..., None, :] / (1 - x[..., :, None] * y[..., None, :])
+    energy = (twice + once).real.sum((-2, -1)) / 2
+    lags = beta.nonzero().squeeze(-1)  # a delay has one, whatever K is
+    met = (w * (_powers(x, lags) @ beta[lags].to(x.dtype))).real.sum(-1)
+    return energy - 2 * met + beta.square().sum()
+
+
+def loss_gradient(
+    eigenvalues: Tensor, weights: Tensor, teacher: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradient of `population_loss` to weights and eigenvalues: (..., n) each.
+
+    As torch gives it, d/dRe + i d/dIm, which is twice the derivative to the conjugate:
+    with e = gamma - beta, ``2 sum_tau e_tau conj(lambda_k^tau)`` and
+    ``2 sum_tau e_tau conj(w_k tau lambda_k^(tau - 1))``.
+    """
+    x, w = _layer(eigenvalues.detach(), weights.detach())
+    beta = _teacher(teacher)
+    y, v = x.conj(), w.conj()
+    straight = 1 / (1 - y[..., :, None] * x[..., None, :])  # (..., n, n)
+    turned = 1 / (1 - y[..., :, None] * y[..., None, :])
+    met = (straight @ w[..., None] + turned @ v[..., None]).squeeze(-1)
+    slope = straight**2 @ (w * x)[..., None] + turned**2 @ (v * y)[..., None]
+    lags = torch.arange(len(beta), device=beta.device)
+    powers = _powers(y, lags)  # (..., n, K)
+    wanted = powers @ beta.to(y.dtype)
+    later = powers[..., :-1] @ (lags * beta)[1:].to(y.dtype)
+    return met - 2 * wanted, v * (slope.squeeze(-1) - 2 * later)
+
+
+def readout_kernel(eigenvalues: Tensor, T: int, *, whitened: bool = False) -> Tensor:
+    """K by lags < T: gradient flow on the readout is gamma' = -2 K (gamma - beta).
+
+    Float64 (T, T); eigenvalues complex (n,). In the weights of `population_loss`,
+    ``Re sum_k lambda_k^tau conj(lambda_k)^sigma``; in those of a whitened state, the
+    projector on what the modes and their conjugates span, with MF on its diagonal. The
+    squared gradient is ``4 e^T K e`` in either, e = gamma - beta.
+    """
+    if whitened:
+        closed = torch.cat([eigenvalues, eigenvalues.conj()])
+        rows = memory.whitened_kernels(closed, T)
+    else:
+        x, _ = _layer(eigenvalues, eigenvalues)
+        lags = torch.arange(_checks.integer("T", T), device=x.device)
+        rows = _powers(x, lags)
+    return (rows.mH @ rows).real

@@ -108,6 +108,24 @@ def memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     return torch.from_numpy(found).to(eigenvalues.device)
 
 
+def whitened_kernels(eigenvalues: Tensor, T: int) -> Tensor:
+    """alpha_tau for tau < T, the kernels of a state of covariance 1: (m, T) complex.
+
+    The state x_t = sum_tau alpha_tau u_{t - tau} spans what the m distinct modes span,
+    so that ``|alpha_tau|^2`` is MF(tau). Any other such state is a unitary matrix
+    times this one, the Takenaka-Malmquist basis. Raises ValueError for
+    ``|lambda| >= 1``, T < 1.
+    """
+    poles = _poles(eigenvalues)
+    last = _impulse(_checks.integer("T", T), complex)
+    rows = np.empty((len(poles), T), complex)
+    for k, pole in enumerate(poles):
+        resonance = lfilter([1], [1, -pole], last)
+        rows[k] = np.sqrt(1 - abs(pole) ** 2) * resonance
+        last = lfilter([-pole.conj(), 1], [1, -pole], last)
+    return torch.from_numpy(rows).to(eigenvalues.device)
+
+
 def _orthonormal(poles: np.ndarray, T: int) -> np.ndarray:
     """Rows that span those of the Vandermonde matrix lambda_k^tau, tau < T: (k, T).
 
@@ -128,6 +146,18 @@ def _orthonormal(poles: np.ndarray, T: int) -> np.ndarray:
     return rows
 
 
+def window_basis(eigenvalues: Tensor, T: int) -> Tensor:
+    """Orthonormal rows that span those of lambda^tau, tau < T: (min(m, T), T) complex.
+
+    For m distinct eigenvalues. What a target (T,) by delay has along them is what a
+    state holds of it that began at zero T steps ago. Raises ValueError for
+    ``|lambda| > 1``, T < 1.
+    """
+    poles = _poles(eigenvalues, closed_disc=True)
+    rows = _orthonormal(poles, _checks.integer("T", T))
+    return torch.from_numpy(rows).to(eigenvalues.device)
+
+
 def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     """MF(tau) for tau < T, the state having begun at zero T steps ago: (T,) float64.
 
@@ -137,10 +167,7 @@ def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     `theory.learning.recovery` of their kernels is the same. Raises ValueError for
     ``|lambda| > 1``, T < 1.
     """
-    poles = _poles(eigenvalues, closed_disc=True)
-    rows = _orthonormal(poles, _checks.integer("T", T))
-    found = (np.abs(rows) ** 2).sum(0)
-    return torch.from_numpy(found).to(eigenvalues.device)
+    return window_basis(eigenvalues, T).abs().square().sum(0)
 
 
 def memory_capacity(eigenvalues: Tensor, T: int | None = None) -> float:

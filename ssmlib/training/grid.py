@@ -10,6 +10,7 @@ from numbers import Real
 
 from ssmlib import _checks
 from ssmlib.initialization import Initialization, Range, as_initialization
+from ssmlib.layers.base import SSM_PARTS
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,11 @@ class Configuration:
     if None. lr: peak rate of the dense parameters, C and D; ssm_lr: that of a layer's
     `ssm_parameters` (A, B and dt), at most lr; 0 keeps them as they began. C_lr: that
     of C, lr if None; a layer's output is the product of C and dt, nearly, so that
-    lr * c / dt makes it move as fast whatever dt is.
-    Raises ValueError for rates that are negative or not finite.
+    lr * c / dt makes it move as fast whatever dt is. frozen: which of "A", "B" and
+    "dt" stay as they began. weight_decay: AdamW's, of what trains at lr or C_lr.
+    dropout: the share of features and steps that are set to 0 after each GELU.
+    Raises ValueError for rates or a decay that are negative or not finite, an unknown
+    name in frozen, dropout outside [0, 1).
     """
 
     init: Initialization
@@ -29,12 +33,21 @@ class Configuration:
     lr: float = 1e-2
     ssm_lr: float = 1e-3
     C_lr: float | None = None
+    frozen: tuple[str, ...] = ()
+    weight_decay: float = 0.0
+    dropout: float = 0.0
 
     def __post_init__(self):
-        for name in RATES:
+        for name in (*RATES, "weight_decay"):
             rate = getattr(self, name)
             if rate is not None and not 0 <= rate < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {rate}")
+        if not isinstance(self.frozen, tuple):
+            raise TypeError(f"frozen must be a tuple of names, got {self.frozen!r}")
+        for part in self.frozen:
+            _checks.one_of("frozen", part, SSM_PARTS)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if self.later_dt is not None:
             Initialization(dt=self.later_dt)  # the same checks
 
@@ -42,22 +55,23 @@ class Configuration:
         """As columns of a table; init, of a pair (A, B), is "given"."""
         init = self.init.scheme if isinstance(self.init.scheme, str) else "given"
         return {"init": init, **{n: getattr(self.init, n) for n in BEGIN}} | {
-            name: getattr(self, name) for name in ("later_dt", *RATES)
+            name: getattr(self, name) for name in OWN
         }
 
 
 RATES = ("lr", "ssm_lr", "C_lr")
 BEGIN = tuple(f.name for f in fields(Initialization) if f.name != "scheme")
-KEYS = ("init", *BEGIN, *(f.name for f in fields(Configuration) if f.name != "init"))
+OWN = tuple(f.name for f in fields(Configuration) if f.name != "init")
+KEYS = ("init", *BEGIN, *OWN)
 
 
 def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     """The configurations of a grid: a mapping of lists, multiplied out, or a list.
 
     Keys: init, a name, a pair (A, B) or an `Initialization`; real, imag_scale, B and
-    dt, beside a name; later_dt, lr, ssm_lr, C_lr. In a mapping only a list means
-    several values: {"dt": [0.001, 0.1]} are two, {"dt": [(0.001, 0.1)]} is one range,
-    and a bare tuple is refused.
+    dt, beside a name; later_dt, lr, ssm_lr, C_lr, frozen, weight_decay and dropout. In
+    a mapping only a list means several values: {"dt": [0.001, 0.1]} are two,
+    {"dt": [(0.001, 0.1)]} is one range, and a bare tuple is refused.
     Raises ValueError for an empty grid or a key that no configuration has (the error
     lists the known ones), TypeError for a bare tuple or values that are no list.
     """
@@ -75,10 +89,13 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     return [_configuration(dict(entry)) for entry in grid]
 
 
+TUPLES = {"init": "pair (A, B)", "frozen": "set of names"}
+
+
 def _check_values(key: str, values) -> None:
     if isinstance(values, tuple):
         one, several = f"[{values!r}]", repr(list(values))
-        what = "pair (A, B)" if key == "init" else "range"
+        what = TUPLES.get(key, "range")
         raise TypeError(
             f"grid[{key!r}] is a tuple: write {one} for one {what}, {several} for "
             f"{len(values)} values"

@@ -22,6 +22,7 @@ from ssmlib.layers import S4D, SSM
 from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split, stacked
 from ssmlib.training.checkpoint import digest, load, save
+from ssmlib.training.dropout import Dropout
 from ssmlib.training.grid import configurations
 from ssmlib.training.losses import evaluate, means
 from ssmlib.training.steps import Steps
@@ -53,7 +54,6 @@ def fit(
     batch_size: int = 256,
     optimizer: str = "adamw",
     warmup: float = 0.1,
-    weight_decay: float = 0.0,
     layer: Callable[..., SSM] = S4D,
     pooling: str = "last",
     d_model: int = 16,
@@ -105,9 +105,7 @@ def fit(
         setting = {
             "configurations": repr(chosen),
             "seeds": repr(seeds),
-            "options": repr(
-                (epochs, batch_size, optimizer, warmup, weight_decay, shape)
-            ),
+            "options": repr((epochs, batch_size, optimizer, warmup, shape)),
             "layer": getattr(layer, "__qualname__", repr(layer)),
             "data": digest(data),
         }
@@ -133,9 +131,9 @@ def fit(
     per_epoch = n // batch_size
     own = torch.arange(len(x), device=device)[:, None]  # a seed's split, or the one
     total_steps = epochs * per_epoch
-    steps = Steps(
-        model, [c for c, _ in members], weight_decay, total_steps, warmup, optimizer
-    )
+    own_configurations = [c for c, _ in members]
+    steps = Steps(model, own_configurations, total_steps, warmup, optimizer)
+    dropout = Dropout(model, own_configurations, seeds)
     alive = torch.ones(model.size, dtype=torch.bool, device=device)
     survived = torch.zeros(model.size, dtype=torch.int64, device=device)
     history: list[Tensor] = []
@@ -153,10 +151,12 @@ def fit(
             [np.random.default_rng([seed, epoch, 1]).permutation(n) for seed in seeds]
         )
         orders = torch.from_numpy(orders).to(device)  # (G, n)
+        dropout.start(epoch)
         total = torch.zeros(model.size, device=device)
         for step in range(per_epoch):
             batch = orders[:, step * batch_size : (step + 1) * batch_size]
-            losses = means(model(x[own, batch]), y[own, batch])
+            masks = dropout.masks(batch_size, x.shape[-1])
+            losses = means(model(x[own, batch], masks), y[own, batch])
             alive = alive & losses.isfinite()
             if epoch == step == 0 and not bool(alive.any()):
                 raise ValueError(

@@ -17,7 +17,7 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
 class Steps:
-    """One optimizer for all, a rate for each, and none for those that diverged.
+    """One optimizer for all, a rate and a decay for each, none for what diverged.
 
     AdamW's rates rise over the first `warmup` of `total` steps and fall as a half
     cosine; those of plain gradient descent are constant. The step is scaled to each
@@ -29,7 +29,6 @@ class Steps:
         self,
         model: Ensemble,
         chosen: Sequence[Configuration],
-        weight_decay: float,
         total: int,
         warmup: float,
         optimizer: str = "adamw",
@@ -40,8 +39,9 @@ class Steps:
         C_rates = [c.lr if c.C_lr is None else c.C_lr for c in chosen]
         ssm_rates = [min(c.lr, c.ssm_lr) for c in chosen]
         top = max(*(c.lr for c in chosen), *C_rates)
-        groups = parameter_groups(model, top, weight_decay, max(ssm_rates))
+        groups = parameter_groups(model, top, ssm_lr=max(ssm_rates))
         self.optimizer = OPTIMIZERS[optimizer](groups)
+        parts = self._parts()
         rising = max(1, round(warmup * total))
 
         def rate(step: int) -> float:
@@ -53,16 +53,33 @@ class Steps:
             return 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
-        self.shares = []  # (parameter, its models' shares of the group's rate)
+        # (parameter, its group, each model's share of the group's rate, its decay)
+        self.members = []
         dense, ssm = self.optimizer.param_groups
-        for group, rates, own in (
-            (dense, [c.lr for c in chosen], C_rates),
-            (ssm, ssm_rates, ssm_rates),
-        ):
-            largest = group["initial_lr"] or 1.0
-            for p in group["params"]:
-                each = torch.tensor(own if id(p) in readouts else rates)
-                self.shares.append((p, (each / largest).to(p)))
+        for p in dense["params"]:
+            rates = C_rates if id(p) in readouts else [c.lr for c in chosen]
+            self._add(p, dense, rates, [c.weight_decay for c in chosen])
+        for p in ssm["params"]:
+            part = parts[id(p)]
+            rates = [
+                0.0 if part in c.frozen else rate
+                for c, rate in zip(chosen, ssm_rates, strict=True)
+            ]
+            self._add(p, ssm, rates, [0.0] * len(chosen))
+
+    def _add(self, p, group: dict, rates: list[float], decay: list[float]) -> None:
+        shape = (-1, *[1] * (p.ndim - 1))
+        share = torch.tensor(rates) / (group["initial_lr"] or 1.0)
+        decays = torch.tensor(decay).to(p).view(shape) if any(decay) else None
+        self.members.append((p, group, share.to(p).view(shape), decays))
+
+    def _parts(self) -> dict[int, str]:
+        """By a parameter's id: whether it belongs to A, B or dt."""
+        return {
+            id(getattr(ssm, name)): part
+            for ssm in self.ssms
+            for name, part in ssm.ssm_names().items()
+        }
 
     def _readouts(self, asked: bool) -> set[int]:
         """The ids of the layers' C; ValueError where a rate is asked for none."""
@@ -78,12 +95,15 @@ class Steps:
         """A step of each model down its own loss, (E,), where alive, (E,)."""
         self.optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
-        before = [p.detach().clone() for p, _ in self.shares]
+        before = [member[0].detach().clone() for member in self.members]
         self.optimizer.step()
-        self.schedule.step()
         with torch.no_grad():
-            for (p, share), old in zip(self.shares, before, strict=True):
-                each = torch.where(alive, share, 0.0).view(-1, *[1] * (p.ndim - 1))
-                p.copy_(torch.where(each > 0, old + each * (p - old), old))
+            for (p, group, share, decay), old in zip(self.members, before, strict=True):
+                moved = p - old
+                if decay is not None:
+                    moved = moved - group["lr"] * decay * old
+                each = torch.where(alive.view(-1, *[1] * (p.ndim - 1)), share, 0.0)
+                p.copy_(torch.where(each > 0, old + each * moved, old))
+        self.schedule.step()
         for ssm in self.ssms:
             ssm.project_()

@@ -210,13 +210,17 @@ SIGNATURES = {
     "theory.memory.effective_capacity": "(A_bar, B_bar, noise)",
     "theory.memory.fisher_memory": "(A_bar, B_bar, T)",
     "theory.memory.coloured_memory_function": "(eigenvalues, R)",
+    "theory.memory.whitened_kernels": "(eigenvalues, T)",
+    "theory.memory.window_basis": "(eigenvalues, T)",
+    "theory.learning.population_loss": "(eigenvalues, weights, teacher)",
+    "theory.learning.loss_gradient": "(eigenvalues, weights, teacher)",
+    "theory.learning.readout_kernel": "(eigenvalues, T, *, whitened)",
     "ssmbook.record": "(key, value, *, rtol, atol, se, because, freedom)",
     "ssmbook.records": "(path)",
     "training.compare": "(data, arms, *, rates, seeds, epochs, longer, grow, "
     "**options)",
     "training.fit": "(data, grid, *, seeds, epochs, batch_size, optimizer, warmup, "
-    "weight_decay, layer, pooling, d_model, d_state, n_layers, linear, norm, "
-    "checkpoint, device)",
+    "layer, pooling, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
     "models.Model": "(channels, outputs, *, layer, init, later_dt, d_model, d_state, "
     "n_layers, pooling, linear, norm, seed)",
     "models.Ensemble": "(models)",

@@ -157,7 +157,9 @@ def test_the_disk_is_full(own, command):
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     new = ["-p", "n=7"] if command == "run" else ["--grid", "n=7"]
-    _, err = ssmbook(own, command, "1", *new, status=1, preexec_fn=small_files)
+    process = start(own, command, "1", *new, preexec_fn=small_files)
+    _, err = process.communicate(timeout=900)
+    assert process.returncode == 1
     assert "File too large" in err
     assert "Traceback" not in err
     assert times(own) == before

@@ -17,8 +17,8 @@ from ssmbook.runs.stores import Store
 from tests.ssmbook.toy import NOTEBOOK, documents, notebook, ssmbook
 
 
-def ran(place, *arguments, **options):
-    out, _ = ssmbook(place, "run", *arguments, "--json", **options)
+def ran(place, *arguments, status=0):
+    out, _ = ssmbook(place, "run", *arguments, "--json", status=status)
     return json.loads(out)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -129,15 +132,20 @@ def make(root: Path, place: Path) -> Path:
     return place
 
 
+def environment(place: Path) -> dict[str, str]:
+    """That of a command in a repository, with the repository's own library."""
+    found = os.environ | {"PYTHONPATH": str(place), "COLUMNS": "200"}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found
+
+
 def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
     """`ssmbook` with arguments, in a repository, with that repository's library."""
     command = [sys.executable, "-m", "ssmbook.cli", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(place), "COLUMNS": "200"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.Popen(
         command,
         cwd=place,
-        env=environment,
+        env=environment(place),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -145,12 +153,35 @@ def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
     )
 
 
-def ssmbook(place: Path, *arguments: str, status: int = 0, **options):
+# What others wrote takes longer to import than a command to run. A server imports it
+# once and forks each command, which imports its repository's own.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["IPython", "grimp", "nbconvert", "papermill", "typer"])
+
+
+def _forked(place: Path, arguments: list[str], names: dict[str, str], said: list[str]):
+    os.environ.clear()
+    os.environ.update(names)
+    os.chdir(place)
+    sys.path.insert(0, str(place))
+    sys.dont_write_bytecode = False
+    sys.argv = ["ssmbook", *arguments]
+    for number, name in enumerate(said, start=1):
+        os.dup2(os.open(name, os.O_WRONLY), number)
+    runpy.run_module("ssmbook.cli", run_name="__main__", alter_sys=True)
+
+
+def ssmbook(place: Path, *arguments: str, status: int = 0):
     """As `start`, to the end; (stdout, stderr), the exit status being as expected."""
-    process = start(place, *arguments, **options)
-    out, err = process.communicate(timeout=900)
-    assert process.returncode == status, (process.returncode, out, err)
-    return out, err
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        said = [out.name, err.name]
+        given = [Path(place), [*map(str, arguments)], environment(place), said]
+        process = SERVER.Process(target=_forked, args=given)
+        process.start()
+        process.join(timeout=900)
+        text = out.read().decode(), err.read().decode()
+    assert process.exitcode == status, (process.exitcode, *text)
+    return text
 
 
 def documents(place: Path, name: str = "run.json") -> dict[str, dict]:

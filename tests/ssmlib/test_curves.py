@@ -9,6 +9,14 @@ from scipy.optimize import minimize
 from ssmlib import curves, statistics
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _draws_in_any_order(monkeypatch):
+    """A test draws the same whichever ran before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 X = np.linspace(-4.0, 4.0, 17)
 
 

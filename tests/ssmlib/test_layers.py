@@ -281,6 +281,9 @@ def test_a_subclass_that_lacks_a_part_is_named():
     class Misnamed(Kernel):
         nonpositive = ("A_re",)
 
+    class Unsorted(Kernel):
+        ssm_parameters = ("A_re",)
+
     with pytest.raises(
         TypeError, match=r"Nothing must define initial_values.* and mod"
     ):
@@ -291,3 +294,5 @@ def test_a_subclass_that_lacks_a_part_is_named():
         NoModes(2)
     with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters, "):
         Misnamed(2)
+    with pytest.raises(TypeError, match="ssm_parameters of Unsorted must map A, B, dt"):
+        Unsorted(2)

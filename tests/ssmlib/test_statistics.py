@@ -12,6 +12,12 @@ from ssmlib import statistics
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _draws_in_any_order(monkeypatch):
+    """A test draws the same whichever ran before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def test_a_mean_and_its_interval_are_scipy_s():
     values = RNG.normal(3, 2, 7)
     estimate = statistics.mean(values)

@@ -101,10 +101,10 @@ def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
     seen = []
     forward = Ensemble.forward
 
-    def watch(self, x):
+    def watch(self, x, masks=None):
         if x.shape[0] == 2:  # not the test set, which all share
             seen.append(x[:, :, 0, 0])
-        return forward(self, x)
+        return forward(self, x, masks)
 
     monkeypatch.setattr(Ensemble, "forward", watch)
     data = task()
@@ -119,7 +119,7 @@ def test_rate_zero_keeps_the_recurrent_part():
     found = run(grid=[{"ssm_lr": 0.0}, {"ssm_lr": 1e-2}], seeds=[0])
     start = Model(1, 2, **SHAPE).ssms[0]
     kept, moved = (found.model.member(k).ssms[0] for k in range(2))
-    for name in start.ssm_parameters:
+    for name in start.ssm_names():
         assert torch.equal(getattr(start, name), getattr(kept, name)), name
         assert not torch.equal(getattr(start, name), getattr(moved, name)), name
     assert not torch.equal(start.C_re, kept.C_re)
@@ -128,7 +128,7 @@ def test_rate_zero_keeps_the_recurrent_part():
 
 def test_rates_rise_then_fall():
     model = Ensemble([Model(1, 2, **SHAPE)])
-    steps = Steps(model, configurations([{}]), 0.0, 20, 0.25)
+    steps = Steps(model, configurations([{}]), 20, 0.25)
     rates = []
     for _ in range(20):
         rates.append(steps.optimizer.param_groups[0]["lr"])
@@ -258,7 +258,7 @@ def test_silent_where_there_is_no_terminal(capfd):
         ({"grid": {"dt": []}}, "E = 0"),
         (
             {"grid": {"dz": [0.1]}},
-            "grid key must be one of B, C_lr, dt, imag_scale, init",
+            "grid key must be one of B, C_lr, dropout, dt, frozen",
         ),
         ({"grid": [{"dt": 0.0}]}, "dt must be positive"),
         ({"grid": [{"later_dt": (0.2, 0.1)}]}, "dt must be positive"),

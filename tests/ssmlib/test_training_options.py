@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
-from ssmlib.layers import S4D
+from ssmlib.layers import S4D, optimizer
 from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split
-from ssmlib.training import configurations, fit
+from ssmlib.training import configurations, fit, loop
+from ssmlib.training.checkpoint import save
+from ssmlib.training.dropout import Dropout
 from ssmlib.training.steps import Steps
 
 SHAPE = {"d_model": 4, "d_state": 8}
@@ -75,7 +77,7 @@ def test_plain_gradient_descent_is_its_formula():
         begun = configurations([{"dt": 0.1}])[0].init
         model = Model(1, 2, init=begun, seed=7, **SHAPE)
         (ssm,) = model.ssms
-        own = {id(getattr(ssm, name)) for name in ssm.ssm_parameters}
+        own = {id(getattr(ssm, name)) for name in ssm.ssm_names()}
         for _ in range(3):
             loss = torch.nn.functional.cross_entropy(
                 model(data.x_train[:, None]), data.y_train
@@ -106,6 +108,98 @@ def test_the_readout_s_rate_is_its_own():
     assert moved[1] > 10 * moved[0]
 
 
+def test_what_is_frozen_stays_and_nothing_else():
+    grid = [{}, {"frozen": ("A",)}, {"frozen": ("dt", "B")}]
+    grid += [{"frozen": ("A", "B", "dt")}, {"ssm_lr": 0.0}]
+    start = Model(1, 2, **SHAPE).ssms[0]
+    found = fit(task(), grid, **OPTIONS)
+    for k, entry in enumerate(grid[:4]):
+        ssm = found.model.member(k).ssms[0]
+        for name, part in ssm.ssm_names().items():
+            kept = torch.equal(getattr(ssm, name), getattr(start, name))
+            assert kept == (part in entry.get("frozen", ())), (entry, name)
+        assert not torch.equal(ssm.C_re, start.C_re)
+    frozen, still = (found.model.member(k).parameters() for k in (3, 4))
+    assert all(torch.equal(a, b) for a, b in zip(frozen, still, strict=True))
+
+
+def test_each_model_has_its_own_weight_decay():
+    """Against AdamW on one model, three steps of full batches."""
+    data, decays = task(), [0.0, 0.5, 3.0]
+    grid = {"lr": 0.02, "weight_decay": decays}
+    options = SHAPE | {"epochs": 3, "batch_size": 48, "warmup": 0.0}
+    found = fit(data, grid, **options)
+    for k, decay in enumerate(decays):
+        model = Model(1, 2, **SHAPE)
+        adamw = optimizer(model, 0.02, decay)
+        for share in (1.0, 1.0, 0.5):  # a half cosine over the steps after the first
+            adamw.param_groups[0]["lr"] = 0.02 * share
+            adamw.param_groups[1]["lr"] = 1e-3 * share
+            loss = torch.nn.functional.cross_entropy(
+                model(data.x_train[:, None]), data.y_train
+            )
+            adamw.zero_grad()
+            loss.backward()
+            adamw.step()
+        for a, b in zip(
+            model.parameters(), found.model.member(k).parameters(), strict=True
+        ):
+            assert torch.allclose(a, b, rtol=1e-5, atol=1e-6), decay
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_dropout_is_a_model_s_own(pooling):
+    """Beside others as alone; without it as if no other had any."""
+    options = OPTIONS | {"n_layers": 2, "pooling": pooling}
+    grid = [{}, {"dropout": 0.3}, {"dropout": 0.6, "dt": 0.1}]
+    together = fit(task(), grid, seeds=[3, 4], **options)
+    alone = [fit(task(), [c], seeds=[s], **options) for s in (3, 4) for c in grid]
+    for k, single in enumerate(alone):
+        for a, b in zip(
+            together.model.member(k).parameters(),
+            single.model.member(0).parameters(),
+            strict=True,
+        ):
+            assert torch.allclose(a, b, rtol=1e-4, atol=1e-6), k
+    losses = together.curves.groupby("run").train_loss.first()
+    assert losses.nunique() == len(losses)
+
+
+def test_masks_are_drawn_anew_and_keep_the_mean():
+    model = Ensemble([Model(1, 2, n_layers=2, **SHAPE)] * 4)
+    chosen = configurations({"dropout": [0.25, 0.5]}) * 2
+    dropout = Dropout(model, chosen, [0, 1])
+    first, second = dropout.masks(500, 16), dropout.masks(500, 16)
+    assert [tuple(m.shape) for m in first] == [(4, 500, 4, 16), (4, 500, 4, 1)]
+    for mask, other, kept in zip(first[0], second[0], (0.75, 0.5) * 2, strict=True):
+        assert mask.unique().tolist() == pytest.approx([0.0, 1 / kept])
+        error = math.sqrt((1 - kept) / kept / mask.numel())
+        assert abs(mask.mean() - 1) < 5 * error
+        assert not torch.equal(mask, other)
+    assert not torch.equal(first[0][0], first[0][2])  # another seed
+    dropout.start(1)
+    assert not torch.equal(dropout.masks(500, 16)[0], first[0])
+    dropout.start(0)
+    assert torch.equal(dropout.masks(500, 16)[0], first[0])
+
+
+def test_dropout_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
+    grid, path = [{"dropout": 0.4}], tmp_path / "fit.pt"
+    whole = fit(task(), grid, **OPTIONS)
+
+    def stop(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "save", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(), grid, checkpoint=path, **OPTIONS)
+    monkeypatch.undo()
+    resumed = fit(task(), grid, checkpoint=path, **OPTIONS)
+    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_what_the_options_refuse():
     for name in ("lr", "ssm_lr", "C_lr"):
         with pytest.raises(ValueError, match=f"{name} must be finite"):
@@ -118,4 +212,15 @@ def test_what_the_options_refuse():
 
     model = Ensemble([Model(1, 2, layer=Nameless, **SHAPE)])
     with pytest.raises(ValueError, match="C_lr needs a layer"):
-        Steps(model, configurations([{"C_lr": 0.1}]), 0.0, 5, 0.1)
+        Steps(model, configurations([{"C_lr": 0.1}]), 5, 0.1)
+    with pytest.raises(ValueError, match="weight_decay must be finite and >= 0"):
+        configurations([{"weight_decay": -0.1}])
+    with pytest.raises(ValueError, match="frozen must be one of A, B, dt; got 'C'"):
+        configurations([{"frozen": ("A", "C")}])
+    with pytest.raises(TypeError, match="frozen must be a tuple of names, got 'A'"):
+        configurations([{"frozen": "A"}])
+    for share in (-0.1, 1.0, math.nan):
+        with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\)"):
+            configurations([{"dropout": share}])
+    with pytest.raises(ValueError, match="dropout goes with linear=False only"):
+        fit(task(), [{"dropout": 0.1}], linear=True, **OPTIONS)
