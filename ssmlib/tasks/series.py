@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.autocorrelation import windows
 from ssmlib.tasks.files import packaged
+from ssmlib.tasks.split import Split, evenly
 
 _SEATTLE = (
     "vega_datasets",
@@ -165,3 +167,27 @@ def load(name: str) -> Series:
     loader, unit, licence, citation = _REGISTRY[name]
     values = torch.tensor(loader(), dtype=torch.float64)
     return Series(name, _checks.finite(name, values), unit, licence, citation)
+
+
+def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
+    """Windows of L steps, and as target (n,) the value `horizon` steps after each.
+
+    From a block of four fifths of a series, at a place that `seed` draws: its first
+    half trains (at most n windows, evenly taken), a fifth validates, the rest tests
+    (n / 2 each), so that nothing of the future is seen. Brought to mean 0 and mean
+    square 1 by the training part. Raises as `load`, and ValueError for windows longer
+    than a part.
+    """
+    values = load(name).values
+    size = len(values) * 4 // 5
+    at = np.random.default_rng(seed).integers(len(values) - size + 1)
+    values = values[at : at + size]
+    first = values[: size // 2]
+    values = (values - first.mean()) / first.std(correction=0)
+    found = []
+    counts = (_checks.integer("n", n, least=2), n // 2, n // 2)
+    parts = torch.tensor_split(values, [size // 2, size * 7 // 10])
+    for part, count in zip(parts, counts, strict=True):
+        w = evenly(windows(part, L + horizon), count).float()
+        found += [w[:, :L], w[:, -1]]
+    return Split(*found)

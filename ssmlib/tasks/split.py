@@ -38,6 +38,11 @@ class Split:
         """The same split with every x changed alike."""
         return replace(self, **{f"x_{name}": change(x) for name, x, _ in self.parts()})
 
+    def unit_power(self) -> Split:
+        """The same split, its x brought to mean square 1 on the training part."""
+        size = self.x_train.square().mean().sqrt()
+        return self.map_x(lambda x: x / size)
+
 
 def evenly(x: Tensor, n: int) -> Tensor:
     """At most n of the sequences x (m, ...), evenly taken, the first and the last."""

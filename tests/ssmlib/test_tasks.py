@@ -29,6 +29,43 @@ def test_at_least_eight_series_of_the_stated_lengths():
     assert set(series.HELD_OUT) < set(lengths)
 
 
+def test_a_forecast_sees_nothing_of_the_future():
+    L, horizon = 16, 3
+    data = series.forecast("elnino", L, 100, seed=1, horizon=horizon)
+    assert data.x_train.shape == (100, L)
+    assert data.x_test.shape == data.x_valid.shape == (50, L)
+    values = series.load("elnino").values
+    size = len(values) * 4 // 5
+    starts = range(len(values) - size + 1)
+    first = [values[k : k + size // 2] for k in starts]
+    (at,) = [
+        k
+        for k, own in enumerate(first)
+        if torch.allclose(
+            ((own - own.mean()) / own.std(correction=0))[:L].float(), data.x_train[0]
+        )
+    ]
+    whole = values[at : at + size]
+    whole = (whole - first[at].mean()) / first[at].std(correction=0)
+    cuts = [0, size // 2, size * 7 // 10, size]
+    for (name, x, y), low, high in zip(data.parts(), cuts, cuts[1:], strict=True):
+        part = whole[low:high].float()
+        assert torch.equal(x[0], part[:L]), name
+        assert torch.equal(x[-1], part[-L - horizon : -horizon]), name
+        assert (y[0], y[-1]) == (part[L + horizon - 1], part[-1]), name
+    other = series.forecast("elnino", L, 100, seed=2)
+    assert not torch.equal(other.x_train, data.x_train)
+
+
+def test_unit_power_is_that_of_the_training_part():
+    data = images.digits().unit_power()
+    assert float(data.x_train.square().mean()) == pytest.approx(1, rel=1e-6)
+    ratio = data.x_test.sum() / images.digits().x_test.sum()
+    assert float(data.x_train.sum() / images.digits().x_train.sum()) == pytest.approx(
+        float(ratio), rel=1e-5
+    )
+
+
 def test_unknown_series_lists_the_known_ones():
     with pytest.raises(ValueError, match="sunspots") as caught:
         series.load("sunspots")
