@@ -10,7 +10,9 @@ from ssmbook.runs.stores import Store, sha256
 from tests.ssmbook.toy import NOTEBOOK
 
 
-@pytest.fixture(scope="module")
+# One a process: a bucket's file system is kept, with its address, by fsspec, and this
+# file's tests may come in parts.
+@pytest.fixture(scope="session")
 def server():
     moto = ThreadedMotoServer(port=0, verbose=False)
     moto.start()
