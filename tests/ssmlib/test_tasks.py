@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -48,8 +49,8 @@ def test_a_forecast_sees_nothing_of_the_future():
     whole = values[at : at + size]
     whole = (whole - first[at].mean()) / first[at].std(correction=0)
     cuts = [0, size // 2, size * 7 // 10, size]
-    for (name, x, y), low, high in zip(data.parts(), cuts, cuts[1:], strict=True):
-        part = whole[low:high].float()
+    for (name, x, y), ends in zip(data.parts(), pairwise(cuts), strict=True):
+        part = whole[slice(*ends)].float()
         assert torch.equal(x[0], part[:L]), name
         assert torch.equal(x[-1], part[-L - horizon : -horizon]), name
         assert (y[0], y[-1]) == (part[L + horizon - 1], part[-1]), name
