@@ -44,7 +44,7 @@ archive: $(READY)
 clean:
 	rm -rf _build dist .venv
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml $(wildcard ssmlib/__init__.py)
 	@python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
 	test -n "$$python" || missing "no Python 3.11, 3.12 or 3.13 found: install one, or name it by PYTHON="; \
 	$$python -c "$(SUPPORTED)" || missing "$$python is no Python 3.11, 3.12 or 3.13"; \

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import ssmlib
 from ssmbook.cli import doctor
 from ssmbook.publish import archive, citation
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
@@ -122,7 +123,7 @@ def test_what_an_archive_holds(committed, packed, tmp_path):
     assert records["toy"]["double"]["value"] == 4
     commit = json.loads((folder / "environment.json").read_text())["commit"]
     assert commit in (folder / "README.md").read_text()
-    assert folder.name == f"ssmbook-0.1.0-{commit[:7]}"
+    assert folder.name == f"ssmbook-{ssmlib.__version__}-{commit[:7]}"
     (claim,) = json.loads((folder / "claims.json").read_text())
     assert claim["verdict"] == "reproduced"
     lines = (folder / "SHA256SUMS").read_text().splitlines()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import nbformat
 import pytest
 
+import ssmlib
 from ssmbook.runs import execution, page
 from ssmbook.runs.execution import NotebookFailed
 from ssmbook.runs.jobs import plan_runs, run_job
@@ -96,7 +97,7 @@ def test_a_run_is_kept_with_all_that_made_it(place):
     assert stored["packages"]["papermill"] == "2.7.0"
     assert stored["git"] == {"commit": None, "clean": None}
     assert stored["seconds"] > 0
-    assert stored["version"] == "0.1.0"
+    assert stored["version"] == ssmlib.__version__
     assert len(stored["modules"]) == 64
     assert {"device", "python", "platform"} < set(stored["machine"])
     page = (folder / "toy.html").read_text()
