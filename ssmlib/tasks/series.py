@@ -169,21 +169,28 @@ def load(name: str) -> Series:
     return Series(name, _checks.finite(name, values), unit, licence, citation)
 
 
-def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
-    """Windows of L steps, and as target (n,) the value `horizon` steps after each.
+def block(name: str, seed: int = 0) -> Tensor:
+    """Four fifths of a series, at a place that `seed` draws: (T,) float64.
 
-    From a block of four fifths of a series, at a place that `seed` draws: its first
-    half trains (at most n windows, evenly taken), a fifth validates, the rest tests
-    (n / 2 each), so that nothing of the future is seen. Brought to mean 0 and mean
-    square 1 by the training part. Raises as `load`, and ValueError for windows longer
-    than a part.
+    Brought to mean 0 and mean square 1 by its first half. Raises as `load`.
     """
     values = load(name).values
     size = len(values) * 4 // 5
     at = np.random.default_rng(seed).integers(len(values) - size + 1)
     values = values[at : at + size]
     first = values[: size // 2]
-    values = (values - first.mean()) / first.std(correction=0)
+    return (values - first.mean()) / first.std(correction=0)
+
+
+def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
+    """Windows of L steps, and as target (n,) the value `horizon` steps after each.
+
+    Of a `block`, the first half trains (at most n windows, evenly taken), a fifth
+    validates, the rest tests (n / 2 each), so that nothing of the future is seen.
+    Raises as `load`, and ValueError for windows longer than a part.
+    """
+    values = block(name, seed)
+    size = len(values)
     found = []
     counts = (_checks.integer("n", n, least=2), n // 2, n // 2)
     parts = torch.tensor_split(values, [size // 2, size * 7 // 10])

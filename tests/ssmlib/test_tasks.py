@@ -48,6 +48,7 @@ def test_a_forecast_sees_nothing_of_the_future():
     ]
     whole = values[at : at + size]
     whole = (whole - first[at].mean()) / first[at].std(correction=0)
+    assert torch.equal(series.block("elnino", seed=1), whole)
     cuts = [0, size // 2, size * 7 // 10, size]
     for (name, x, y), ends in zip(data.parts(), pairwise(cuts), strict=True):
         part = whole[slice(*ends)].float()
