@@ -155,14 +155,18 @@ def _write_notebook(
     execution.write(node, target)
 
 
-def _deposited_alts(deposit: deposits.Deposit) -> dict[str, str]:
-    """Alt texts of a deposit's figures, by the names the page has for them."""
+def _shown(node, values: dict) -> dict[str, tuple[str, str]]:
+    """(SVG, alt text) of a notebook's figures, by name."""
+    found = glue.figures(node).items()
+    return {name: (svg, glue.paste_own(alt, values)) for name, (svg, alt) in found}
+
+
+def _shown_longer(deposit: deposits.Deposit) -> dict[str, tuple[str, str]]:
+    """Those of its longer run, by the names that pages have for them."""
     values = {key: record.value for key, record in deposit.records.items()}
     cell = nbformat.from_dict({"cell_type": "code", "outputs": deposit.outputs})
-    shown = glue.figures(nbformat.from_dict({"cells": [cell]}))
-    return {
-        f"deposit-{n}": glue.paste_own(alt, values) for n, (_, alt) in shown.items()
-    }
+    shown = _shown(nbformat.from_dict({"cells": [cell]}), values)
+    return {f"deposit-{name}": figure for name, figure in shown.items()}
 
 
 def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
@@ -243,16 +247,16 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     failed, alts, kept = {}, {}, deposits.read(root)
     for slug, page in executed.items():
         node = nbformat.read(page.path, 4)
-        values = _values(node)
+        shown = _shown(node, _values(node))
+        deposit = kept.get(slug)
+        if deposit is not None:
+            shown |= _shown_longer(deposit)
         own = {}
-        for name, (svg, alt) in glue.figures(node).items():
+        for name, (svg, alt) in shown.items():
             figure = tree / "book" / "_figures" / f"{name}.svg"
             figure.parent.mkdir(exist_ok=True)
             figure.write_text(svg)
-            own[name] = glue.paste_own(alt, values)
-        deposit = kept.get(slug)
-        if deposit is not None:
-            own |= _deposited_alts(deposit)
+            own[name] = alt
         _write_notebook(page, tree / known[slug].document, own, deposit)
         alts |= own
         if page.failed is not None:

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from ssmbook.book import deposits
-from ssmlib import autocorrelation, inputs
+from ssmlib import inputs
 from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, series
-from ssmlib.tasks.split import Split, evenly
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
@@ -46,8 +44,7 @@ def _at_unit_power(load, p):
         data = load(seed)
         order = np.random.default_rng(seed).permutation(len(data.x_train))
         x, y = (part[order[: p["n_train"]]] for part in (data.x_train, data.y_train))
-        scale = x.square().mean().sqrt()
-        yield replace(data, x_train=x, y_train=y).map_x(lambda x, s=scale: x / s)
+        yield replace(data, x_train=x, y_train=y).unit_power()
 
 
 def sequential_mnist(p):
@@ -70,18 +67,15 @@ def zero_real_part(p):
 
 def real_series(p):
     """Hourly temperatures."""
-    values, data = series.load("sf_temperature").values, []
-    n = len(values) * 4 // 5
-    for seed in _seeds(p):
-        at = np.random.default_rng(seed).integers(len(values) - n + 1)
-        own = values[at : at + n]
-        own = (own - own[: n // 2].mean()) / own[: n // 2].std(correction=0)
-        parts = torch.tensor_split(own, [n // 2, n * 7 // 10])
-        sizes = (p["n_train"], p["n_train"] // 2, p["n_train"] // 2)
-        cut = [autocorrelation.windows(part, p["L"] + 1) for part in parts]
-        cut = [evenly(w, k).float() for w, k in zip(cut, sizes, strict=True)]
-        data.append(Split(*(x for w in cut for x in (w[:, :-1], w[:, -1]))))
+    own = "sf_temperature", p["L"], p["n_train"]
+    data = [series.forecast(*own, seed) for seed in _seeds(p)]
     return first_epoch(p, data, {"dt": 0.0625})
+
+
+def fixed_recurrent_weights(p):
+    """Block copy, S4D-Lin, all trained."""
+    data = [delay.block_copy(p["n_train"], 128, 16, seed) for seed in _seeds(p)]
+    return first_epoch(p, data, {"init": "lin"})
 
 
 SPOTS = {
@@ -90,6 +84,7 @@ SPOTS = {
     "real-series": real_series,
     "zero-real-part": zero_real_part,
     "deeper-and-nonlinear": deeper_and_nonlinear,
+    "fixed-recurrent-weights": fixed_recurrent_weights,
 }
 
 
