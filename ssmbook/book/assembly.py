@@ -162,7 +162,7 @@ def _shown(node, values: dict) -> dict[str, tuple[str, str]]:
 
 
 def _shown_longer(deposit: deposits.Deposit) -> dict[str, tuple[str, str]]:
-    """Those of its longer run, by the names that pages have for them."""
+    """Those of a deposit, by the names that pages have for them."""
     values = {key: record.value for key, record in deposit.records.items()}
     cell = nbformat.from_dict({"cell_type": "code", "outputs": deposit.outputs})
     shown = _shown(nbformat.from_dict({"cells": [cell]}), values)
