@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral
 
 import torch
@@ -59,6 +60,13 @@ def one_of(name: str, value: str, allowed) -> str:
         known = ", ".join(sorted(allowed))
         raise ValueError(f"{name} must be one of {known}; got {value!r}")
     return value
+
+
+def several(name: str, values, allowed) -> tuple[str, ...]:
+    """The values as a tuple, if each is one of those allowed; no bare string."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{name} must be a tuple of names, got {values!r}")
+    return tuple(one_of(name, value, allowed) for value in values)
 
 
 def sequences(name: str, x: Tensor) -> Tensor:

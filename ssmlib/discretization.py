@@ -49,6 +49,27 @@ def bilinear_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Te
 METHODS = {"zoh": zoh_parts, "bilinear": bilinear_parts}
 
 
+def dense_parts(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str
+) -> tuple[Tensor, Tensor]:
+    """(A_bar, B_bar) of a dense system: A (..., N, N), B (..., N), dt (..., 1).
+
+    "zoh": one matrix exponential, of A dt beside B dt above a row of zeros, which is
+    right for a singular A too. "bilinear": one solve.
+    """
+    N = A.shape[-1]
+    dt = torch.as_tensor(dt, dtype=B.dtype, device=B.device).unsqueeze(-1)
+    z, b = A * dt, (B.unsqueeze(-1) * dt)
+    b = b.expand(*z.shape[:-1], 1)
+    if method == "bilinear":
+        one = torch.eye(N, dtype=z.dtype, device=z.device)
+        both = torch.linalg.solve(one - z / 2, torch.cat([one + z / 2, b], -1))
+    else:
+        whole = torch.nn.functional.pad(torch.cat([z, b], -1), (0, 0, 0, 1))
+        both = torch.matrix_exp(whole)[..., :N, :]
+    return both[..., :N], both[..., N]
+
+
 def _discretize(method: str, A: Tensor, B: Tensor, dt) -> tuple[Tensor, Tensor]:
     if not (A.is_complex() and B.is_complex()) or A.dtype != B.dtype:
         raise TypeError(

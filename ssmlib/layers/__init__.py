@@ -1,14 +1,26 @@
 """State space layers, all with one interface: read `s4d` first, then `base`."""
 
 from ssmlib.layers.base import SSM
+from ssmlib.layers.dss import DSS
 from ssmlib.layers.optim import optimizer, parameter_groups, ssm_layers
-from ssmlib.layers.recurrence import Recurrence
+from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D, as_complex
+from ssmlib.layers.s4d_real import S4DReal
+from ssmlib.layers.systems import Dense, Diagonal
+from ssmlib.layers.transforms import REAL_TRANSFORMS
 
 __all__ = [
+    "DSS",
+    "REAL_TRANSFORMS",
+    "S4",
     "S4D",
     "SSM",
+    "Dense",
+    "DenseRecurrence",
+    "Diagonal",
     "Recurrence",
+    "S4DReal",
     "as_complex",
     "optimizer",
     "parameter_groups",

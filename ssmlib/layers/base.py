@@ -7,7 +7,8 @@ mixing of features, no nonlinearity, no normalization.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import ClassVar
 
 import torch
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 from ssmlib import _checks
 from ssmlib.discretization import METHODS
 from ssmlib.initialization import Initialization, Range, as_initialization
-from ssmlib.kernels import final_states, full_precision, vandermonde_product
+from ssmlib.kernels import full_precision
 from ssmlib.layers.chunks import chunk_length, chunked
 from ssmlib.layers.convolution import causal, two_sided
-from ssmlib.layers.recurrence import Recurrence
+from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.systems import Diagonal, System
 
 DTYPES = (torch.float32, torch.float64)
 #: what `ssm_parameters` tells apart, and a configuration can freeze
@@ -38,18 +40,22 @@ class SSM(nn.Module):
       output weights.
     - `modes()`: (log A_bar, B_bar, C), complex128, the first two (H, N/2), C (H, N/2),
       or (2, H, N/2) if bidirectional; then K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
-      `self.discretize(A, B, dt)` gives the first two. Or, in its place, `kernel(L)`:
-      such a layer has no step and no state.
+      `self.discretize(A, B, dt)` gives the first two. Or, in its place, `system()`: a
+      `Dense` one with `state_form = Dense`; or `kernel(L)`: such a layer has no step
+      and no state.
     - `ssm_parameters`: "A", "B" and "dt", each with the names of the parameters it is
       made of, which train at a rate of their own and without weight decay;
       `readout_parameters`: the names of those of C; `nonpositive`: of those that
       `project_` puts back to <= 0.
 
+    `state_size` is how many numbers a feature's state holds, N/2 unless set.
+
     init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
     complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
     (low, high), by default that of `Initialization`, which holds its own.
-    discretization: "zoh" or "bilinear". skip=False leaves D ~ N(0, 1) out. seed draws
-    all parameters. device: as torch.nn's layers take it; on "meta" nothing is
+    discretization: "zoh" or "bilinear". frozen: which of "A", "B" and "dt" stay as they
+    begin: their parts are buffers. skip=False leaves D ~ N(0, 1) out. seed draws all
+    parameters. device: as torch.nn's layers take it; on "meta" nothing is
     allocated. Raises ValueError or TypeError for arguments outside these, TypeError
     for a subclass that lacks a part.
     """
@@ -57,6 +63,7 @@ class SSM(nn.Module):
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     readout_parameters: tuple[str, ...] = ()
     nonpositive: tuple[str, ...] = ()
+    state_form: ClassVar[type[System]] = Diagonal
 
     def __init__(
         self,
@@ -67,6 +74,7 @@ class SSM(nn.Module):
         dt: Range | None = None,
         discretization: str = "zoh",
         bidirectional: bool = False,
+        frozen: Sequence[str] = (),
         skip: bool = True,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
@@ -79,15 +87,21 @@ class SSM(nn.Module):
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
         self.d_model = _checks.integer("d_model", d_model)
         self.d_state = _checks.integer("d_state", d_state)
+        self.state_size = self.d_state // 2
         self.init = as_initialization(init, dt)
         self.discretization, self.bidirectional = discretization, bidirectional
         self.skip, self.seed = skip, _checks.integer("seed", seed, least=0)
         self.register_parameter("D", None)
+        parts = self.ssm_names()
+        kept = _checks.several("frozen", frozen, SSM_PARTS)
         for name, value in self._draw(self._generator()).items():
-            value = value.to(dtype).contiguous()
-            self.register_parameter(name, nn.Parameter(value.to(_device(device))))
+            value = value.to(dtype).contiguous().to(_device(device))
+            if parts.get(name) in kept:
+                self.register_buffer(name, value)
+            else:
+                self.register_parameter(name, nn.Parameter(value))
         for name in (*self.ssm_names(), *self.readout_parameters, *self.nonpositive):
-            if name not in self._parameters:
+            if not hasattr(self, name):
                 raise TypeError(
                     f"{type(self).__name__} names {name!r} in ssm_parameters, "
                     "readout_parameters or nonpositive, but initial_values gives no "
@@ -105,8 +119,11 @@ class SSM(nn.Module):
         lacks = []
         if own.initial_values is SSM.initial_values:
             lacks.append("initial_values(generator)")
-        if own.modes is SSM.modes and own.kernel is SSM.kernel:
-            lacks.append("modes() or kernel(L)")
+        if all(
+            getattr(own, name) is getattr(SSM, name)
+            for name in ("modes", "system", "kernel")
+        ):
+            lacks.append("modes(), system() or kernel(L)")
         if lacks:
             raise TypeError(f"{own.__name__} must define {' and '.join(lacks)}")
 
@@ -121,11 +138,15 @@ class SSM(nn.Module):
         raise NotImplementedError
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(log A_bar, B_bar, C); a subclass defines it, or `kernel`."""
+        """(log A_bar, B_bar, C); a subclass defines it, or `system`, or `kernel`."""
         raise NotImplementedError(
             f"{type(self).__name__} defines a kernel and no modes: it has no step, no "
             "state and no recurrence"
         )
+
+    def system(self) -> System:
+        """The layer discretized, as it stands."""
+        return Diagonal(*self.modes())
 
     def _generator(self) -> torch.Generator:
         return torch.Generator("cpu").manual_seed(self.seed)
@@ -142,7 +163,7 @@ class SSM(nn.Module):
         """Begin anew: as at construction, or as the generator draws."""
         values = self._draw(self._generator() if generator is None else generator)
         for name, value in values.items():
-            self._parameters[name].copy_(value)
+            getattr(self, name).copy_(value)
 
     def draw_C(self, generator: torch.Generator) -> Tensor:
         """C ~ CN(0, 1): (H, N/2), or (2, H, N/2) if bidirectional, complex128."""
@@ -166,12 +187,12 @@ class SSM(nn.Module):
     def project_(self) -> None:
         """Put the parameters named in `nonpositive` back to <= 0, in place."""
         for name in self.nonpositive:
-            self._parameters[name].clamp_(max=0)
+            getattr(self, name).clamp_(max=0)
 
     @property
     def dtype(self) -> torch.dtype:
         """That of the parameters; TypeError in half precision."""
-        dtype = next(self.parameters()).dtype
+        dtype = self._like().dtype
         if dtype not in DTYPES:
             raise TypeError(
                 "the parameters of an SSM must stay in float32 or float64 (use "
@@ -179,15 +200,13 @@ class SSM(nn.Module):
             )
         return dtype
 
-    def _sum(self, v: Tensor, log_A_bar: Tensor, L: int) -> Tensor:
-        """2 Re sum_n v_n A_bar_n^l, l < L, in the layer's dtype."""
-        return vandermonde_product(v, log_A_bar.expand_as(v), L, self.dtype)
+    def _like(self) -> Tensor:
+        return next(chain(self.parameters(), self.buffers()))
 
     def kernel(self, L: int) -> Tensor:
         """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
         _checks.integer("L", L)
-        log_A_bar, B_bar, C = self.modes()
-        return self._sum(C * B_bar, log_A_bar, L)
+        return self.system().kernel(L, self.dtype)
 
     def impulse_response(self, L: int) -> Tensor:
         """The kernel with D, which acts at lag 0: (H, L), or (2, H, L)."""
@@ -225,10 +244,9 @@ class SSM(nn.Module):
             if state is None:
                 return y.to(u.dtype)
             self._check_state(state, u.shape[0])
-            log_A_bar, B_bar, C = self.modes()
-            y = y + self._sum(C * torch.exp(log_A_bar) * state, log_A_bar, L)
-            after = torch.exp(log_A_bar * L) * state
-            after = after + B_bar * final_states(x, log_A_bar)
+            system = self.system()
+            y = y + system.response(state, L, self.dtype)
+            after = system.after(x, state)
         return y.to(u.dtype), after
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -236,7 +254,8 @@ class SSM(nn.Module):
         if self.bidirectional:
             return two_sided(x, self.impulse_response(L))
         M = chunk_length(x, self.d_state)
-        if M == 0 or type(self).kernel is not SSM.kernel:
+        plain = (SSM.kernel, SSM.system) == (type(self).kernel, type(self).system)
+        if M == 0 or not plain:
             return causal(x, self.impulse_response(L))
         log_A_bar, B_bar, C = self.modes()
         v = C * B_bar
@@ -248,18 +267,21 @@ class SSM(nn.Module):
 
     def _check_state(self, state: Tensor, batch: int) -> None:
         self._check_causal()
-        shape = (batch, self.d_model, self.d_state // 2)
-        if state.shape != shape or state.dtype != torch.complex128:
+        shape, dtype = (
+            (batch, self.d_model, self.state_size),
+            self.state_form.state_dtype,
+        )
+        if state.shape != shape or state.dtype != dtype:
             raise ValueError(
-                f"state must be this layer's own, complex128 of shape {shape}, got "
+                f"state must be this layer's own, {dtype} of shape {shape}, got "
                 f"{state.dtype} {tuple(state.shape)}"
             )
 
     def initial_state(self, batch: int) -> Tensor:
-        """Zeros (B, H, N/2), complex128 on the layer's device."""
-        shape = (_checks.integer("batch", batch), self.d_model, self.d_state // 2)
-        device = next(self.parameters()).device
-        return torch.zeros(shape, dtype=torch.complex128, device=device)
+        """Zeros (B, H, `state_size`), complex128, or float64 for a dense state."""
+        shape = (_checks.integer("batch", batch), self.d_model, self.state_size)
+        dtype = self.state_form.state_dtype
+        return torch.zeros(shape, dtype=dtype, device=self._like().device)
 
     def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the recurrence: u_t (B, H), state -> (y_t (B, H), state).
@@ -272,15 +294,15 @@ class SSM(nn.Module):
                 f"u_t must have shape (B, {self.d_model}), got {tuple(u_t.shape)}"
             )
         self._check_state(state, u_t.shape[0])
-        log_A_bar, B_bar, C = self.modes()
-        state = torch.exp(log_A_bar) * state + B_bar * u_t.unsqueeze(-1)
-        y_t = 2 * (C * state).real.sum(-1)
+        y_t, state = self.system().step(u_t, state)
         if self.skip:
             y_t = y_t + self.D * u_t
         return y_t.to(u_t.dtype), state
 
     @torch.no_grad()
-    def recurrence(self, dtype: torch.dtype | None = None) -> Recurrence:
+    def recurrence(
+        self, dtype: torch.dtype | None = None
+    ) -> Recurrence | DenseRecurrence:
         """The step as it stands now, frozen, in real arithmetic of that dtype.
 
         dtype: float32 or float64, the layer's own by default.
@@ -289,10 +311,8 @@ class SSM(nn.Module):
         dtype = self.dtype if dtype is None else dtype
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-        log_A_bar, B_bar, C = self.modes()
-        D = self.D if self.skip else C.real.new_zeros(self.d_model)
-        v = C * B_bar
-        return Recurrence(torch.exp(log_A_bar).expand_as(v), v, D, dtype)
+        D = self.D if self.skip else self._like().new_zeros(self.d_model)
+        return self.system().recurrence(D, dtype)
 
 
 def _device(device) -> torch.device:

@@ -42,10 +42,7 @@ class Configuration:
             rate = getattr(self, name)
             if rate is not None and not 0 <= rate < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {rate}")
-        if not isinstance(self.frozen, tuple):
-            raise TypeError(f"frozen must be a tuple of names, got {self.frozen!r}")
-        for part in self.frozen:
-            _checks.one_of("frozen", part, SSM_PARTS)
+        _checks.several("frozen", self.frozen, SSM_PARTS)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if self.later_dt is not None:

@@ -6,6 +6,7 @@ raise an error that says why.
 
 import io
 import itertools
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacfwd, jacrev, vmap
 
-from ssmlib.layers import S4D, base
+from ssmlib.layers import DSS, S4, S4D, S4DReal, base
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "api.md"
 SHAPE = {"d_model": 2, "d_state": 4, "dtype": torch.float64, "seed": 1}
@@ -45,14 +46,26 @@ FORMS = {
 }
 
 
+#: what makes a layer, by its name; those with a table on the page first
+LAYERS = {
+    "S4D": S4D,
+    "S4": S4,
+    "DSS": partial(DSS, length=4096),
+    "S4DReal": S4DReal,
+    "shared": partial(S4D, n_ssm=1, real_transform="exp", frozen=("B",)),
+}
+TABLES = {"S4D": "(forms)=", "S4": "(dense-forms)="}
+
+
 class Form(nn.Module):
     """A form of a layer as a module: u (B, H, L) -> a tensor."""
 
-    def __init__(self, name, **options):
+    def __init__(self, name, kind="S4D", **options):
         super().__init__()
-        layer = S4D(**SHAPE | options, bidirectional="bidirectional" in name)
+        options = SHAPE | options | {"bidirectional": "bidirectional" in name}
+        layer = LAYERS[kind](**options)
         self.layer = layer.recurrence() if "recurrence" in name else layer
-        self.name = name
+        self.name, self.kind = name, kind
 
     def forward(self, u):
         return FORMS[self.name](self.layer, u)
@@ -104,7 +117,8 @@ def compiled(form):
     """In one graph, dynamic in the length: output and gradients."""
     torch._dynamo.reset()
     fast = torch.compile(form, backend="aot_eager", fullgraph=True, dynamic=True)
-    for L in (9, 30, 131):
+    # A dense kernel takes longer to compile, and anew where it needs more products.
+    for L in (9, 131) if form.kind == "S4" else (9, 30, 131):
         results = []
         for call in (fast, form):
             form.zero_grad()
@@ -148,11 +162,11 @@ def onnx(form):
 def on_meta(form):
     """Made without memory, run without memory, given memory, begun anew."""
     with torch.device("meta"):
-        empty = Form(form.name)
+        empty = Form(form.name, form.kind)
         assert all(p.is_meta for p in (*empty.parameters(), *empty.buffers()))
         assert empty(torch.empty(2, 2, 9, dtype=torch.float64)).is_meta
     if "recurrence" in form.name:  # made from a layer, which begins anew
-        layer = S4D(**SHAPE, device="meta").to_empty(device="cpu")
+        layer = LAYERS[form.kind](**SHAPE, device="meta").to_empty(device="cpu")
         layer.reset_parameters()
         empty.layer = layer.recurrence()
     else:
@@ -180,10 +194,11 @@ FEATURES = {
 }
 
 
-def table():
+def table(kind):
     """(form, feature) -> "yes" or "no", as the page has it."""
-    lines = PAGE.read_text().split("(forms)=")[1].splitlines()
-    rows = [line.strip("| ").split("|") for line in lines if line.startswith("|")]
+    text = PAGE.read_text().split(TABLES[kind])[1].split("\n\n")
+    (rows,) = [part for part in text[:4] if part.startswith("| form")]
+    rows = [line.strip("| ").split("|") for line in rows.splitlines()]
     head, _, *rows = [[cell.strip() for cell in row] for row in rows]
     return {
         (row[0], feature): mark
@@ -192,27 +207,54 @@ def table():
     }
 
 
+#: a dense state is never in chunks
+CELLS = [
+    (kind, *cell)
+    for kind in TABLES
+    for cell in itertools.product(FORMS, FEATURES)
+    if (kind, "chunks" in cell[0]) != ("S4", True)
+]
+#: what the layers of a diagonal state without a table are tried with: S4D's cells
+OTHERS = [
+    (kind, form, feature)
+    for kind in LAYERS
+    for form in ("`layer(u)`", "`layer(u, state)`")
+    for feature in FEATURES
+    if kind not in TABLES
+    and feature != "ONNX"
+    and (form == "`layer(u)`" or feature not in ("compile", "export"))
+]
+
+
 def test_the_page_has_every_cell():
-    assert set(table()) == set(itertools.product(FORMS, FEATURES))
+    assert CELLS == [(kind, *cell) for kind in TABLES for cell in table(kind)]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("feature", FEATURES)
-@pytest.mark.parametrize("name", FORMS)
-def test_a_cell_of_the_table(name, feature, monkeypatch):
-    form, mark = Form(name), table()[name, feature]
+@pytest.mark.parametrize(("kind", "name", "feature"), CELLS + OTHERS)
+def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
+    form, mark = (
+        Form(name, kind),
+        table(kind if kind in TABLES else "S4D")[name, feature],
+    )
     if "chunks" in name:  # of 4 steps, where the layer may choose them
         monkeypatch.setattr(
             base, "chunk_length", lambda *_: 4 * (not torch.compiler.is_compiling())
         )
     if mark == "yes":
         FEATURES[feature](form)
-    else:
-        assert (feature, mark) == ("ONNX", "no")
+        return
+    assert mark == "no"
+    reason = {
+        ("S4D", "ONNX"): "complex-valued input",
+        ("S4", "ONNX"): "No ONNX function found for .*linalg_matrix_exp",
+        ("S4", "export"): "a dense kernel cannot be exported with L left open",
+    }[kind, feature]
+    if feature == "ONNX":
         pytest.importorskip("onnxruntime")
-        with pytest.raises(Exception, match="complex-valued input"):
-            FEATURES[feature](form)
+    with pytest.raises(Exception, match=reason):
+        FEATURES[feature](form)
 
 
 # What PyTorch itself cannot do: minimal examples, without this library.

@@ -1,0 +1,39 @@
+"""Every initialization of an SSM, and the one object that says how a layer begins."""
+
+from ssmlib.initialization.beginning import (
+    DT,
+    Initialization,
+    Range,
+    as_initialization,
+    window_grid,
+    window_spacing,
+)
+from ssmlib.initialization.schemes import (
+    DAMPING,
+    HIPPO,
+    SCHEMES,
+    initialize,
+    is_random,
+    lattice,
+    low_rank,
+    names,
+    spectrum,
+)
+
+__all__ = [
+    "DAMPING",
+    "DT",
+    "HIPPO",
+    "SCHEMES",
+    "Initialization",
+    "Range",
+    "as_initialization",
+    "initialize",
+    "is_random",
+    "lattice",
+    "low_rank",
+    "names",
+    "spectrum",
+    "window_grid",
+    "window_spacing",
+]

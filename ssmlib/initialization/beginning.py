@@ -1,0 +1,166 @@
+"""The one object that says how a layer begins: its modes, and its time a step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.initialization.schemes import (
+    check_hippo,
+    check_options,
+    check_state_size,
+    initialize,
+    is_random,
+    low_rank,
+    uniform,
+)
+
+#: S4D's range of the time a step
+DT = (1e-3, 1e-1)
+
+Range = float | tuple[float, float]
+
+
+def _check_dt(name: str, dt: Range) -> None:
+    """A positive number, or a tuple (low, high) of two, low <= high."""
+    ends = dt if isinstance(dt, tuple) and len(dt) == 2 else (dt, dt)
+    if not all(isinstance(v, Real) and not isinstance(v, bool) for v in ends):
+        raise TypeError(
+            f"{name} must be a number or a range (low, high) of numbers, got {dt!r}"
+        )
+    low, high = ends
+    if not 0 < low <= high < math.inf:
+        raise ValueError(
+            f"{name} must be positive and finite, low <= high in a range, got {dt!r}"
+        )
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """How an SSM layer begins: its modes, and its time a step.
+
+    scheme: a name of `names()`, or the modes themselves, a pair (A, B) of n complex
+    numbers or tensors (n,). real, imag_scale, B: as `initialize` takes them, for a
+    name only; B is the layer's own if None, 1 in a diagonal one, HiPPO's in S4. dt:
+    time a step, a number for one and the same everywhere, or a range (low, high) in
+    which each feature draws its own, uniformly in the logarithm.
+    Equal objects give equal layers, if they draw alike.
+    Raises ValueError or TypeError for options its scheme does not have, for a real
+    part above 0, and for a dt that is not positive and finite or an empty range.
+    """
+
+    scheme: str | tuple = "lin"
+    real: float | None = None
+    imag_scale: float = 1.0
+    B: str | None = None
+    dt: Range = DT
+
+    def __post_init__(self):
+        _check_dt("dt", self.dt)
+        if isinstance(self.scheme, str):
+            check_options(self.scheme, self.real, self.imag_scale, self.B or "one")
+            return
+        if (self.real, self.imag_scale, self.B) != (None, 1.0, None):
+            raise ValueError(
+                "real, imag_scale and B go with a scheme's name, not with a pair (A, B)"
+            )
+        # Numbers, not tensors, so that two of these can be compared.
+        object.__setattr__(self, "scheme", _pair(self.scheme))
+
+    @property
+    def fixed_dt(self) -> float:
+        """dt as one number; ValueError if it is a range."""
+        if isinstance(self.dt, tuple):
+            raise ValueError(f"dt must be one number here, got the range {self.dt}")
+        return float(self.dt)
+
+    def modes(self, N: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(A, B), complex128 (N/2,) each; a random scheme draws from the generator."""
+        check_state_size("d_state", N)
+        if isinstance(self.scheme, str):
+            options = {"real": self.real, "imag_scale": self.imag_scale}
+            options["B"] = self.B or "one"
+            seed = generator if is_random(self.scheme) else None
+            return initialize(self.scheme, N, seed=seed, **options)
+        A, B = (torch.tensor(part, dtype=torch.complex128) for part in self.scheme)
+        if len(A) != N // 2:
+            raise ValueError(
+                f"init must hold {N // 2} modes for d_state {N}, got {len(A)}"
+            )
+        return A, B
+
+    def hippo(self, N: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(A, B, P), complex128 (N/2,) each: a HiPPO matrix is diag(A) - P P*.
+
+        Raises ValueError for a scheme that is no HiPPO matrix's normal part.
+        """
+        check_hippo("a low-rank term", self.scheme)
+        begin = replace(self, B=self.B or "hippo")
+        return *begin.modes(N, torch.Generator()), low_rank(self.scheme, N)
+
+    def log_dt(self, H: int, generator: torch.Generator) -> Tensor:
+        """Logarithms of the time a step, (H,), float64."""
+        ends = self.dt if isinstance(self.dt, tuple) else (self.dt, self.dt)
+        low, high = map(math.log, ends)
+        return low + (high - low) * uniform(H, generator)
+
+
+def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
+    """(A, B) as complex numbers, checked."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise TypeError(
+            "init must be a name, a pair (A, B) of tensors or an Initialization, got "
+            f"{type(pair).__name__}"
+        )
+    A, B = (torch.as_tensor(part).detach().to("cpu", torch.complex128) for part in pair)
+    if A.ndim != 1 or A.shape != B.shape:
+        raise ValueError(
+            "init must be a pair (A, B) of one shape (n,), got "
+            f"{tuple(A.shape)} and {tuple(B.shape)}"
+        )
+    _checks.stable("A of init", A)
+    _checks.finite("B of init", B)
+    return tuple(A.tolist()), tuple(B.tolist())
+
+
+def as_initialization(init, dt: Range | None = None, **options) -> Initialization:
+    """An `Initialization` from what a layer's `init` may be, and dt beside it.
+
+    init: a name, a pair (A, B), or the object itself, which holds its own dt and
+    options: ValueError if any is given beside it.
+    """
+    if dt is not None:
+        options["dt"] = dt
+    if not isinstance(init, Initialization):
+        return Initialization(init, **options)
+    if options:
+        raise ValueError(
+            f"{', '.join(sorted(options))} cannot be given beside an Initialization, "
+            f"which holds its own: use dataclasses.replace; got {init}"
+        )
+    return init
+
+
+def window_spacing(dt: float, L: int) -> float:
+    """The spacing 2 pi / (dt L) at which undamped modes repeat after L steps.
+
+    What a mode does within a window then depends on neither dt nor L. Over pi, it is
+    `imag_scale` of S4D-Lin.
+    """
+    _checks.positive("dt", dt)
+    return 2 * math.pi / (dt * _checks.integer("L", L))
+
+
+def window_grid(dt: float, L: int) -> Initialization:
+    """Undamped modes on the grid of a window of L steps, with one dt.
+
+    Within the window dt is then the size of the output and nothing else. Raises as
+    `window_spacing`.
+    """
+    spacing = window_spacing(dt, L)
+    return Initialization(real=0.0, imag_scale=spacing / math.pi, dt=dt)

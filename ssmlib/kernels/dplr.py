@@ -1,0 +1,53 @@
+"""S4's kernel as its paper has it: Cauchy sums at the roots of unity, Woodbury."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.kernels.diagonal import conjugate
+
+
+def _pairs(z: Tensor) -> Tensor:
+    """Stored modes with their conjugates: (..., n) -> (..., 2n)."""
+    return torch.cat([z, conjugate(z)], -1)
+
+
+def dplr_kernel_reference(
+    A: Tensor, P: Tensor, B: Tensor, C: Tensor, dt: Tensor, L: int
+) -> Tensor:
+    """The kernel of x' = (diag(A) - P P*) x + B u, y = C x by the bilinear rule.
+
+    A, P, B, C: one of each conjugate pair, complex128 (..., N/2), dt (..., 1), leading
+    dimensions broadcasting; (..., L) float64. With z on the unit circle,
+
+        sum_l K_l z^l = 2 (k_CB - (1 + z) k_CP k_PB / (1 + (1 + z) k_PP)),
+        k_XY = sum_n X_n Y_n / (2 (1 - z) / dt - A_n (1 + z)),
+
+    where C stands for C (1 - A_bar^L) and P on the left for its conjugate: a Cauchy
+    sum for each of L values of z, and one Fourier transform. Time and memory O(N L).
+    Raises ValueError for L < 1, or a real part that is not below 0: an undamped mode
+    may be a pole. Source: S4 (arXiv 2111.00396), Section 3 and Appendix C; derived in
+    chapter `diagonal-is-enough`.
+    """
+    _checks.integer("L", L)
+    if not bool((A.real < 0).all()):
+        raise ValueError(f"A must have real parts below 0, got {float(A.real.max()):g}")
+    A, P, B, C = (_pairs(part.to(torch.complex128)) for part in (A, P, B, C))
+    dt = dt.double()
+    dense = torch.diag_embed(A) - P.unsqueeze(-1) * conjugate(P).unsqueeze(-2)
+    half = dense * dt.unsqueeze(-1) / 2
+    one = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+    power = torch.linalg.matrix_power(torch.linalg.solve(one - half, one + half), L)
+    C = (C.unsqueeze(-2) @ (one - power)).squeeze(-2)
+    angle = -2 * torch.pi * torch.arange(L, device=A.device, dtype=torch.float64) / L
+    z = torch.complex(torch.cos(angle), torch.sin(angle))  # (L,)
+    pole = 2 * (1 - z) / dt.unsqueeze(-1) - A.unsqueeze(-1) * (1 + z)  # (..., N, L)
+
+    def k(X: Tensor, Y: Tensor) -> Tensor:
+        return ((X * Y).unsqueeze(-1) / pole).sum(-2)
+
+    P_left = conjugate(P)
+    low_rank = (1 + z) * k(C, P) * k(P_left, B) / (1 + (1 + z) * k(P_left, P))
+    return torch.fft.ifft(2 * (k(C, B) - low_rank)).real

@@ -1,0 +1,78 @@
+"""A real diagonal SSM: what S4D would be without imaginary parts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ssmlib.initialization import Initialization
+from ssmlib.layers.s4d import S4D, as_complex
+
+
+class S4DReal(S4D):
+    """Diagonal SSM with real A, B and C, N real modes: (B, H, L) -> (B, H, L).
+
+    K_l = sum_n C_n B_bar_n A_bar_n^l: as many real numbers as in `S4D` of the same
+    d_state, N for each of A, B and C, and an output of the same mean square for equal
+    modes. Parameters: log_dt (H,); A_re, B_re (n_ssm, N); C_re (H, N), or (2, H, N) if
+    bidirectional, N(0, 1); D (H,). init: "real", -1 ... -N, or a pair (A, B) of N real
+    modes; its state is complex128 as `S4D`'s, (B, H, N).
+
+    Other arguments and errors as `S4D`, ValueError for modes that are not real.
+    """
+
+    ssm_parameters: ClassVar = {"A": ("A_re",), "B": ("B_re",), "dt": ("log_dt",)}
+    readout_parameters = ("C_re",)
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 64,
+        *,
+        init: str | tuple[Tensor, Tensor] | Initialization = "real",
+        **options,
+    ):
+        super().__init__(d_model, d_state, init=init, **options)
+        self.state_size = self.d_state
+
+    def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Drawn in the order of `S4D`'s."""
+        values = super().initial_values(generator)
+        return {name: v for name, v in values.items() if not name.endswith("_im")}
+
+    def draw_C(self, generator: torch.Generator) -> Tensor:
+        """C ~ N(0, 1): (H, N), or (2, H, N) if bidirectional, complex128."""
+        sides = (2,) if self.bidirectional else ()
+        shape = (*sides, self.d_model, self.d_state)
+        drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+        return torch.complex(drawn, torch.zeros_like(drawn))
+
+    def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
+        # A scheme stores N/2 modes of a state of size N; here are N.
+        A, B = self.init.modes(2 * self.d_state, generator)
+        if bool((A.imag != 0).any()) or bool((B.imag != 0).any()):
+            raise ValueError(
+                f"init of S4DReal must have real modes, as 'real' has, got "
+                f"{self.init.scheme!r}"
+            )
+        return self._copies("A", A) | self._copies("B", B)
+
+    @property
+    def A(self) -> Tensor:
+        """Eigenvalues (H, N), complex128, real and <= 0."""
+        return self._real(self._transform.value(self.A_re))
+
+    @property
+    def B(self) -> Tensor:
+        """Input weights (H, N), complex128, real."""
+        return self._real(self.B_re)
+
+    @property
+    def C(self) -> Tensor:
+        """Half the output weights, for a kernel is twice the real part."""
+        return as_complex(self.C_re, torch.zeros_like(self.C_re)) / 2
+
+    def _real(self, copies: Tensor) -> Tensor:
+        return self._of_features(as_complex(copies, torch.zeros_like(copies)))

@@ -1,0 +1,46 @@
+"""How the real part of A, at most 0, follows from a free parameter: one table.
+
+theta is the parameter `A_re`. What tells them apart is what happens near 0: `free`
+reaches 0, is trained there and leaves it; `relu` reaches it and, its derivative being 0
+there, stays; `exp` and `softplus` never reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def _free(theta: Tensor) -> Tensor:
+    """min(theta, 0), the gradient passed through; `project_` puts theta back."""
+    return theta - theta.detach().clamp(min=0)
+
+
+@dataclass(frozen=True)
+class RealTransform:
+    """value: theta -> Re A; parameter: its inverse, on Re A <= 0.
+
+    zero: whether Re A = 0 has a theta. projected: whether theta is to be put back to
+    <= 0 after each step.
+    """
+
+    value: Callable[[Tensor], Tensor]
+    parameter: Callable[[Tensor], Tensor]
+    zero: bool
+    projected: bool = False
+
+
+REAL_TRANSFORMS = {
+    "free": RealTransform(_free, lambda A: A, zero=True, projected=True),
+    "exp": RealTransform(lambda t: -torch.exp(t), lambda A: torch.log(-A), zero=False),
+    "softplus": RealTransform(
+        lambda t: -torch.nn.functional.softplus(t),
+        # log(expm1(x)), which does not overflow
+        lambda A: -A + torch.log(-torch.expm1(A)),
+        zero=False,
+    ),
+    "relu": RealTransform(lambda t: -torch.relu(t), lambda A: -A, zero=True),
+}
