@@ -22,8 +22,9 @@ def integer(name: str, value: int, least: int = 1) -> int:
 
 
 def readable(tensor: Tensor) -> bool:
-    """Whether the values may be looked at: not while tracing, not on meta."""
-    return not (torch.compiler.is_compiling() or tensor.is_meta)
+    """Whether the values may be looked at: not while tracing, on meta or in `vmap`."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return not (torch.compiler.is_compiling() or tensor.is_meta or wrapped)
 
 
 def finite(name: str, value: Tensor) -> Tensor:
@@ -60,6 +61,17 @@ def one_of(name: str, value: str, allowed) -> str:
         known = ", ".join(sorted(allowed))
         raise ValueError(f"{name} must be one of {known}; got {value!r}")
     return value
+
+
+def within(name: str, values: Tensor, low: int, high: int) -> Tensor:
+    """Integers in low .. high; looked at on a CPU only, where that costs nothing."""
+    if readable(values) and values.device.type == "cpu" and values.numel():
+        least, most = int(values.min()), int(values.max())
+        if least < low or most > high:
+            raise ValueError(
+                f"{name} must be in {low} .. {high}, got {least} to {most}"
+            )
+    return values
 
 
 def several(name: str, values, allowed) -> tuple[str, ...]:

@@ -27,8 +27,11 @@ class Dropout:
         p = torch.tensor([c.dropout for c in chosen]).view(-1, 1, 1, 1)
         self.share = p.to(next(model.parameters()).device)
         self.used = bool((p > 0).any())
-        if self.used and model.stacked.linear:
-            raise ValueError("dropout goes with linear=False only: it follows the GELU")
+        if self.used and not model.stacked.mixers:
+            raise ValueError(
+                "dropout goes with linear=False only, and with no Transformer: it "
+                "follows the GELU of a block"
+            )
         self.start(0)
 
     def start(self, epoch: int) -> None:

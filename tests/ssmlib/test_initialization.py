@@ -10,6 +10,7 @@ from ssmlib.initialization import (
     Initialization,
     as_initialization,
     initialize,
+    low_rank,
     names,
     spectrum,
     window_grid,
@@ -24,7 +25,7 @@ FREQUENCIES = {
     "inv2": N / math.pi * (N / (n + 1) - 1),
     "quad": (1 + 2 * n) ** 2 / math.pi,
     "legs": hippo.legs_frequencies(N),
-    "dss": hippo.legs_frequencies(N),
+    "fout": math.pi * n,
     "real": torch.zeros(N // 2).double(),
 }
 
@@ -33,7 +34,8 @@ FREQUENCIES = {
 def test_frequencies_are_the_published_ones(name):
     A, B = initialize(name, N)
     assert torch.allclose(A.imag, FREQUENCIES[name], rtol=1e-14)
-    expected = -(n + 1) if name == "real" else torch.full_like(n, -0.5)
+    damping = {"real": -(n + 1), "fout": torch.zeros_like(n)}
+    expected = damping.get(name, torch.full_like(n, -0.5))
     assert torch.equal(A.real, expected)
     assert torch.equal(B, torch.ones(N // 2, dtype=torch.complex128))
 
@@ -79,6 +81,25 @@ def test_hippo_weights():
     assert float(2 * B.abs().square().sum()) == pytest.approx(N**2, rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["legs", "fout"])
+def test_the_low_rank_form_is_hippo_s(name):
+    """Same characteristic: C (s - A)^-1 B of both forms, for C = B and at five s."""
+    A, B = initialize(name, N, B="hippo")
+    P = low_rank(name, N)
+    both = [torch.cat([part, part.conj()]) for part in (A, B, P)]
+    form = torch.diag(both[0]) - torch.outer(both[2], both[2].conj())
+    matrix, b = (part + 0j for part in getattr(hippo, name)(N))
+    one = torch.eye(N)
+    for s in (1.0, 3j, 0.1 + 40j, -0.3 + 200j, 1000.0):
+        ours = both[1].conj() @ torch.linalg.solve(s * one - form, both[1])
+        theirs = b @ torch.linalg.solve(s * one - matrix, b)
+        assert abs(ours - theirs) < 1e-10 * abs(theirs), s
+    with pytest.raises(ValueError, match="a low-rank term goes with the schemes legs"):
+        low_rank("lin", N)
+    with pytest.raises(ValueError, match="N must be even"):
+        low_rank(name, 7)
+
+
 def test_unknown_scheme_lists_the_known_ones():
     with pytest.raises(ValueError, match="legs") as caught:
         initialize("hippo", N)
@@ -93,7 +114,7 @@ def test_unknown_scheme_lists_the_known_ones():
         ({"name": "lin", "N": 0}, "N must be at least 2"),
         ({"name": "lin", "N": 8, "real": 0.1}, "real must be finite and <= 0"),
         ({"name": "lin", "N": 8, "imag_scale": math.nan}, "imag_scale"),
-        ({"name": "lin", "N": 8, "B": "hippo"}, "legs and dss only"),
+        ({"name": "lin", "N": 8, "B": "hippo"}, "legs and fout only"),
         ({"name": "lin", "N": 8, "B": "ones"}, "B must be one of"),
         ({"name": "lin", "N": 8, "seed": 1}, "random schemes only"),
     ],
@@ -171,7 +192,7 @@ PAIR = initialize("lin", 8)
     ("arguments", "error", "message"),
     [
         ({"scheme": "lim"}, ValueError, "must be one of"),
-        ({"B": "hippo"}, ValueError, "legs and dss only"),
+        ({"B": "hippo"}, ValueError, "legs and fout only"),
         ({"real": 0.5}, ValueError, "real must be finite and <= 0"),
         ({"scheme": PAIR, "real": 0.0}, ValueError, "go with a scheme's name"),
         ({"scheme": PAIR[:1]}, TypeError, "a pair .A, B. of tensors"),

@@ -289,7 +289,7 @@ def test_a_subclass_that_lacks_a_part_is_named():
     ):
         Nothing(2)
     with pytest.raises(
-        TypeError, match=r"NoModes must define modes\(\) or kernel\(L\)$"
+        TypeError, match=r"NoModes must define modes\(\), system\(\) or kernel\(L\)$"
     ):
         NoModes(2)
     with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters, "):

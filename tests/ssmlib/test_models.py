@@ -108,7 +108,7 @@ def plain(model, x):
         z = nn.functional.gelu(torch.stack(rows, 1))
         u = u + nn.functional.linear(z, model.mixers[k])
         if model.norm:
-            scale, shift = model.norms[k].squeeze(-1)
+            scale, shift = (p.squeeze(-1) for p in model.norms[k].parameters())
             u = nn.functional.layer_norm(u, (H,), scale, shift)
     bias = model.decoder_bias.squeeze(-1)
     return nn.functional.linear(u, model.decoder, bias).mT
@@ -119,7 +119,7 @@ def test_against_the_model_written_out(norm):
     model = ensemble(pooling="none", n_layers=2, norm=norm)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for p in (*model.stacked.norms, model.stacked.decoder_bias):
+        for p in (*model.stacked.norms.parameters(), model.stacked.decoder_bias):
             p.add_(torch.randn(p.shape, generator=generator))  # not as they begin
     x = batch(L=12)
     y = model(x)
@@ -156,7 +156,11 @@ def test_members_do_not_touch_each_other():
     ("arguments", "message"),
     [
         ({"pooling": "first"}, "pooling must be one of last"),
-        ({"linear": True, "norm": True}, "norm=True goes with linear=False"),
+        ({"linear": True, "norm": True}, "norm and mix go with linear=False"),
+        ({"linear": True, "mix": "glu"}, "norm and mix go with linear=False"),
+        ({"prenorm": True}, "give norm as well"),
+        ({"norm": "group"}, "norm must be one of batch, layer"),
+        ({"mix": "swish"}, "mix must be one of glu, linear"),
         ({"n_layers": 0}, "n_layers must be at least 1"),
         ({"inits": ["nope"] * 2}, "name must be one of"),
         ({"channels": 0}, "channels must be at least 1"),

@@ -1,0 +1,8 @@
+"""A stack of sequence layers with encoder and decoder, and many of them as one."""
+
+from ssmlib.models.baselines import BASELINES
+from ssmlib.models.ensemble import Ensemble
+from ssmlib.models.model import MIXING, POOLING, Model
+from ssmlib.models.norms import NORMS, Norm
+
+__all__ = ["BASELINES", "MIXING", "NORMS", "POOLING", "Ensemble", "Model", "Norm"]

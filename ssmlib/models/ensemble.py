@@ -1,0 +1,131 @@
+"""Many models of one shape as one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from ssmlib.layers import ssm_layers
+from ssmlib.models.model import LayerInputs, Model
+
+
+class Ensemble(nn.Module):
+    """E models of one shape as one: x (G, B, channels, L) -> (E, B, outputs).
+
+    `stacked` is a model whose every parameter and buffer carries the E in front; a part
+    that is frozen in some models only is a parameter there, and a step of training must
+    leave it. x may be one batch for all (G = 1), or one for each G-th part of the
+    ensemble, in order; with tokens it is (G, B, L). `models` are copied. Raises
+    ValueError for E = 0, for models that differ in more than their values and what is
+    frozen, for x of another shape.
+    """
+
+    def __init__(self, models: Sequence[Model]):
+        super().__init__()
+        if not models:
+            raise ValueError("models must hold at least one model, got E = 0")
+        if len({repr(model) for model in models}) > 1:
+            raise ValueError("models must differ in their parameters' values only")
+        self.size = len(models)
+        self.stacked = copy.deepcopy(models[0])
+        self._beginnings = [
+            [(m.init, m.seed) for m in ssm_layers(model)] for model in models
+        ]
+        self._buffers_of = [{n for n, _ in model.named_buffers()} for model in models]
+        states = [model.state_dict() for model in models]
+        for name in states[0]:
+            stack = torch.stack([state[name] for state in states])
+            trained = any(name not in buffers for buffers in self._buffers_of)
+            _put(self.stacked, name, stack, trained)
+
+    def forward(
+        self,
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """masks: `Model.forward`'s, each with the E in front; lengths: (G, B)."""
+        return self._each(self.stacked, x, masks, lengths)
+
+    def layer_inputs(self, x: Tensor) -> list[Tensor]:
+        """`Model.layer_inputs` of each: (E, B, H, L) a layer."""
+        model = copy.deepcopy(self.stacked).double()
+        with torch.no_grad():
+            return self._each(LayerInputs(model), x.double())
+
+    def _each(self, module: nn.Module, x: Tensor, masks=None, lengths=None):
+        model = self.stacked
+        shape = () if model.tokens else (model.channels,)
+        if x.shape[2:-1] != shape or x.ndim != 3 + len(shape) or self.size % len(x):
+            axes = "(G, B, L)" if model.tokens else f"(G, B, {model.channels}, L)"
+            raise ValueError(
+                f"x must have shape {axes} with G a divisor of {self.size}, got "
+                f"{tuple(x.shape)}"
+            )
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        given = {"masks": list(masks)} if masks else {}
+
+        def call(own: dict, given: dict, batch: dict):
+            return functional_call(module, own, (batch["x"],), given | batch["rest"])
+
+        batch = {"x": x, "rest": {} if lengths is None else {"lengths": lengths}}
+        if not model.vmaps:
+            return self._one_by_one(call, own, given, batch)
+        each = vmap(call, in_dims=(0, 0, None))
+        G = len(x)
+        if G == 1:
+            return each(own, given, _first(batch))
+        grouped = {n: p.unflatten(0, (G, -1)) for n, p in own.items()}
+        given = {
+            n: [m.unflatten(0, (G, -1)) for m in many] for n, many in given.items()
+        }
+        out = vmap(each)(grouped, given, batch)  # (G, E / G, ...)
+        if isinstance(out, Tensor):
+            return out.flatten(0, 1)
+        return [part.flatten(0, 1) for part in out]
+
+    def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> Tensor:
+        """For layers that `vmap` has no rule for."""
+        found = []
+        for k in range(self.size):
+            group = k * len(batch["x"]) // self.size
+            part = {"x": batch["x"][group]}
+            part["rest"] = {n: value[group] for n, value in batch["rest"].items()}
+            mine = {n: [m[k] for m in many] for n, many in given.items()}
+            found.append(call({n: p[k] for n, p in own.items()}, mine, part))
+        return torch.stack(found)
+
+    def member(self, k: int) -> Model:
+        """Model k as it stands, as an ordinary module; what it holds are copies.
+
+        Its frozen parts are buffers again. Raises ValueError for k outside 0 .. E-1.
+        """
+        if not 0 <= k < self.size:
+            raise ValueError(f"k must be in 0 .. {self.size - 1}, got {k}")
+        model = copy.deepcopy(self.stacked)
+        for name, value in self.stacked.state_dict().items():
+            _put(model, name, value[k].clone(), name not in self._buffers_of[k])
+        beginnings = zip(ssm_layers(model), self._beginnings[k], strict=True)
+        for ssm, beginning in beginnings:
+            ssm.init, ssm.seed = beginning  # for reset_parameters
+        return model
+
+
+def _put(model: nn.Module, name: str, value: Tensor, trained: bool) -> None:
+    """In place of the parameter or buffer of that name: a parameter, or a buffer."""
+    owner, _, last = name.rpartition(".")
+    module = model.get_submodule(owner)
+    delattr(module, last)
+    if trained:
+        module.register_parameter(last, nn.Parameter(value))
+    else:
+        module.register_buffer(last, value)
+
+
+def _first(batch: dict) -> dict:
+    """The one batch that all share."""
+    return {"x": batch["x"][0], "rest": {n: v[0] for n, v in batch["rest"].items()}}

@@ -1,0 +1,303 @@
+"""A stack of sequence layers with encoder and decoder."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib import _checks
+from ssmlib.initialization import Initialization, Range, as_initialization
+from ssmlib.layers import S4D, SSM
+from ssmlib.models.baselines import BASELINES
+from ssmlib.models.norms import NORMS, Norm
+from ssmlib.models.padding import aligned, mean, valid_steps, within
+
+POOLING = ("last", "mean", "none")
+MIXING = ("linear", "glu")
+
+
+class Model(nn.Module):
+    """x (B, channels, L) -> (B, outputs), or (B, outputs, L) without pooling.
+
+    A linear encoder, `n_layers` blocks u + mix(gelu(layer(u))), a linear decoder.
+    linear=True leaves the blocks as their layers alone. mix: "linear", one matrix, or
+    "glu", two of which one gates. norm: "layer" (True is the same) or "batch", after
+    each block; prenorm=True puts it before each layer, and one more before the decoder.
+    bias: in encoder and mixing; without, what is silent stays silent (a constant added
+    to the input would ask for dt ~ 1/L). pooling: "last" decodes the last step, for
+    which the last block needs one product with its kernel; "mean" the mean over time;
+    "none" every step. tied_dropout: masks hold over all steps.
+
+    tokens=True: x is int64 (B, L), each of 0 .. channels-1, 0 for padding, and the
+    encoder a table of vectors. lengths, (B,), says how many steps of each sequence
+    count: the others are 0 to every layer and norm, and pooling leaves them out.
+
+    layer: a class of SSM layers, or a function of (d_model, d_state, init=, seed=)
+    that returns one, and of frozen= where that is given; or a name of `BASELINES`,
+    which have neither init, dt, d_state nor frozen. init: as the layer takes it;
+    later_dt: the dt of the layers after the first, init's own if None. frozen: parts of
+    the layers that are buffers. seed draws all parameters.
+    Raises ValueError or TypeError for arguments outside these, norm or a mix with
+    linear, x of another shape, tokens or lengths out of range.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        *,
+        layer: str | Callable[..., SSM] = S4D,
+        init: str | tuple | Initialization = "lin",
+        later_dt: Range | None = None,
+        frozen: Sequence[str] = (),
+        d_model: int = 16,
+        d_state: int = 32,
+        n_layers: int = 1,
+        pooling: str = "last",
+        linear: bool = False,
+        mix: str = "linear",
+        norm: bool | str = False,
+        prenorm: bool = False,
+        bias: bool = False,
+        tied_dropout: bool = False,
+        tokens: bool = False,
+        seed: int = 0,
+    ):
+        super().__init__()
+        for name, value in (("channels", channels), ("outputs", outputs)):
+            _checks.integer(name, value)
+        _checks.integer("n_layers", n_layers)
+        _checks.one_of("pooling", pooling, POOLING)
+        _checks.one_of("mix", mix, MIXING)
+        norm = "layer" if norm is True else norm
+        if norm:
+            _checks.one_of("norm", norm, NORMS)
+        if linear and (norm or mix != "linear"):
+            raise ValueError("norm and mix go with linear=False only: they are not")
+        if prenorm and not norm:
+            raise ValueError("prenorm=True says where norm stands: give norm as well")
+        self.channels, self.d_model = channels, d_model
+        self.pooling, self.linear, self.mix, self.norm = pooling, linear, mix, norm
+        self.prenorm, self.tied_dropout, self.tokens = prenorm, tied_dropout, tokens
+
+        generator = torch.Generator("cpu").manual_seed(
+            _checks.integer("seed", seed, least=0)
+        )
+
+        def dense(*shape: int, size: float | None = None) -> nn.Parameter:
+            drawn = torch.randn(shape, generator=generator, device="cpu")
+            return nn.Parameter(drawn / math.sqrt(size or shape[1]))
+
+        def zeros(count: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(count, 1))
+
+        blocks = range(n_layers)
+        whole = isinstance(layer, str) and _baseline(layer).whole
+        width = 2 * d_model if mix == "glu" else d_model
+        # One row of a table is all that a token reads.
+        self.encoder = dense(d_model, channels, size=1 if tokens else None)
+        self.decoder = dense(outputs, d_model)
+        self.decoder_bias = zeros(outputs)
+        mixing = blocks if not (linear or whole) else ()
+        self.mixers = nn.ParameterList(dense(width, d_model) for _ in mixing)
+        self.encoder_bias = zeros(d_model) if bias and not tokens else None
+        self.mixer_biases = nn.ParameterList(zeros(width) for _ in mixing if bias)
+        count = n_layers + prenorm if norm and not whole else 0
+        self.norms = nn.ModuleList(Norm(norm, d_model) for _ in range(count))
+        seeds = torch.randint(2**32, (n_layers,), generator=generator, device="cpu")
+        seeds = [int(seed) for seed in seeds]
+        if isinstance(layer, str):
+            if as_initialization(init) != Initialization() or later_dt or frozen:
+                raise ValueError(
+                    f"init, dt and frozen go with SSM layers, not with {layer!r}"
+                )
+            made = [_baseline(layer)(d_model, seed=seed) for seed in seeds]
+        else:
+            first = as_initialization(init)
+            later = first if later_dt is None else replace(first, dt=later_dt)
+            kept = {"frozen": frozen} if frozen else {}
+            made = [
+                layer(d_model, d_state, init=later if k else first, seed=seed, **kept)
+                for k, seed in enumerate(seeds)
+            ]
+        self.ssms = nn.ModuleList(made)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.channels}, {len(self.decoder)}, pooling={self.pooling!r}, "
+            f"linear={self.linear}, mix={self.mix!r}, norm={self.norm!r}, "
+            f"prenorm={self.prenorm}, tied_dropout={self.tied_dropout}, "
+            f"tokens={self.tokens}"
+        )
+
+    @property
+    def vmaps(self) -> bool:
+        """Whether `torch.func.vmap` has a rule for each of its layers."""
+        return all(getattr(ssm, "vmaps", True) for ssm in self.ssms)
+
+    def mask_shapes(self, B: int, L: int) -> list[tuple[int, int, int]]:
+        """The shapes of `forward`'s masks for B sequences of L steps.
+
+        One a block, after its GELU; with mix="glu" a second, after the gate.
+        """
+        last = 1 if self._last_alone else L
+        steps = [L] * (len(self.ssms) - 1) + [last]
+        a_block = 2 if self.mix == "glu" else 1
+        return [
+            (B, self.d_model, 1 if self.tied_dropout else count)
+            for count in steps
+            for _ in range(a_block if self.mixers else 0)
+        ]
+
+    @property
+    def _last_alone(self) -> bool:
+        """Whether the last block is needed at the last step only."""
+        own = all(isinstance(ssm, SSM) for ssm in self.ssms)
+        return self.pooling == "last" and own and self.norm != "batch"
+
+    def forward(
+        self,
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """masks: what the blocks are multiplied by, of `mask_shapes`."""
+        self._check(x, lengths)
+        valid = valid_steps(lengths, x.shape[-1])
+        if self._last_alone:
+            u = self._last(x, masks, lengths, valid)
+        else:
+            u = self._blocks(self._encode(x, valid), len(self.ssms), masks, valid)
+            if self.prenorm and self.norms:
+                u = within(self.norms[-1](u, valid), valid)
+            if self.pooling == "mean":
+                u = mean(u, valid)
+            elif self.pooling == "last":
+                u = aligned(u, lengths)[..., -1:]
+        out = _mix(self.decoder, u) + self.decoder_bias
+        return out if self.pooling == "none" else out.squeeze(-1)
+
+    def _check(self, x: Tensor, lengths: Tensor | None) -> None:
+        shape = "(B, L)" if self.tokens else f"(B, {self.channels}, L)"
+        right = x.ndim == 2 if self.tokens else x.shape[1:-1] == (self.channels,)
+        if not right or not x.shape[-1]:
+            raise ValueError(f"x must have shape {shape}, got {tuple(x.shape)}")
+        if self.tokens and x.dtype != torch.int64:
+            raise TypeError(f"x must be tokens, int64, got {x.dtype}")
+        if self.tokens:
+            _checks.within("tokens of x", x, 0, self.channels - 1)
+        if lengths is not None:
+            if lengths.shape != x.shape[:1]:
+                raise ValueError(
+                    f"lengths must have shape {tuple(x.shape[:1])}, got "
+                    f"{tuple(lengths.shape)}"
+                )
+            _checks.within("lengths", lengths, 1, x.shape[-1])
+
+    def _last(self, x, masks, lengths, valid) -> Tensor:
+        """The last block's output at the last step that counts: (B, H, 1).
+
+        Sequences are moved to end together: silence in front is as good as no step.
+        """
+        *_, ssm = self.ssms
+        k = len(self.ssms) - 1
+        w = ssm.last_weights(x.shape[-1])  # (H, L)
+        if k == 0 and not (
+            self.tokens or self.prenorm or self.encoder_bias is not None
+        ):
+            x = aligned(x, lengths)
+            # Encoder and kernel are linear and make one matrix, so that no (B, H, L)
+            # tensor is ever formed.
+            w = (self.encoder.unsqueeze(-1) * w.unsqueeze(1)).flatten(1)  # (H, c L)
+            y = (w @ x.flatten(1).mT).mT.unsqueeze(-1)
+            u = self._encode(x[..., -1:], None)
+        else:
+            u = self._blocks(self._encode(x, valid), k, masks, valid)
+            y = (aligned(self._enter(k, u, valid), lengths) * w).sum(-1, keepdim=True)
+            u = aligned(u, lengths)[..., -1:]
+        u = self._leave(k, u, y, masks)
+        return self.norms[-1](u) if self.prenorm else u
+
+    def layer_inputs(self, x: Tensor) -> list[Tensor]:
+        """What each SSM layer reads when the model reads x: (B, H, L) a layer.
+
+        In float64, whatever the model's dtype. No gradient is kept.
+        """
+        with torch.no_grad():
+            return LayerInputs(copy.deepcopy(self).double())(x.double())
+
+    def _encode(self, x: Tensor, valid: Tensor | None) -> Tensor:
+        if self.tokens:
+            u = nn.functional.embedding(x, self.encoder.mT).mT
+        else:
+            u = _mix(self.encoder, x)
+            u = u if self.encoder_bias is None else u + self.encoder_bias
+        return within(u, valid)
+
+    def _blocks(self, u: Tensor, count: int, masks, valid: Tensor | None) -> Tensor:
+        for k in range(count):
+            entered = self._enter(k, u, valid)
+            ssm = self.ssms[k]
+            y = ssm(entered) if isinstance(ssm, SSM) else ssm(entered, valid)
+            u = self._leave(k, u, y, masks, valid)
+        return u
+
+    def _enter(self, k: int, u: Tensor, valid: Tensor | None) -> Tensor:
+        """What a block's layer reads."""
+        if self.prenorm and self.norms:
+            return within(self.norms[k](u, valid), valid)
+        return u
+
+    def _leave(
+        self,
+        k: int,
+        u: Tensor,
+        y: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """From a block's input and its layer's output to the block's output."""
+        if not self.mixers:  # a linear model, or a block of its own
+            return within(y, valid)
+        y = nn.functional.gelu(y)
+        own = [] if masks is None else masks[len(masks) // len(self.ssms) * k :]
+        y = _mix(self.mixers[k], y * own[0] if own else y)
+        y = y + self.mixer_biases[k] if self.mixer_biases else y
+        if self.mix == "glu":
+            y = nn.functional.glu(y, 1)
+            y = y * own[1] if own else y
+        u = u + y
+        if self.norm and not self.prenorm:
+            u = self.norms[k](u, valid)
+        return within(u, valid)
+
+
+class LayerInputs(nn.Module):
+    """A model, called for what its SSM layers read."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        model = self.model
+        u, inputs = model._encode(x, None), []
+        for k, ssm in enumerate(model.ssms):
+            inputs.append(model._enter(k, u, None))
+            if k + 1 < len(model.ssms):
+                u = model._leave(k, u, ssm(inputs[-1]))
+        return inputs
+
+
+def _baseline(name: str) -> Callable[..., nn.Module]:
+    return BASELINES[_checks.one_of("layer", name, BASELINES)]
+
+
+def _mix(weights: Tensor, u: Tensor) -> Tensor:
+    """(o, h) and (B, h, L) -> (B, o, L)"""
+    return torch.einsum("oh,bhl->bol", weights, u)

@@ -1,0 +1,39 @@
+"""Sequences of different lengths in one batch: what comes after each counts nowhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def valid_steps(lengths: Tensor | None, L: int) -> Tensor | None:
+    """lengths (B,) -> (B, 1, L), True where a step counts; None stays None."""
+    if lengths is None:
+        return None
+    steps = torch.arange(L, device=lengths.device)
+    return (steps < lengths.unsqueeze(-1)).unsqueeze(1)
+
+
+def within(u: Tensor, valid: Tensor | None) -> Tensor:
+    """u (B, H, L), 0 where a step does not count."""
+    return u if valid is None else torch.where(valid, u, 0.0)
+
+
+def mean(u: Tensor, valid: Tensor | None) -> Tensor:
+    """The mean of u (B, H, L) over the steps that count: (B, H, 1)."""
+    if valid is None:
+        return u.mean(-1, keepdim=True)
+    return within(u, valid).sum(-1, True) / valid.sum(-1, True)
+
+
+def aligned(u: Tensor, lengths: Tensor | None) -> Tensor:
+    """u (B, H, L) moved so that each sequence ends at the last step, zeros in front.
+
+    To a causal map that begins in silence, zeros in front are as good as no steps.
+    """
+    if lengths is None:
+        return u
+    L = u.shape[-1]
+    steps = torch.arange(L, device=u.device) - (L - lengths.unsqueeze(-1))
+    moved = u.gather(-1, (steps % L).unsqueeze(1).expand_as(u))
+    return torch.where((steps >= 0).unsqueeze(1), moved, 0.0)
