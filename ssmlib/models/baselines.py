@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
@@ -99,6 +100,12 @@ class Transformer(nn.Module):
                 norm_first=True,
             )
 
+    def train(self, mode: bool = True) -> Transformer:
+        """In evaluation PyTorch takes a fused form that `vmap` has no rule for."""
+        super().train(mode)
+        self.attention.train()  # the same map, for there is no dropout in it
+        return self
+
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
         u = u + positions(u)
         # What attends to nothing would be NaN: a float mask, finite throughout.
@@ -107,7 +114,8 @@ class Transformer(nn.Module):
             mask = torch.where(valid, 0.0, -1e9).to(u)  # (B, 1, L)
             heads = self.attention.self_attn.num_heads
             mask = mask.expand(-1, u.shape[-1], -1).repeat_interleave(heads, 0)
-        return self.attention(u.mT, src_mask=mask).mT
+        with sdpa_kernel(SDPBackend.MATH):  # the one that `vmap` has a rule for
+            return self.attention(u.mT, src_mask=mask).mT
 
 
 def positions(u: Tensor) -> Tensor:

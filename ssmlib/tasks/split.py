@@ -18,8 +18,10 @@ class Split:
     """Inputs x (n, L) or (n, channels, L), float32, and their targets y, in parts.
 
     train: what a model is fitted to; valid: what chooses between models; test: read
-    once, at the end. y is int64 for classes, (n,), or (n, L) for one a step, where
-    -100 is none; (n,), (n, d) or (n, d, L) floating point otherwise.
+    once, at the end. x is int64 (n, L) for tokens, 0 for padding. y is int64 for
+    classes, (n,), or (n, L) for one a step, where -100 is none; (n,), (n, d) or
+    (n, d, L) floating point otherwise. lengths: how many steps of each sequence count,
+    int64 (n,) in 1 .. L; all if None.
     """
 
     x_train: Tensor
@@ -28,6 +30,13 @@ class Split:
     y_valid: Tensor
     x_test: Tensor
     y_test: Tensor
+    lengths_train: Tensor | None = None
+    lengths_valid: Tensor | None = None
+    lengths_test: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it holds, by name: "x_train" and so on."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def parts(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         """("train", x, y), then "valid" and "test"."""
@@ -56,17 +65,22 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
     classes, or of channels of y. Raises ValueError or TypeError for data that a
     model cannot be trained on, naming the part.
     """
-    for name, value in vars(data).items():
+    for name, value in data.tensors().items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
         if value.is_floating_point():
             _checks.finite(name, value)
     for name, x, y in data.parts():
-        if x.ndim not in (2, 3) or 0 in x.shape or not x.is_floating_point():
+        tokens = x.dtype == torch.int64 and x.ndim == 2
+        values = x.is_floating_point() and x.ndim in (2, 3)
+        if 0 in x.shape or not (tokens or values):
             raise ValueError(
-                f"x_{name} must be floating point, (n, L) or (n, channels, L), got "
-                f"{x.dtype} {tuple(x.shape)}"
+                f"x_{name} must be floating point, (n, L) or (n, channels, L), or "
+                f"tokens, int64 (n, L), got {x.dtype} {tuple(x.shape)}"
             )
+        if tokens and int(x.min()) < 0:
+            raise ValueError(f"x_{name} must hold tokens >= 0, got {int(x.min())}")
+        _check_lengths(data, name, x, y, sequence)
         if len(y) != len(x):
             raise ValueError(
                 f"y_{name} must have one target a sequence, {len(x)}, got {len(y)}"
@@ -86,10 +100,39 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
             raise ValueError(
                 f"x_train and x_{name} must have the same channels and length"
             )
+        if x.dtype != data.x_train.dtype:
+            raise ValueError(f"x_train and x_{name} must both be tokens, or neither")
     outputs = _outputs(data, sequence)
     if data.y_train.is_floating_point() and data.y_train.ndim == (2 if sequence else 1):
         data = replace(data, **{f"y_{n}": y.unsqueeze(1) for n, _, y in data.parts()})
-    return data.map_x(lambda x: (x if x.ndim == 3 else x.unsqueeze(1)).float()), outputs
+    return data.map_x(_as_channels), outputs
+
+
+def _as_channels(x: Tensor) -> Tensor:
+    if x.dtype == torch.int64:
+        return x
+    return (x if x.ndim == 3 else x.unsqueeze(1)).float()
+
+
+def _check_lengths(data: Split, name: str, x: Tensor, y: Tensor, sequence: bool):
+    lengths = getattr(data, f"lengths_{name}")
+    if (lengths is None) != (data.lengths_train is None):
+        raise ValueError("lengths must be given for each part, or for none")
+    if lengths is None:
+        return
+    if lengths.dtype != torch.int64 or lengths.shape != (len(x),):
+        raise ValueError(
+            f"lengths_{name} must be int64 ({len(x)},), got {lengths.dtype} "
+            f"{tuple(lengths.shape)}"
+        )
+    _checks.within(f"lengths_{name}", lengths.cpu(), 1, x.shape[-1])
+    if sequence:
+        beyond = torch.arange(x.shape[-1], device=y.device) >= lengths[:, None]
+        if y.is_floating_point() or bool((y != -100)[beyond].any()):
+            raise ValueError(
+                f"y_{name} must be classes, -100 beyond each length, for a target a "
+                "step with lengths"
+            )
 
 
 def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
@@ -105,7 +148,7 @@ def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
         )
     ready = [prepared(split, sequence=sequence) for split in many]
     parts = {}
-    for name in vars(ready[0][0]):
+    for name in ready[0][0].tensors():
         own = [getattr(split, name) for split, _ in ready]
         if len({(part.shape, part.dtype) for part in own}) > 1:
             raise ValueError(

@@ -15,7 +15,7 @@ from ssmlib.tasks.split import Split
 def digest(data: Split) -> str:
     """SHA-256 of a split's shapes and values."""
     content_hash = hashlib.sha256()
-    for name, value in vars(data).items():
+    for name, value in data.tensors().items():
         content_hash.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         content_hash.update(value.detach().cpu().contiguous().numpy().tobytes())
     return content_hash.hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,25 +54,23 @@ def fit(
     batch_size: int = 256,
     optimizer: str = "adamw",
     warmup: float = 0.1,
-    layer: Callable[..., SSM] = S4D,
+    layer: str | Callable[..., SSM] = S4D,
     pooling: str = "last",
-    d_model: int = 16,
-    d_state: int = 32,
-    n_layers: int = 1,
-    linear: bool = False,
-    norm: bool = False,
     checkpoint: str | Path | None = None,
     device: str = "cpu",
+    **shape,
 ) -> Fit:
     """Train every configuration of `grid` with every seed, all at once.
 
-    data: a `tasks` split, or one for each seed. Integer targets are classes
-    (cross-entropy), floating point ones are regressed (mean square); with pooling
-    "none" there is a target a step. grid: a list of configurations, or a mapping of
-    lists to be multiplied out, as `configurations` reads it. A seed draws a model's
-    parameters and the order of its batches; what is left of an epoch after whole
-    batches is dropped. layer, pooling, d_model, d_state, n_layers, linear and norm as
-    `models.Model`.
+    data: a `tasks` split, or one for each seed; integer inputs are tokens, of which an
+    embedding is trained, and lengths say what counts of each sequence. Integer targets
+    are classes (cross-entropy), floating point ones are regressed (mean square); with
+    pooling "none" there is a target a step. grid: a list of configurations, or a
+    mapping of lists to be multiplied out, as `configurations` reads it. A seed draws a
+    model's parameters and the order of its batches; what is left of an epoch after
+    whole batches is dropped. layer, pooling and shape (d_model, d_state, n_layers,
+    linear, mix, norm, prenorm, bias, tied_dropout) as `models.Model`: options of the
+    whole fit, while what may differ within it is in the grid.
 
     By the layers' hints A, B and dt train at ssm_lr and without decay. optimizer:
     "adamw", whose rates rise over the first `warmup` of all steps and fall as a half
@@ -96,8 +94,7 @@ def fit(
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must be in [0, 1), got {warmup}")
     data, outputs = stacked(data, len(seeds), sequence=pooling == "none")
-    shape = {"d_model": d_model, "d_state": d_state, "n_layers": n_layers}
-    shape |= {"pooling": pooling, "linear": linear, "norm": norm}
+    shape = {"pooling": pooling, **shape}
     setting = {}
     if checkpoint is not None:
         if not Path(checkpoint).absolute().parent.is_dir():
@@ -109,17 +106,22 @@ def fit(
             "layer": getattr(layer, "__qualname__", repr(layer)),
             "data": digest(data),
         }
-    x, y = data.x_train.to(device), data.y_train.to(device)
-    x_valid, y_valid = data.x_valid.to(device), data.y_valid.to(device)
+    data = replace(data, **{n: part.to(device) for n, part in data.tensors().items()})
+    x, y, lengths = data.x_train, data.y_train, data.lengths_train
+    channels = x.shape[2]
+    if x.dtype == torch.int64:
+        shape["tokens"] = True
+        channels = 1 + max(int(part.max()) for _, part, _ in data.parts())
     members = [(c, seed) for seed in seeds for c in chosen]
     model = Ensemble(
         [
             Model(
-                x.shape[2],
+                channels,
                 outputs,
                 layer=layer,
                 init=c.init,
                 later_dt=c.later_dt,
+                frozen=c.frozen,
                 seed=seed,
                 **shape,
             )
@@ -152,11 +154,13 @@ def fit(
         )
         orders = torch.from_numpy(orders).to(device)  # (G, n)
         dropout.start(epoch)
+        model.train()
         total = torch.zeros(model.size, device=device)
         for step in range(per_epoch):
             batch = orders[:, step * batch_size : (step + 1) * batch_size]
             masks = dropout.masks(batch_size, x.shape[-1])
-            losses = means(model(x[own, batch], masks), y[own, batch])
+            long = None if lengths is None else lengths[own, batch]
+            losses = means(model(x[own, batch], masks, long), y[own, batch])
             alive = alive & losses.isfinite()
             if epoch == step == 0 and not bool(alive.any()):
                 raise ValueError(
@@ -165,7 +169,9 @@ def fit(
                 )
             steps.take(losses, alive)
             total += losses.detach()
-        loss, right = evaluate(model, x_valid, y_valid, batch_size)
+        loss, right = evaluate(
+            model, data.x_valid, data.y_valid, batch_size, data.lengths_valid
+        )
         survived += alive
         history.append(torch.stack([total / per_epoch, loss, right]).cpu())
         if checkpoint is not None:
@@ -177,7 +183,7 @@ def fit(
     table["epochs"] = survived.cpu().numpy()
     last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
     table = table.join(last)
-    tested = evaluate(model, data.x_test.to(device), data.y_test.to(device), batch_size)
+    tested = evaluate(model, data.x_test, data.y_test, batch_size, data.lengths_test)
     table["test_loss"] = tested[0].cpu().numpy()
     if not y.is_floating_point():
         table["test_accuracy"] = tested[1].cpu().numpy()

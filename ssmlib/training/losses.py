@@ -34,19 +34,30 @@ def _sums(out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def evaluate(
-    model: Ensemble, x: Tensor, y: Tensor, batch_size: int
+    model: Ensemble,
+    x: Tensor,
+    y: Tensor,
+    batch_size: int,
+    lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(mean loss, share of right classes), each (E,); NaN for the latter otherwise.
 
-    x (G, n, channels, L), y (G, n, ...): one part for all, or one for each G-th.
+    x (G, n, channels, L), y (G, n, ...), lengths (G, n): one part for all, or one for
+    each G-th. The model is left in evaluation.
     """
+    model.eval()
     classes = not y.is_floating_point()
     total = torch.zeros(model.size, device=x.device)
     count, right = torch.zeros_like(total), torch.zeros_like(total)
+    steps = range(0, x.shape[1], batch_size)
     with torch.inference_mode():
-        parts = x.split(batch_size, 1), y.split(batch_size, 1)
-        for part, target in zip(*parts, strict=True):
-            out = model(part)
+        for part, target, long in zip(
+            x.split(batch_size, 1),
+            y.split(batch_size, 1),
+            [None] * len(steps) if lengths is None else lengths.split(batch_size, 1),
+            strict=True,
+        ):
+            out = model(part, lengths=long)
             added, n = _sums(out, target)
             total, count = total + added, count + n
             if classes:

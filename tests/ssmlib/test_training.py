@@ -101,10 +101,10 @@ def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
     seen = []
     forward = Ensemble.forward
 
-    def watch(self, x, masks=None):
+    def watch(self, x, masks=None, lengths=None):
         if x.shape[0] == 2:  # not the test set, which all share
             seen.append(x[:, :, 0, 0])
-        return forward(self, x, masks)
+        return forward(self, x, masks, lengths)
 
     monkeypatch.setattr(Ensemble, "forward", watch)
     data = task()
@@ -338,7 +338,7 @@ def changed(**parts):
         (task(), {"pooling": "none"}, "y_train must be as long"),
         ([task()] * 2, {}, "one for each of 1 seeds, got 2"),
         ([task(), task(L=16)], {"seeds": [0, 1]}, "of one shape and dtype"),
-        (changed(x_train=torch.zeros(48, 32).long()), {}, "x_train must be floating"),
+        (changed(x_train=torch.zeros(48, 32).int()), {}, "x_train must be floating"),
         (changed(y_test=torch.zeros(48)), {}, "y_valid must be of y_train's dtype"),
         (
             changed(y_train=torch.zeros(48), y_test=torch.zeros(48, 1)),

@@ -119,8 +119,13 @@ def test_what_is_frozen_stays_and_nothing_else():
             kept = torch.equal(getattr(ssm, name), getattr(start, name))
             assert kept == (part in entry.get("frozen", ())), (entry, name)
         assert not torch.equal(ssm.C_re, start.C_re)
-    frozen, still = (found.model.member(k).parameters() for k in (3, 4))
-    assert all(torch.equal(a, b) for a, b in zip(frozen, still, strict=True))
+    frozen, still = (found.model.member(k) for k in (3, 4))
+    for name, value in still.state_dict().items():
+        assert torch.equal(frozen.state_dict()[name], value), name
+    for k, entry in enumerate(grid):
+        ssm = found.model.member(k).ssms[0]
+        kept = {ssm.ssm_names()[name] for name, _ in ssm.named_buffers()}
+        assert kept == set(entry.get("frozen", ()))
 
 
 def test_each_model_has_its_own_weight_decay():
