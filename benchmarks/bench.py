@@ -20,6 +20,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import dense
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
@@ -34,10 +35,10 @@ from ssmlib.statistics import log_log_slope
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
 MEASURED = (
-    "kernels.py",
+    "kernels/*.py",
     "layers/*.py",
     "discretization.py",
-    "models.py",
+    "models/*.py",
     "training/*.py",
     "autocorrelation.py",
     "theory/memory.py",
@@ -187,6 +188,8 @@ def worker(task: dict) -> object:
         return eigenvalue_measure(task)
     if task["measure"] == "memory function":
         return memory_measure()
+    if task["measure"] == "dense":
+        return dense.measure(task)
     if task["measure"] == "steps":
         return steps_a_second()
     if task["measure"] == "graphs":
@@ -332,6 +335,7 @@ GROUPS = {
         + fit_rows(ask)
         + eigenvalue_rows(ask)
         + memory_rows(ask)
+        + dense.dense_rows(ask)
     ),
     "ssmbook": orchestration_rows,
     "make test": test_rows,

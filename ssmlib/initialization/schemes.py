@@ -28,6 +28,7 @@ def _modes(frequency: Tensor, real: float | Tensor = DAMPING) -> Tensor:
 
 
 def uniform(n: int, generator: torch.Generator) -> Tensor:
+    """n draws from U(0, 1), float64."""
     return torch.rand(n, generator=generator, dtype=torch.float64)
 
 
@@ -128,6 +129,7 @@ def is_random(name: str) -> bool:
 
 
 def check_options(name: str, real: float | None, imag_scale: float, B: str) -> None:
+    """What `initialize` and `Initialization` refuse alike."""
     _checks.one_of("name", name, SCHEMES)
     if real is not None and not (math.isfinite(real) and real <= 0):
         raise ValueError(f"real must be finite and <= 0, got {real}")
@@ -139,12 +141,14 @@ def check_options(name: str, real: float | None, imag_scale: float, B: str) -> N
 
 
 def check_hippo(what: str, name) -> None:
+    """ValueError, which says what, unless the scheme is a HiPPO matrix\'s."""
     if name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
 
 
 def check_state_size(name: str, N: int) -> None:
+    """A real state size, even."""
     _checks.integer(name, N, least=2)
     if N % 2:
         raise ValueError(f"{name} must be even: modes come in conjugate pairs; got {N}")

@@ -174,6 +174,9 @@ SIGNATURES = {
     "hippo.legs": "(N)",
     "hippo.legs_nplr": "(N)",
     "hippo.fout": "(N)",
+    "kernels.dense_kernel": "(A_bar, B_bar, C, L, dtype)",
+    "kernels.dplr_kernel_reference": "(A, P, B, C, dt, L)",
+    "initialization.low_rank": "(name, N)",
     "initialization.initialize": "(name, N, *, real, imag_scale, B, seed)",
     "initialization.names": "()",
     "initialization.spectrum": "(A)",
@@ -181,7 +184,11 @@ SIGNATURES = {
     "initialization.Initialization.modes": "(self, N, generator)",
     "initialization.Initialization.log_dt": "(self, H, generator)",
     "layers.S4D": "(d_model, d_state, *, init, dt, discretization, bidirectional, "
-    "skip, seed, dtype, device)",
+    "n_ssm, real_transform, frozen, skip, seed, dtype, device)",
+    "layers.S4": "(d_model, d_state, *, init, **options)",
+    "layers.DSS": "(d_model, d_state, *, length, variant, init, **options)",
+    "layers.S4DReal": "(d_model, d_state, *, init, **options)",
+    "layers.SSM.system": "(self)",
     "layers.SSM.initial_values": "(self, generator)",
     "layers.SSM.modes": "(self)",
     "layers.SSM.discretize": "(self, A, B, dt)",
@@ -220,9 +227,10 @@ SIGNATURES = {
     "training.compare": "(data, arms, *, rates, seeds, epochs, longer, grow, "
     "**options)",
     "training.fit": "(data, grid, *, seeds, epochs, batch_size, optimizer, warmup, "
-    "layer, pooling, d_model, d_state, n_layers, linear, norm, checkpoint, device)",
-    "models.Model": "(channels, outputs, *, layer, init, later_dt, d_model, d_state, "
-    "n_layers, pooling, linear, norm, seed)",
+    "layer, pooling, checkpoint, device, **shape)",
+    "models.Model": "(channels, outputs, *, layer, init, later_dt, frozen, d_model, "
+    "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, tied_dropout, "
+    "tokens, seed)",
     "models.Ensemble": "(models)",
     "models.Ensemble.member": "(self, k)",
 }
