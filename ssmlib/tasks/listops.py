@@ -1,0 +1,241 @@
+"""ListOps: nested operations on digits, as the Long Range Arena draws them.
+
+A tree of MIN, MAX, MED (the median, its fraction dropped) and SM (the sum mod 10) over
+digits, written in prefix form: [MAX 2 9 [MIN 4 7 ] 0 ]. At each node below `max_depth`
+an operator is drawn with probability 1/4, else a digit; an operator has 2 to `max_args`
+arguments. Source: the Long Range Arena (arXiv 2011.04006), ListOps (arXiv 1804.06028).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.tasks.cache import cached
+from ssmlib.tasks.split import Split
+
+VERSION = 1
+OPERATORS = ("MIN", "MAX", "MED", "SM")
+#: token of each word: 0 is padding, the digits are 1 .. 10
+WORDS = ("", *map(str, range(10)), *(f"[{name}" for name in OPERATORS), "]")
+FIRST_OPERATOR, CLOSE = 11, 15
+SHARE = 0.25  # of operators among nodes that may be one
+#: a set that would take more draws is refused
+DRAWS = 10**8
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """tokens (n, L) int64, 0 for padding; lengths (n,); values (n,) in 0 .. 9."""
+
+    tokens: Tensor
+    lengths: Tensor
+    values: Tensor
+
+
+def _value(operator: int, arguments: list[int]) -> int:
+    name = OPERATORS[operator]
+    if name == "MIN":
+        return min(arguments)
+    if name == "MAX":
+        return max(arguments)
+    if name == "SM":
+        return sum(arguments) % 10
+    ordered = sorted(arguments)
+    half = len(ordered) // 2
+    return (ordered[half] + ordered[~half]) // 2
+
+
+class _TooLong(Exception):
+    pass
+
+
+def _draw(rng: random.Random, depth: int, max_args: int, most: int) -> tuple:
+    """(tokens, value) of an expression with an operator at its root, or _TooLong."""
+    tokens: list[int] = []
+    uniform = rng.random
+
+    def operator(level: int) -> int:
+        chosen = int(uniform() * 4)
+        tokens.append(FIRST_OPERATOR + chosen)
+        values = []
+        for _ in range(2 + int(uniform() * (max_args - 1))):
+            if level < depth and uniform() <= SHARE:
+                values.append(operator(level + 1))
+            else:
+                digit = int(uniform() * 10)
+                tokens.append(1 + digit)
+                values.append(digit)
+        tokens.append(CLOSE)
+        if len(tokens) > most:
+            raise _TooLong
+        return _value(chosen, values)
+
+    value = operator(2)
+    return tokens, value
+
+
+def length_distribution(max_depth: int, max_args: int, longest: int) -> np.ndarray:
+    """Probability of each length 0 .. longest, given that the root is an operator.
+
+    Exact, by convolution from the leaves up; what is longer is left out.
+    """
+    digit = np.zeros(longest + 1)
+    digit[1:2] = 1.0
+    found = digit
+    for level in range(max_depth, 0, -1):
+        total, product = np.zeros(longest + 1), np.zeros(longest + 1)
+        product[0] = 1.0
+        for count in range(1, max_args + 1):
+            product = np.convolve(product, found)[: longest + 1]
+            if count >= 2:
+                total += product / (max_args - 1)
+        whole = np.zeros(longest + 1)
+        whole[2:] = total[: max(0, longest - 1)]
+        if level == 1:
+            return whole
+        found = SHARE * whole + (1 - SHARE) * digit
+    return found
+
+
+def _check(n: int, min_length: int, max_length: int, max_depth: int, max_args: int):
+    _checks.integer("n", n)
+    _checks.integer("min_length", min_length, least=0)
+    _checks.integer("max_length", max_length, least=0)
+    _checks.integer("max_depth", max_depth)
+    _checks.integer("max_args", max_args, least=2)
+    longest = max(1, max_length - 1)
+    lengths = length_distribution(max_depth, max_args, longest)
+    share = float(lengths[min_length + 1 :].sum())
+    if share * DRAWS < n:
+        raise ValueError(
+            f"min_length {min_length}, max_length {max_length}, max_depth {max_depth} "
+            f"and max_args {max_args} accept {share:.1e} of the expressions drawn, too "
+            f"few to find {n} (both lengths are exclusive, the least has 4 tokens)"
+        )
+
+
+def generate(
+    n: int,
+    *,
+    seed: int,
+    min_length: int = 500,
+    max_length: int = 2000,
+    max_depth: int = 10,
+    max_args: int = 10,
+) -> Expressions:
+    """n distinct expressions of more than min_length and fewer than max_length tokens.
+
+    The defaults are the published ones. Roots are operators: a single digit is one
+    token, which no bound above 0 accepts. Raises ValueError or TypeError for bounds
+    that accept nothing, or too little to find n of.
+    """
+    _check(n, min_length, max_length, max_depth, max_args)
+    rng = random.Random(_checks.integer("seed", seed, least=0))
+    found: dict[bytes, int] = {}
+    since = 0
+    while len(found) < n:
+        since += 1
+        if since > DRAWS // 100:
+            raise ValueError(
+                f"min_length {min_length} and max_length {max_length} leave fewer than "
+                f"{n} distinct expressions: {len(found)} were found"
+            )
+        try:
+            tokens, value = _draw(rng, max_depth, max_args, max_length - 1)
+        except _TooLong:
+            continue
+        if len(tokens) > min_length:
+            key = bytes(tokens)
+            if key not in found:
+                found[key] = value
+                since = 0
+    lengths = torch.tensor([len(key) for key in found])
+    tokens = torch.zeros(n, int(lengths.max()), dtype=torch.int64)
+    for row, key in zip(tokens, found, strict=True):
+        row[: len(key)] = torch.frombuffer(bytearray(key), dtype=torch.uint8)
+    return Expressions(tokens, lengths, torch.tensor(list(found.values())))
+
+
+def split(n: int, *, seed: int, **bounds: int) -> Split:
+    """`generate`'s expressions and their values: 80 % to train, 10 % each for the rest.
+
+    No expression is in two parts. Kept in the cache (`tasks.cache`). bounds and errors
+    as `generate`, and ValueError for fewer than ten.
+    """
+    _checks.integer("n", n, least=10)
+    names = ("min_length", "max_length", "max_depth", "max_args")
+    for name in bounds:
+        _checks.one_of("bound", name, names)
+
+    def make() -> dict[str, np.ndarray]:
+        found = generate(n, seed=seed, **bounds)
+        arrays = {name: value.numpy() for name, value in vars(found).items()}
+        return arrays | {"tokens": arrays["tokens"].astype(np.uint8)}
+
+    arrays = cached("listops", VERSION, {"n": n, "seed": seed} | bounds, make)
+    x = torch.from_numpy(arrays["tokens"]).long()
+    y, lengths = (torch.from_numpy(arrays[name]) for name in ("values", "lengths"))
+    cuts = [n * 8 // 10, n * 9 // 10]
+    parts = zip(*(torch.tensor_split(part, cuts) for part in (x, y)), strict=True)
+    return Split(
+        *(part for pair in parts for part in pair), *torch.tensor_split(lengths, cuts)
+    )
+
+
+def text(tokens: Tensor) -> str:
+    """An expression as text, "[MAX 2 9 ]", from its tokens (L,); padding is left out.
+
+    Raises ValueError for tokens out of range.
+    """
+    _checks.within("tokens", tokens, 0, len(WORDS) - 1)
+    return " ".join(WORDS[token] for token in tokens.tolist() if token)
+
+
+def evaluate(expression: str) -> int:
+    """The value of an expression as `text` writes it; ValueError where it is none."""
+    stack: list[list] = [[]]
+    for word in expression.split():
+        if word.startswith("[") and word[1:] in OPERATORS:
+            stack.append([OPERATORS.index(word[1:])])
+        elif word == "]" and len(stack) > 1 and len(stack[-1]) > 1:
+            operator, *arguments = stack.pop()
+            stack[-1].append(_value(operator, arguments))
+        elif word.isdecimal() and len(word) == 1:
+            stack[-1].append(int(word))
+        else:
+            raise ValueError(f"{expression[:40]!r} is no expression: at {word!r}")
+    if len(stack) != 1 or len(stack[0]) != 1:
+        raise ValueError(f"{expression[:40]!r} is no one expression")
+    return stack[0][0]
+
+
+def depths(tokens: Tensor) -> Tensor:
+    """How deep each expression is nested: (n, L) -> (n,), 1 for a single operator."""
+    opens = ((tokens >= FIRST_OPERATOR) & (tokens < CLOSE)).long()
+    return (opens - (tokens == CLOSE).long()).cumsum(-1).amax(-1)
+
+
+def baselines(data: Split) -> dict[str, float]:
+    """Test accuracy without a model: "majority", and the best value "root" by operator.
+
+    What is learned from the root alone knows no hierarchy.
+    """
+    y = data.y_train
+    majority = torch.bincount(y, minlength=10).argmax()
+    best = torch.stack(
+        [
+            torch.bincount(y[data.x_train[:, 0] == root], minlength=10).argmax()
+            for root in range(len(WORDS))
+        ]
+    )
+    guessed = {"majority": majority, "root": best[data.x_test[:, 0]]}
+    return {
+        name: float((guess == data.y_test).double().mean())
+        for name, guess in guessed.items()
+    }
