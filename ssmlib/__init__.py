@@ -20,6 +20,7 @@ _MODULES = (
     "kernels",
     "layers",
     "models",
+    "published",
     "recommend",
     "statistics",
     "tasks",

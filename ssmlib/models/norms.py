@@ -35,25 +35,31 @@ class Norm(nn.Module):
         """valid: (B, 1, L), True where a step counts; None where all do."""
         if self.kind == "layer":
             normal = nn.functional.layer_norm(u.mT, u.shape[1:2], eps=EPS).mT
-        else:
-            mean, var = self._moments(u, valid)
-            normal = (u - mean) / torch.sqrt(var + EPS)
-        return normal * self.scale + self.shift
-
-    def _moments(self, u: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+            return normal * self.scale + self.shift
         if not self.training:
-            return self.running_mean, self.running_var
-        weight = torch.ones_like(u[:, :1]) if valid is None else valid.to(u)
-        count = weight.sum()
-        mean = ((u * weight).sum((0, 2)) / count).unsqueeze(-1)  # (H, 1)
-        var = (((u - mean).square() * weight).sum((0, 2)) / count).unsqueeze(-1)
-        with torch.no_grad():
-            unbiased = var * count / (count - 1).clamp(min=1)
-            for running, new in (
-                (self.running_mean, mean),
-                (self.running_var, unbiased),
-            ):
-                # What is not finite is a model that diverged, which stays as it is.
-                moved = running + MOMENTUM * (new - running)
-                running.copy_(torch.where(moved.isfinite(), moved, running))
-        return mean, var
+            mean, var = self.running_mean, self.running_var
+        elif valid is None:
+            scale, shift = self.scale.squeeze(-1), self.shift.squeeze(-1)
+            normal, mean, rate = torch.native_batch_norm(
+                u, scale, shift, None, None, True, MOMENTUM, EPS
+            )
+            var = (rate.detach() ** -2 - EPS).unsqueeze(-1)
+            self._keep(mean.detach().unsqueeze(-1), var, u.shape[0] * u.shape[2])
+            return normal
+        else:
+            weight = valid.to(u)
+            count = weight.sum()
+            mean = ((u * weight).sum((0, 2)) / count).unsqueeze(-1)  # (H, 1)
+            var = (((u - mean).square() * weight).sum((0, 2)) / count).unsqueeze(-1)
+            self._keep(mean.detach(), var.detach(), count)
+        return (u - mean) / torch.sqrt(var + EPS) * self.scale + self.shift
+
+    @torch.no_grad()
+    def _keep(self, mean: Tensor, var: Tensor, count: int | Tensor) -> None:
+        """Move the running moments; count: of what they are moments of."""
+        unbiased = var * count / torch.as_tensor(count - 1).clamp(min=1)
+        pairs = ((self.running_mean, mean), (self.running_var, unbiased))
+        for running, new in pairs:
+            # What is not finite is a model that diverged, which stays as it is.
+            moved = running + MOMENTUM * (new - running)
+            running.copy_(torch.where(moved.isfinite(), moved, running))

@@ -1,9 +1,10 @@
 """ListOps: nested operations on digits, as the Long Range Arena draws them.
 
 A tree of MIN, MAX, MED (the median, its fraction dropped) and SM (the sum mod 10) over
-digits, written in prefix form: [MAX 2 9 [MIN 4 7 ] 0 ]. At each node below `max_depth`
-an operator is drawn with probability 1/4, else a digit; an operator has 2 to `max_args`
-arguments. Source: the Long Range Arena (arXiv 2011.04006), ListOps (arXiv 1804.06028).
+digits, written in prefix form: [MAX 2 9 [MIN 4 7 ] 0 ]. At each node less deep than
+`max_depth`, the root being 1 deep, an operator is drawn with probability 1/4, else a
+digit; an operator has 2 to `max_args` arguments. Source: the Long Range Arena
+(arXiv 2011.04006), ListOps (arXiv 1804.06028).
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def length_distribution(max_depth: int, max_args: int, longest: int) -> np.ndarr
     digit = np.zeros(longest + 1)
     digit[1:2] = 1.0
     found = digit
-    for level in range(max_depth, 0, -1):
+    for level in range(max_depth - 1, 0, -1):  # the last is of digits alone
         total, product = np.zeros(longest + 1), np.zeros(longest + 1)
         product[0] = 1.0
         for count in range(1, max_args + 1):
@@ -107,7 +108,7 @@ def _check(n: int, min_length: int, max_length: int, max_depth: int, max_args: i
     _checks.integer("n", n)
     _checks.integer("min_length", min_length, least=0)
     _checks.integer("max_length", max_length, least=0)
-    _checks.integer("max_depth", max_depth)
+    _checks.integer("max_depth", max_depth, least=2)
     _checks.integer("max_args", max_args, least=2)
     longest = max(1, max_length - 1)
     lengths = length_distribution(max_depth, max_args, longest)

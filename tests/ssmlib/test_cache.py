@@ -119,7 +119,7 @@ def test_an_interrupted_write_leaves_nothing_that_is_read(place, monkeypatch):
 
 def test_a_folder_that_cannot_be_written(place):
     place.write_text("a file in its place")
-    with pytest.raises(OSError, match="cannot be written .* by the variable SSMLIB_CA"):
+    with pytest.raises(OSError, match=r"cannot be written .* by the variable SSML"):
         get()
 
 

@@ -141,7 +141,7 @@ def test_baselines_are_what_counting_gives():
         ({"max_depth": 2, "max_args": 2}, "accept 0.0e.00 of the expressions"),
         ({"max_depth": 5, "max_args": 3}, "too few to find 20"),
         ({"max_args": 1}, "max_args must be at least 2"),
-        ({"max_depth": 0}, "max_depth must be at least 1"),
+        ({"max_depth": 1}, "max_depth must be at least 2"),
         ({"n": 0}, "n must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
     ],
@@ -156,7 +156,7 @@ def test_more_than_there_are_distinct_ones(monkeypatch):
     monkeypatch.setattr(listops, "DRAWS", 10**6)
     with pytest.raises(ValueError, match="fewer than 500 distinct expressions: 400"):
         listops.generate(
-            500, seed=0, min_length=3, max_length=5, max_depth=1, max_args=2
+            500, seed=0, min_length=3, max_length=5, max_depth=2, max_args=2
         )
 
 

@@ -218,7 +218,9 @@ def test_vowels_are_640_utterances_of_nine_speakers():
     assert whole.shape == (640, 12, 29)
     assert (int(lengths.min()), int(lengths.max())) == (7, 29)
     assert len(whole.flatten(1).unique(dim=0)) == 640
-    for (_, x, y), length in zip(data.parts(), lengths.split([382, 129, 129])):
+    for (_, x, y), length in zip(
+        data.parts(), lengths.split([382, 129, 129]), strict=True
+    ):
         assert y.unique().tolist() == list(range(9))
         beyond = torch.arange(29) >= length[:, None]
         assert not x.mT[beyond].any()
@@ -244,7 +246,7 @@ def test_a_missing_carrier_says_how_to_get_it():
         ModuleNotFoundError, match="install --no-deps -r requirements-d"
     ):
         files.carried("no-such-carrier", "a/file.csv", "0")
-    with pytest.raises(ModuleNotFoundError, match="a/file.csv comes with the package"):
+    with pytest.raises(ModuleNotFoundError, match=r"a/file\.csv comes with the"):
         files.carried("numpy", "a/file.csv", "0")
     with pytest.raises(ValueError, match="is not the file this project knows"):
         files.carried("numpy", "numpy/__init__.py", "0")
