@@ -12,7 +12,9 @@ Source: the Long Range Arena (arXiv 2011.04006), Pathfinder (arXiv 1805.08315).
 from __future__ import annotations
 
 import math
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,8 +27,8 @@ from ssmlib.tasks.split import Split
 VERSION = 1
 #: pictures are drawn so many times as large, and reduced
 SCALE = 2
-#: a path that cannot grow is begun anew, both of them, so often
-RESTARTS = 1000
+#: a path that cannot grow goes back so many dashes, and both begin anew so often
+BACK, RESTARTS = 4, 100
 
 
 @dataclass(frozen=True)
@@ -77,118 +79,135 @@ class _Blocked(Exception):
     """A path cannot grow where it stands."""
 
 
+@dataclass(frozen=True)
+class _Dash:
+    """A dash from tail to tip, (row, column), and the pixels that it takes."""
+
+    tail: np.ndarray
+    tip: np.ndarray
+    angle: float
+    mask: np.ndarray
+
+
 class _Canvas:
-    """One picture as it is drawn: what is taken, and the dashes so far."""
+    """One picture as it is drawn: every dash so far."""
 
     def __init__(self, size: int, style: Style, rng: np.random.Generator):
         self.size, self.style, self.rng = size, style, rng
-        self.pixels = np.stack(np.mgrid[:size, :size], -1).astype(float)
-        self.taken = np.zeros((size, size), dtype=bool)
-        edge = np.minimum(self.pixels, size - 1 - self.pixels).min(-1)
-        self.border = edge < 1
+        self.dashes: list[_Dash] = []
+        self.step = style.dash + 2 * style.margin
+        self.reach = style.margin + style.thickness / 2
 
-    def near(self, tail: np.ndarray, tip: np.ndarray, reach: float) -> np.ndarray:
-        """Pixels within `reach` of a dash."""
-        along = tip - tail
-        t = np.clip((self.pixels - tail) @ along / (along @ along), 0, 1)
-        away = self.pixels - tail - t[..., None] * along
-        return (away * away).sum(-1) <= reach * reach
+    def part(self, tail: np.ndarray) -> tuple[slice, slice]:
+        """The part of the picture that a dash from a tail can take."""
+        far = self.style.dash + self.reach + 1
+        low = [max(0, math.floor(v - far)) for v in tail]
+        high = [math.ceil(v + far) + 1 for v in tail]
+        return slice(low[0], high[0]), slice(low[1], high[1])
 
-    def inside(self, point: np.ndarray) -> bool:
-        return bool((point >= 1).all() and (point <= self.size - 2).all())
+    def taken(self, part, but: _Dash | None = None) -> np.ndarray:
+        """Which pixels of a part are taken by dashes, but for one."""
+        first, second = (np.arange(self.size)[axis] for axis in part)
+        found = np.zeros((len(first), len(second)), dtype=bool)
+        for dash in self.dashes:
+            if dash is not but:
+                found |= dash.mask[part]
+        return found
 
-    def grown(self, dash: tuple | None, tail: np.ndarray, angle: float, pending):
-        """The next dash from a tail, turned from `angle`; its mask. _Blocked if none.
+    def masks(self, tail: np.ndarray, along: np.ndarray, part) -> np.ndarray:
+        """Pixels of a part within reach of each of m dashes, along (m, 2)."""
+        rows = np.arange(self.size)[part[0]][:, None] - tail[0]
+        columns = np.arange(self.size)[part[1]] - tail[1]
+        a, b = along.T[..., None, None]  # (m, 1, 1) each
+        t = ((rows * a + columns * b) / self.style.dash**2).clip(0, 1)
+        return (rows - t * a) ** 2 + (columns - t * b) ** 2 <= self.reach**2
 
-        pending: the mask of the path's last dash, which does not block it.
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        return ((points >= 1) & (points <= self.size - 2)).all(-1)
+
+    def grow(self, path: list[_Dash], start: tuple, last: bool) -> None:
+        """One dash more for a path, or _Blocked.
+
+        The path's own last dash does not block it. The angle is drawn by cos^2 of how
+        far it turns, among those that keep clear and, unless it is the last, leave room
+        for a next one.
         """
-        style = self.style
-        if dash is not None:
-            tail = tail + (style.dash + 2 * style.margin) * _direction(angle)
+        style, before = self.style, path[-1] if path else None
+        if before is None:
+            tail, angle = start
+        else:
+            tail, angle = before.tail + self.step * _way(before.angle), before.angle
         if not self.inside(tail):
             raise _Blocked
         count = round(2 * math.pi * (style.dash + style.margin))
         turns = 2 * math.pi * (np.arange(count) + self.rng.random()) / count - math.pi
         weights = np.cos(np.minimum(style.continuity * np.abs(turns), math.pi / 2)) ** 2
-        for _ in range(3):
-            if weights.sum() < 1e-12:
-                break
-            k = self.rng.choice(count, p=weights / weights.sum())
-            tip = tail + style.dash * _direction(angle + turns[k])
-            if self.inside(tip):
-                mask = self.near(tail, tip, style.margin + style.thickness / 2)
-                if not (mask & self.taken).any():
-                    return (tail, tip, angle + turns[k]), mask
-            weights[k] = 0
-        raise _Blocked
-
-    def grow(self, paths: list, pending: list, k: int, start=None) -> None:
-        """One dash more for path k; its last one's mask is taken only now."""
-        last = paths[k][-1] if paths[k] else None
-        tail, angle = (last[0], last[2]) if last else start
-        dash, mask = self.grown(last, tail, angle, pending[k])
-        if pending[k] is not None:
-            self.taken |= pending[k]
-        paths[k].append(dash)
-        pending[k] = mask
+        ways = _way(angle + turns)  # (count, 2)
+        part = self.part(tail)
+        masks = self.masks(tail, style.dash * ways, part)
+        clear = ~(masks & self.taken(part, before)).any((1, 2))
+        ahead = style.dash if last else self.step
+        weights *= clear & self.inside(tail + ahead * ways)
+        total = weights.sum()
+        if total < 1e-9:
+            raise _Blocked
+        chosen = int(np.searchsorted(weights.cumsum(), total * self.rng.random()))
+        mask = np.zeros((self.size, self.size), dtype=bool)
+        mask[part] = masks[chosen]
+        tip = tail + style.dash * ways[chosen]
+        path.append(_Dash(tail, tip, angle + turns[chosen], mask))
+        self.dashes.append(path[-1])
 
     def seed(self) -> tuple[np.ndarray, float]:
-        """A free place and an orientation."""
-        free = np.flatnonzero(~(self.taken | self.border))
+        """A free place and an orientation; _Blocked where hardly a place is free."""
+        whole = (slice(1, self.size - 1),) * 2
+        free = np.argwhere(~self.taken(whole)) + 1
         if len(free) < 0.01 * self.size**2:
             raise _Blocked
-        place = self.pixels.reshape(-1, 2)[self.rng.choice(free)]
-        return place, float(self.rng.uniform(-math.pi, math.pi))
+        place = free[self.rng.integers(len(free))].astype(float)
+        return place, self.rng.uniform(-math.pi, math.pi)
 
 
-def _direction(angle: float) -> np.ndarray:
-    return np.array([math.sin(angle), math.cos(angle)])
+def _way(angle) -> np.ndarray:
+    """(row, column) of length 1, (..., 2)."""
+    return np.stack([np.sin(angle), np.cos(angle)], -1)
 
 
-def _long_paths(canvas: _Canvas) -> list[list]:
-    """Two paths of all their dashes, grown in turn."""
+def _long_paths(canvas: _Canvas) -> list[list[_Dash]]:
+    """Two paths of all their dashes, grown in turn; blocked, both go back a little."""
+    segments = canvas.style.segments
     for _ in range(RESTARTS):
-        canvas.taken[:] = False
-        paths, pending = [[], []], [None, None]
-        try:
-            first = canvas.seed()
-            way = _direction(canvas.rng.uniform(-math.pi, math.pi))
-            tail = first[0] + canvas.style.seed_distance * way
-            angle = float(canvas.rng.uniform(-math.pi, math.pi))
-            starts = [first, (tail, angle)]
-            for step in range(canvas.style.segments):
-                for k in range(2):
-                    canvas.grow(paths, pending, k, None if step else starts[k])
-                    if step == 0:
-                        canvas.taken |= pending[k]
-                        pending[k] = None
-        except _Blocked:
-            continue
-        for mask in pending:
-            canvas.taken |= mask
-        return paths
-    raise ValueError(
-        f"{canvas.style.segments} segments find no room in {canvas.size} pixels"
-    )
+        canvas.dashes = []
+        paths: list[list[_Dash]] = [[], []]
+        first = canvas.seed()
+        away = canvas.style.seed_distance * _way(canvas.rng.uniform(-math.pi, math.pi))
+        starts = [first, (first[0] + away, canvas.rng.uniform(-math.pi, math.pi))]
+        for _ in range(8 * segments):
+            try:
+                for path, start in zip(paths, starts, strict=True):
+                    canvas.grow(path, start, len(path) + 1 == segments)
+            except _Blocked:
+                kept = max(0, min(map(len, paths)) - BACK)
+                paths = [path[:kept] for path in paths]
+                canvas.dashes = [dash for path in paths for dash in path]
+            if len(paths[1]) == segments:
+                return paths
+    raise ValueError(f"{segments} segments find no room in {canvas.size} pixels")
 
 
-def _distractors(canvas: _Canvas) -> list[list]:
+def _distractors(canvas: _Canvas) -> None:
     """Short paths where there is room; one that is blocked stays as it is."""
-    found = []
     for _ in range(canvas.style.distractors):
         for _ in range(4):
-            path, pending = [[]], [None]
+            path: list[_Dash] = []
             try:
                 start = canvas.seed()
                 for _ in range(canvas.style.distractor_segments):
-                    canvas.grow(path, pending, 0, start)
+                    canvas.grow(path, start, True)
             except _Blocked:
                 pass
-            if pending[0] is not None:
-                canvas.taken |= pending[0]
-                found.append(path[0])
+            if path:
                 break
-    return found
 
 
 def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
@@ -197,45 +216,60 @@ def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
 
     canvas = _Canvas(size, style, rng)
     paths = _long_paths(canvas)
-    dashes = [dash for path in (*paths, *_distractors(canvas)) for dash in path]
+    _distractors(canvas)
     large = Image.new("L", (SCALE * size, SCALE * size))
     draw = ImageDraw.Draw(large)
-    for tail, tip, _ in dashes:
-        ends = [tuple(SCALE * (p[::-1] + 0.5) - 0.5) for p in (tail, tip)]
+    for dash in canvas.dashes:
+        ends = [tuple(SCALE * (p[::-1] + 0.5) - 0.5) for p in (dash.tail, dash.tip)]
         width = max(1, round(SCALE * style.thickness))
         draw.line(ends, fill=round(255 * style.contrast), width=width)
     small = large.resize((size, size), Image.Resampling.LANCZOS)
     image = np.asarray(small, dtype=np.float32) / 255
     label, own = (int(v) for v in rng.integers(2, size=2))
-    discs = np.stack([paths[own][0][0], paths[own if label else 1 - own][-1][1]])
-    away = canvas.pixels[None] - discs[:, None, None]
-    image[((away**2).sum(-1) <= style.radius**2).any(0)] = 1
-    ends = np.array([[dash[:2] for dash in path] for path in paths], dtype=np.float32)
+    discs = np.stack([paths[own][0].tail, paths[own if label else 1 - own][-1].tip])
+    rows, columns = np.mgrid[:size, :size]
+    for row, column in discs:
+        image[(rows - row) ** 2 + (columns - column) ** 2 <= style.radius**2] = 1
+    ends = np.float32([[(dash.tail, dash.tip) for dash in path] for path in paths])
     return image, label, ends, discs.astype(np.float32)
 
 
 def _style(size: int, options: dict) -> Style:
     if size not in STYLES:
-        raise ValueError(f"size must be one of {', '.join(map(str, STYLES))}; got {size}")
+        raise ValueError(
+            f"size must be one of {', '.join(map(str, STYLES))}; got {size}"
+        )
     for name in options:
         _checks.one_of("option", name, asdict(STYLES[size]))
     for name in ("segments", "distractors", "distractor_segments"):
         if name in options:
-            _checks.integer(name, options[name], least=name == "segments")
+            _checks.integer(name, options[name], least=int(name == "segments"))
     return Style(**asdict(STYLES[size]) | options)
 
 
-def generate(n: int, *, size: int = 32, seed: int, **options) -> Pictures:
+def _numbered(size: int, style: Style, seed: int, k: int) -> tuple:
+    return _picture(size, style, np.random.default_rng([seed, k]))
+
+
+def generate(
+    n: int, *, size: int = 32, seed: int, processes: int = 1, **options
+) -> Pictures:
     """n pictures, each drawn from the seed and its own number.
 
-    size: 16, 32, 64 or 128 pixels; options: fields of `Style` that differ from that
-    size's. Raises ValueError or TypeError for another size or option, or for paths that
-    find no room. Needs Pillow.
+    size: 16, 32, 64 or 128 pixels; processes: how many draw at once, which changes
+    nothing; options: fields of `Style` that differ from that size's. Raises ValueError
+    or TypeError for another size or option, or for paths that find no room. Needs
+    Pillow.
     """
     style = _style(size, options)
     _checks.integer("n", n)
     _checks.integer("seed", seed, least=0)
-    drawn = [_picture(size, style, np.random.default_rng([seed, k])) for k in range(n)]
+    one = partial(_numbered, size, style, seed)
+    if _checks.integer("processes", processes) == 1:
+        drawn = [one(k) for k in range(n)]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            drawn = list(pool.map(one, range(n), chunksize=16))
     images, labels, paths, discs = (np.stack(part) for part in zip(*drawn, strict=True))
     return Pictures(
         torch.from_numpy(images),
@@ -245,7 +279,7 @@ def generate(n: int, *, size: int = 32, seed: int, **options) -> Pictures:
     )
 
 
-def split(n: int, *, size: int = 32, seed: int, **options) -> Split:
+def split(n: int, *, size: int = 32, seed: int, processes: int = 1, **options) -> Split:
     """The pictures as sequences of size^2 pixels in [-1, 1]: 80 %, 10 % and 10 %.
 
     Kept in the cache (`tasks.cache`). Errors as `generate`.
@@ -254,7 +288,7 @@ def split(n: int, *, size: int = 32, seed: int, **options) -> Split:
     style = _style(size, options)
 
     def make() -> dict[str, np.ndarray]:
-        found = generate(n, size=size, seed=seed, **options)
+        found = generate(n, size=size, seed=seed, processes=processes, **options)
         images = (255 * found.images).round().to(torch.uint8)
         return {"images": images.numpy(), "labels": found.labels.numpy()}
 
