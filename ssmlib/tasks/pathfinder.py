@@ -94,7 +94,7 @@ class _Canvas:
 
     def __init__(self, size: int, style: Style, rng: np.random.Generator):
         self.size, self.style, self.rng = size, style, rng
-        self.dashes: list[_Dash] = []
+        self.keep([])
         self.step = style.dash + 2 * style.margin
         self.reach = style.margin + style.thickness / 2
 
@@ -105,14 +105,12 @@ class _Canvas:
         high = [math.ceil(v + far) + 1 for v in tail]
         return slice(low[0], high[0]), slice(low[1], high[1])
 
-    def taken(self, part, but: _Dash | None = None) -> np.ndarray:
-        """Which pixels of a part are taken by dashes, but for one."""
-        first, second = (np.arange(self.size)[axis] for axis in part)
-        found = np.zeros((len(first), len(second)), dtype=bool)
-        for dash in self.dashes:
-            if dash is not but:
-                found |= dash.mask[part]
-        return found
+    def keep(self, dashes: list[_Dash]) -> None:
+        """These dashes alone, and how many take each pixel."""
+        self.dashes = list(dashes)
+        self.count = np.zeros((self.size, self.size), dtype=np.uint8)
+        for dash in dashes:
+            self.count += dash.mask
 
     def masks(self, tail: np.ndarray, along: np.ndarray, part) -> np.ndarray:
         """Pixels of a part within reach of each of m dashes, along (m, 2)."""
@@ -145,7 +143,9 @@ class _Canvas:
         ways = _way(angle + turns)  # (count, 2)
         part = self.part(tail)
         masks = self.masks(tail, style.dash * ways, part)
-        clear = ~(masks & self.taken(part, before)).any((1, 2))
+        taken = self.count[part]
+        taken = taken > (0 if before is None else before.mask[part])
+        clear = ~(masks & taken).any((1, 2))
         ahead = style.dash if last else self.step
         weights *= clear & self.inside(tail + ahead * ways)
         total = weights.sum()
@@ -157,11 +157,11 @@ class _Canvas:
         tip = tail + style.dash * ways[chosen]
         path.append(_Dash(tail, tip, angle + turns[chosen], mask))
         self.dashes.append(path[-1])
+        self.count += mask
 
     def seed(self) -> tuple[np.ndarray, float]:
         """A free place and an orientation; _Blocked where hardly a place is free."""
-        whole = (slice(1, self.size - 1),) * 2
-        free = np.argwhere(~self.taken(whole)) + 1
+        free = np.argwhere(self.count[1:-1, 1:-1] == 0) + 1
         if len(free) < 0.01 * self.size**2:
             raise _Blocked
         place = free[self.rng.integers(len(free))].astype(float)
@@ -177,7 +177,7 @@ def _long_paths(canvas: _Canvas) -> list[list[_Dash]]:
     """Two paths of all their dashes, grown in turn; blocked, both go back a little."""
     segments = canvas.style.segments
     for _ in range(RESTARTS):
-        canvas.dashes = []
+        canvas.keep([])
         paths: list[list[_Dash]] = [[], []]
         first = canvas.seed()
         away = canvas.style.seed_distance * _way(canvas.rng.uniform(-math.pi, math.pi))
@@ -189,7 +189,7 @@ def _long_paths(canvas: _Canvas) -> list[list[_Dash]]:
             except _Blocked:
                 kept = max(0, min(map(len, paths)) - BACK)
                 paths = [path[:kept] for path in paths]
-                canvas.dashes = [dash for path in paths for dash in path]
+                canvas.keep([dash for path in paths for dash in path])
             if len(paths[1]) == segments:
                 return paths
     raise ValueError(f"{segments} segments find no room in {canvas.size} pixels")
