@@ -88,8 +88,12 @@ def test_undamped_modes_of_a_window():
     assert torch.allclose(found, torch.full_like(found, 5 / 40), atol=1e-14)
 
 
+#: FouT's normal part does not decay: its memory has no end, and no stationary state
+DAMPED = [name for name in initialization.names() if name != "fout"]
+
+
 @pytest.mark.parametrize("dt", [0.1, 0.01, 0.001])
-@pytest.mark.parametrize("name", initialization.names())
+@pytest.mark.parametrize("name", DAMPED)
 def test_every_scheme_to_thirteen_places(name, dt):
     eigenvalues = memory.distinct(discrete(name, 16, dt))
     delays = np.unique(np.geomspace(1, 1000, 20).astype(int))
