@@ -18,11 +18,13 @@ import pandas as pd
 
 from ssmlib import _checks, statistics
 from ssmlib.tasks.split import Split
+from ssmlib.training.grid import KEYS
 from ssmlib.training.loop import fit
 
 #: neighbouring rates are at most this factor apart
 FACTOR = 3.0
 BUDGETS = ("short", "long")
+SHARES = ("ssm_share", "C_share")
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,14 @@ def compare(
     """Train every arm at every rate, choose each arm's best, train that for longer.
 
     data: one split, or one a seed, so that an interval over seeds is one over data
-    too. arms: name -> an entry of `fit`'s grid, without rates; ssm_share and C_share,
-    in their place, are the rates of A, B, dt and of C as shares of the rate (0.1 and
-    1). rates: candidates of lr, rising, neighbours at most a factor of 3 apart; where
-    an arm's best is the first or last, the range grows there for all arms, at most
-    `grow` times. The best has the least mean over seeds of log validation loss; a
-    model that diverged rules its rate out. Then `longer` times the epochs at each
-    arm's best alone. options: those of `fit`.
+    too. arms: name -> an entry of `fit`'s grid, without rates, and options of `fit`
+    that are this arm's own, as layer and d_state; ssm_share and C_share are the rates
+    of A, B, dt and of C as shares of the rate (0.1 and 1). rates: candidates of lr,
+    rising, neighbours at most a factor of 3 apart; where an arm's best is the first or
+    last, the range grows there for all arms, at most `grow` times. The best has the
+    least mean over seeds of log validation loss; a model that diverged rules its rate
+    out. Then `longer` times the epochs at each arm's best alone. options: those of
+    `fit` that all arms share.
 
     Raises ValueError or TypeError as `fit`, for rates further apart, or an arm that
     diverges at every rate; warns where a best rate is still an end.
@@ -131,20 +134,30 @@ def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
-    """The table of one fit, with each member's arm: members (arm, rate)."""
-    grid = []
+    """The table of members (arm, rate), those of one kind of model in one fit."""
+    kinds: dict[str, list] = {}
     for arm, rate in members:
-        entry = dict(arms[arm])
-        for key in ("lr", "ssm_lr", "C_lr"):
-            if key in entry:
-                raise ValueError(f"arm {arm!r} must not hold {key}: rates are its axis")
-        entry["ssm_lr"] = rate * entry.pop("ssm_share", 0.1)
-        if "C_share" in entry:
-            entry["C_lr"] = rate * entry.pop("C_share")
-        grid.append(entry | {"lr": rate})
-    table = fit(data, grid, epochs=epochs, **common).table
-    names = [arm for arm, _ in members] * (len(table) // len(members))
-    return table.assign(arm=names, budget=budget)
+        own = {k: v for k, v in arms[arm].items() if k not in (*KEYS, *SHARES)}
+        kinds.setdefault(repr(sorted(own.items())), []).append((arm, rate, own))
+    tables = []
+    for kind in kinds.values():
+        grid = [_entry(arm, dict(arms[arm]), rate) for arm, rate, _ in kind]
+        table = fit(data, grid, epochs=epochs, **common | kind[0][2]).table
+        names = [arm for arm, _, _ in kind] * (len(table) // len(kind))
+        tables.append(table.assign(arm=names, budget=budget))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _entry(arm: str, entry: dict, rate: float) -> dict:
+    """An arm's entry of a grid at a rate."""
+    for key in ("lr", "ssm_lr", "C_lr"):
+        if key in entry:
+            raise ValueError(f"arm {arm!r} must not hold {key}: rates are its axis")
+    found = {key: value for key, value in entry.items() if key in KEYS}
+    found |= {"lr": rate, "ssm_lr": rate * entry.get("ssm_share", 0.1)}
+    if "C_share" in entry:
+        found["C_lr"] = rate * entry["C_share"]
+    return found
 
 
 def _best(tried: list[pd.DataFrame], arms: Mapping) -> dict[str, float]:

@@ -1,12 +1,14 @@
 """The protocol of a comparison: which rates, chosen by what, for how long."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from ssmlib.layers import S4
 from ssmlib.tasks.split import Split
 from ssmlib.training import compare, fit, protocol
 
@@ -118,3 +120,26 @@ def test_bad_arguments(arguments, message):
     given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS
     with pytest.raises(ValueError, match=message):
         compare(task(), **given | arguments)
+
+
+def test_an_arm_may_be_of_another_kind_of_model():
+    """Its layer and size are its own: the same figures as in a comparison alone."""
+    arms = {
+        "plain": {"dt": 0.1},
+        "large": {"dt": 0.1, "d_state": 8},
+        "dense": {"dt": 0.1, "layer": S4, "init": "legs"},
+        "gated": {"layer": "gru"},
+    }
+    rates = {"rates": [1e-2, 3e-2], "epochs": 2, "grow": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the best of two rates is an end
+        together = compare(task(), arms, **rates, **OPTIONS)
+        for name, arm in arms.items():
+            alone = compare(task(), {name: arm}, **rates, **OPTIONS)
+            assert alone.chosen[name] == together.chosen[name]
+            for budget in ("short", "long"):
+                figures = [c.figures(name, budget=budget) for c in (alone, together)]
+                assert figures[0] == pytest.approx(figures[1], rel=1e-3)
+    assert len(set(together.table.groupby("arm").test_loss.first())) == 4
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        compare(task(), {"odd": {"colour": 1}}, **rates, **OPTIONS)
