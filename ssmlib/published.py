@@ -127,7 +127,8 @@ _BIDMC = {"length": 4000, "channels": 2, "outputs": 1, "d_model": 128, "d_state"
 _BIDMC |= {"norm": "layer", "prenorm": True, "batch_size": 32}
 _ABLATION = {"n_layers": 4, "d_model": 128, "mix": "linear", "n_ssm": 1}
 _PATH = {"outputs": 2, "channels": 1, "batch_size": 16, "epochs": 50, "length": 16384}
-_PATH |= _LRA | {"lr": 5e-4, "ssm_lr": 5e-4, "warmup": 10_000}
+_PATH |= _LRA | {"lr": 5e-4, "ssm_lr": 5e-4, "dt_lr": 5e-4}
+_PATH |= {"warmup": 10_000}
 
 PAPER: dict[str, Published] = {
     "listops": Published(
@@ -172,7 +173,7 @@ PAPER: dict[str, Published] = {
     ),
     "image": Published(**_CIFAR, channels=1, dt_lr=None, source=f"{_V3}/lra"),
     "pathfinder": Published(
-        **_LRA | {"lr": 0.004, "weight_decay": 0.03},
+        **_LRA | {"lr": 0.004, "weight_decay": 0.03, "dt_lr": 1e-3},
         length=1024,
         channels=1,
         outputs=2,
@@ -260,9 +261,10 @@ LATER: dict[str, dict] = {
     | {"steps": 120_000, "warmup": 12_000},
     "text": _SMALL | {"warmup": 5000},
     "retrieval": _SMALL | {"warmup": 5000},
-    "image": {"norm": "batch", "n_ssm": 1, "steps": 180_000, "warmup": 18_000},
+    "image": {"norm": "batch", "n_ssm": 1, "dt_lr": 1e-3}
+    | {"steps": 180_000, "warmup": 18_000},
     "pathfinder": {"weight_decay": 0.05, "warmup": 50_000, "pooling": "mean"},
-    "pathx": {"lr": 1e-3, "ssm_lr": 1e-3, "warmup": 50_000},
+    "pathx": {"lr": 1e-3, "ssm_lr": 1e-3, "dt_lr": 1e-3, "warmup": 50_000},
     "bidmc": {"n_ssm": 1},
 }
 

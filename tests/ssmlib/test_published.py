@@ -40,6 +40,24 @@ def test_rows_are_those_of_the_table():
         assert said == expected, name
 
 
+#: the rate of dt, by version, where it is not that of all: as the files have it
+DT_RATES = {
+    "pathfinder": (1e-3, 1e-3),
+    "pathx": (5e-4, 1e-3),
+    "pathx-small": (5e-4, 5e-4),
+    "image": (None, 1e-3),
+    "cifar": (1e-3, 1e-3),
+    "bidmc": (1e-3, 1e-3),
+}
+WHOLE_RATE = ("listops", "text", "retrieval")
+
+
+def test_the_rate_of_dt_is_that_of_the_files():
+    for name, rates in (DT_RATES | dict.fromkeys(WHOLE_RATE, (None, None))).items():
+        found = [published.configuration(name, v).dt_lr for v in ("paper", "head")]
+        assert tuple(found) == rates, name
+
+
 def sample(c):
     """Random input of the published length, two sequences, and targets."""
     generator = torch.Generator().manual_seed(0)
