@@ -7,6 +7,7 @@ It knows no science. A notebook needs the names below; the rest is for the comma
 from __future__ import annotations
 
 from ssmbook.notebook.glue import estimate, figure, record, records, text
+from ssmbook.notebook.kept import kept
 from ssmbook.notebook.session import start
 
-__all__ = ["estimate", "figure", "record", "records", "start", "text"]
+__all__ = ["estimate", "figure", "kept", "record", "records", "start", "text"]

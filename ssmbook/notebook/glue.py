@@ -219,6 +219,16 @@ def figures(node) -> dict[str, tuple[str, str]]:
     }
 
 
+def texts(node) -> dict[str, str]:
+    """Every text that a notebook stores, by name."""
+    return {
+        name: output["data"]["text/plain"]
+        for name, output in _named(_outputs(node)).items()
+        if output["metadata"]["scrapbook"]["mime_prefix"] == ""
+        and _SVG not in output["data"]
+    }
+
+
 def names(node) -> set[str]:
     """The name of everything that a notebook stores, executed to its end or not."""
     return set(_named(_outputs(node)))

@@ -1,7 +1,7 @@
 """What decides a notebook's outputs, and the key under which they are kept.
 
 Its code, its parameters, the modules of this repository that it imports and those
-they import, the lock, Python, torch, threads.
+they import, the longer run that it reads, the lock, Python, torch, threads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ssmbook
+from ssmbook.notebook.kept import read_by
 
 if TYPE_CHECKING:
     from grimp import ImportGraph
@@ -42,13 +43,16 @@ def _cells(node) -> list[str]:
     return [cell.source for cell in node.cells if cell.cell_type == "code"]
 
 
+def _plain(source: str) -> str:
+    """Code without IPython's magic."""
+    lines = source.splitlines()
+    return "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
+
+
 def _imported(source: str) -> set[str]:
     """The names that Python code imports, modules or not."""
-    lines = source.splitlines()
-    magic = ("%", "!")
-    plain = "\n".join("" if line.startswith(magic) else line for line in lines)
     names = set()
-    for statement in ast.walk(ast.parse(plain)):
+    for statement in ast.walk(ast.parse(_plain(source))):
         if isinstance(statement, ast.Import):
             names |= {alias.name for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom) and statement.module:
@@ -101,10 +105,18 @@ def lock_hash() -> str:
     return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 
+def _kept_hash(node) -> str:
+    """sha256 of the longer runs that a notebook reads, where they are made."""
+    files = sorted(read_by(map(_plain, _cells(node))))
+    content = [file.read_bytes() for file in files if file.is_file()]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()
+
+
 def surroundings(node, threads: int) -> dict:
     """What decides a notebook's outputs beside its own code and parameters."""
     return {
         "modules": code_hash(modules(node)),
+        "kept": _kept_hash(node),
         "lock": lock_hash(),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "torch": version("torch"),

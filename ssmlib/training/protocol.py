@@ -74,7 +74,7 @@ def compare(
     data: Split | Sequence[Split],
     arms: Mapping[str, Mapping],
     *,
-    rates: Sequence[float],
+    rates: Sequence[float] | Mapping[str, float],
     seeds: Sequence[int],
     epochs: int,
     longer: int = 4,
@@ -90,12 +90,36 @@ def compare(
     rising, neighbours at most a factor of 3 apart; where an arm's best is the first or
     last, the range grows there for all arms, at most `grow` times. The best has the
     least mean over seeds of log validation loss; a model that diverged rules its rate
-    out. Then `longer` times the epochs at each arm's best alone. options: those of
-    `fit` that all arms share.
+    out. Or arm -> rate, as an earlier comparison's `chosen`: then none is searched.
+    Then `longer` times the epochs at each arm's best alone, unless longer is 0.
+    options: those of `fit` that all arms share.
 
-    Raises ValueError or TypeError as `fit`, for rates further apart, or an arm that
-    diverges at every rate; warns where a best rate is still an end.
+    Raises ValueError or TypeError as `fit`, for rates further apart, an arm without a
+    rate, or one that diverges at every rate; warns where a best rate is still an end.
     """
+    if not arms:
+        raise ValueError("arms must hold at least one arm")
+    _checks.integer("longer", longer, least=0)
+    common = {"seeds": seeds} | options
+    if isinstance(rates, Mapping):
+        if set(rates) != set(arms):
+            raise ValueError(
+                "rates must hold one rate for each of the arms "
+                f"{', '.join(arms)}, got {', '.join(rates)}"
+            )
+        chosen, ends = {arm: float(rates[arm]) for arm in arms}, ()
+        own = list(chosen.items())
+        tried = [_trained(data, arms, own, epochs, "short", common)]
+    else:
+        tried, chosen, ends = _searched(data, arms, rates, epochs, grow, common)
+    if longer:
+        best = list(chosen.items())
+        tried.append(_trained(data, arms, best, longer * epochs, "long", common))
+    return Comparison(pd.concat(tried, ignore_index=True), chosen, ends)
+
+
+def _searched(data, arms, rates, epochs, grow, common):
+    """(tables, each arm's best rate, arms whose best is an end of those tried)."""
     rates = [float(rate) for rate in rates]
     steps = [b / a if a > 0 else math.inf for a, b in pairwise(rates)]
     if len(rates) < 2 or not all(1 < s <= FACTOR * (1 + 1e-9) for s in steps):
@@ -103,10 +127,6 @@ def compare(
             "rates must be at least two, rising, neighbours at most a factor of "
             f"{FACTOR:g} apart, got {rates}"
         )
-    if not arms:
-        raise ValueError("arms must hold at least one arm")
-    _checks.integer("longer", longer)
-    common = {"seeds": seeds} | options
     tried = [_trained(data, arms, _all(arms, rates), epochs, "short", common)]
     for _ in range(_checks.integer("grow", grow, least=0)):
         best = _best(tried, arms).values()
@@ -122,11 +142,9 @@ def compare(
         warnings.warn(
             f"the best rate is an end of {rates[0]:g} to {rates[-1]:g} for "
             f"{', '.join(ends)}",
-            stacklevel=2,
+            stacklevel=3,
         )
-    best = list(chosen.items())
-    tried.append(_trained(data, arms, best, longer * epochs, "long", common))
-    return Comparison(pd.concat(tried, ignore_index=True), chosen, ends)
+    return tried, chosen, ends
 
 
 def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:

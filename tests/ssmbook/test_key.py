@@ -6,6 +6,7 @@ import shutil
 import nbformat
 import pytest
 
+from ssmbook.notebook import kept
 from ssmbook.notebook.glue import records
 from ssmbook.runs import key
 from tests.book.conftest import CHAPTERS
@@ -74,7 +75,30 @@ def test_each_part_of_the_surroundings_counts():
     ]
     keys = [key.cache_key(*other) for other in others]
     assert len({plain, *keys}) == 1 + len(others)
-    assert set(around) == {"modules", "lock", "python", "torch", "threads"}
+    assert set(around) == {"modules", "kept", "lock", "python", "torch", "threads"}
+
+
+def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "DEPOSITS", tmp_path)
+    reads, other = cells('x = ssmbook.kept("one", "rates")'), cells("x = 1")
+    before = key.surroundings(reads, 1), key.surroundings(other, 1)
+    with pytest.raises(FileNotFoundError, match="one has no longer run"):
+        kept.kept("one", "rates")
+    stored = cells("ssmbook.text('{}', 'rates')")
+    named = {"scrapbook": {"name": "rates", "mime_prefix": ""}}
+    stored.cells[0].outputs = [
+        nbformat.v4.new_output("display_data", {"text/plain": "{}"}, metadata=named)
+    ]
+    (tmp_path / "one").mkdir()
+    nbformat.write(stored, tmp_path / "one" / "one.ipynb")
+    assert kept.kept("one", "rates") == "{}"
+    with pytest.raises(ValueError, match=r"stores no text 'x'; it has \['rates'\]"):
+        kept.kept("one", "x")
+    after = key.surroundings(reads, 1), key.surroundings(other, 1)
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    with pytest.raises(ValueError, match="must name its chapter as text"):
+        key.surroundings(cells("ssmbook.kept(slug, 'rates')"), 1)
 
 
 def test_an_edited_module_runs_again_those_that_need_it(own):

@@ -71,6 +71,17 @@ def test_the_chosen_rates_are_trained_for_longer(found):
     assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-3)
 
 
+def test_rates_chosen_before_are_used_and_none_is_searched(found):
+    arms = {"slow": {"dt": 0.02}, "fast": {"dt": 0.5}}
+    rates = {arm: found.chosen[arm] for arm in arms}
+    again = compare(task(), arms, rates=rates, epochs=8, longer=0, **OPTIONS)
+    assert again.chosen == rates
+    assert set(again.table.budget) == {"short"}
+    for arm in arms:
+        same = again.figures(arm, budget="short")
+        assert same == pytest.approx(found.figures(arm), rel=1e-4)
+
+
 def test_rates_of_parts_are_shares(found):
     own = found.table[found.table.arm == "fast"]
     assert own.ssm_lr.to_numpy() == pytest.approx(0.1 * own.lr.to_numpy())
@@ -112,7 +123,8 @@ def test_a_best_rate_that_stays_an_end_is_said():
         ({"rates": [0.0, 0.1]}, "at most a factor"),
         ({"arms": {}}, "at least one arm"),
         ({"arms": {"a": {"lr": 0.1}}}, "must not hold lr"),
-        ({"longer": 0}, "longer must be at least 1"),
+        ({"longer": -1}, "longer must be at least 0"),
+        ({"rates": {"slow": 0.1, "fast": 0.1}}, "rates must hold one rate for each"),
         ({"arms": {"a": {"dt": math.inf}}}, "dt must be positive"),
     ],
 )
