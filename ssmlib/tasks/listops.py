@@ -25,6 +25,7 @@ OPERATORS = ("MIN", "MAX", "MED", "SM")
 #: token of each word: 0 is padding, the digits are 1 .. 10
 WORDS = ("", *map(str, range(10)), *(f"[{name}" for name in OPERATORS), "]")
 FIRST_OPERATOR, CLOSE = 11, 15
+LONGEST = 2000  # published, exclusive
 SHARE = 0.25  # of operators among nodes that may be one
 #: a set that would take more draws is refused
 DRAWS = 10**8
@@ -126,7 +127,7 @@ def generate(
     *,
     seed: int,
     min_length: int = 500,
-    max_length: int = 2000,
+    max_length: int = LONGEST,
     max_depth: int = 10,
     max_args: int = 10,
 ) -> Expressions:
@@ -166,8 +167,9 @@ def generate(
 def split(n: int, *, seed: int, **bounds: int) -> Split:
     """`generate`'s expressions and their values: 80 % to train, 10 % each for the rest.
 
-    No expression is in two parts. Kept in the cache (`tasks.cache`). bounds and errors
-    as `generate`, and ValueError for fewer than ten.
+    No expression is in two parts; all are padded to max_length - 1, so that sets of
+    other seeds have the same shape. Kept in the cache (`tasks.cache`). bounds and
+    errors as `generate`, and ValueError for fewer than ten.
     """
     _checks.integer("n", n, least=10)
     names = ("min_length", "max_length", "max_depth", "max_args")
@@ -181,6 +183,9 @@ def split(n: int, *, seed: int, **bounds: int) -> Split:
 
     arrays = cached("listops", VERSION, {"n": n, "seed": seed} | bounds, make)
     x = torch.from_numpy(arrays["tokens"]).long()
+    x = torch.nn.functional.pad(
+        x, (0, bounds.get("max_length", LONGEST) - 1 - x.shape[1])
+    )
     y, lengths = (torch.from_numpy(arrays[name]) for name in ("values", "lengths"))
     cuts = [n * 8 // 10, n * 9 // 10]
     parts = zip(*(torch.tensor_split(part, cuts) for part in (x, y)), strict=True)

@@ -1,0 +1,28 @@
+"""Accuracies on the Long Range Arena as other papers print them, beside what is ours.
+
+Not measured here. S4D's rows are those of its own table as Liquid-S4 (arXiv 2209.12951)
+and Solozabal et al. (arXiv 2508.20441) print them; both agree.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+SOURCE = "https://arxiv.org/abs/2209.12951"
+TASKS = ("ListOps", "Text", "Retrieval", "Image", "Pathfinder", "Path-X")
+#: percent; None: not above chance, which counts as 50 in the mean
+LRA: dict[str, tuple[float | None, ...]] = {
+    "S4-LegS": (59.60, 86.82, 90.90, 88.65, 94.20, 96.35),
+    "S4-FouT": (57.88, 86.34, 89.66, 89.07, 94.46, None),
+    "S4D-LegS": (60.47, 86.18, 89.46, 88.19, 93.06, 91.95),
+    "S4D-Inv": (60.18, 87.34, 91.09, 87.83, 93.78, 92.80),
+    "S4D-Lin": (60.52, 86.97, 90.96, 87.93, 93.96, None),
+    "S4 (first)": (58.35, 76.02, 87.09, 87.26, 86.05, 88.10),
+    "Transformer": (36.37, 64.27, 57.46, 42.44, 71.40, None),
+}
+
+
+def lra() -> pd.DataFrame:
+    """The table: a row a model, percent a task, NaN for no better than chance; mean."""
+    table = pd.DataFrame(LRA, index=TASKS, dtype=float).T
+    return table.assign(mean=table.fillna(50.0).mean(axis=1))
