@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import dense
+import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, fit_call, fit_rows
@@ -42,14 +43,17 @@ MEASURED = (
     "training/*.py",
     "autocorrelation.py",
     "theory/memory.py",
+    "tasks/listops.py",
+    "tasks/pathfinder.py",
 )
 
-# kind: [(B, H, N, L), repeats, least speed-up, least memory ratio]
+# kind, (B, H, N, L), processes, repeats, least speed-up, least memory ratio: the times
+# of a small kernel have two modes, by process, of which the median is taken
 ROWS = [
-    ("kernel", (1, 256, 64, 16384), 5, 40, 20),
-    ("kernel", (1, 64, 64, 1024), 31, 8, None),
-    ("layer", (1, 256, 64, 16384), 5, 12, None),
-    ("layer", (8, 256, 64, 4096), 5, 3, None),
+    ("kernel", (1, 256, 64, 16384), 1, 5, 40, 20),
+    ("kernel", (1, 64, 64, 1024), 7, 31, 8, None),
+    ("layer", (1, 256, 64, 16384), 1, 5, 12, None),
+    ("layer", (8, 256, 64, 4096), 1, 5, 3, None),
 ]
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 GROWTH = [2**k for k in range(12, 17)]
@@ -190,6 +194,8 @@ def worker(task: dict) -> object:
         return memory_measure()
     if task["measure"] == "dense":
         return dense.measure(task)
+    if task["measure"] == "tasks":
+        return tasks.measure(task)
     if task["measure"] == "steps":
         return steps_a_second()
     if task["measure"] == "graphs":
@@ -240,11 +246,18 @@ def verdict(value: float, least: float | None) -> tuple[str, str]:
     return f"{least:g}", "yes" if value >= least else "NO"
 
 
-def measure_row(kind, shape, repeats, least_speed, least_memory) -> list[dict]:
+def measure_row(
+    kind, shape, processes, repeats, least_speed, least_memory
+) -> list[dict]:
     B, H, N, L = shape
     batch = f"B={B}, " if kind == "layer" else ""
     label = f"{batch}H={H}, N={N}, L={L}"
-    taken = ask(measure="time", kind=kind, shape=shape, repeats=repeats)
+    many = [
+        ask(measure="time", kind=kind, shape=shape, repeats=repeats)
+        for _ in range(processes)
+    ]
+    taken = sorted(many, key=lambda taken: taken["plain"] / taken["fast"])
+    taken = taken[processes // 2]
     base = {"what": kind, "setting": label}
     wanted, met = verdict(taken["plain"] / taken["fast"], least_speed)
     rows = [
@@ -337,6 +350,7 @@ GROUPS = {
         + memory_rows(ask)
         + dense.dense_rows(ask)
     ),
+    "tasks": lambda: tasks.task_rows(ask),
     "ssmbook": orchestration_rows,
     "make test": test_rows,
 }

@@ -8,7 +8,7 @@ import pytest
 from ssmbook.book import deposits
 from ssmlib import inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, images, series
+from ssmlib.tasks import delay, images, listops, medical, series
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
@@ -78,6 +78,21 @@ def fixed_recurrent_weights(p):
     return first_epoch(p, data, {"init": "lin"})
 
 
+def ablations(p):
+    """Arterial pressure, S4D-Lin."""
+    windows = min(p["n_train"], 1000)
+    data = [medical.pressure(128, windows, s, horizon=16) for s in _seeds(p)]
+    return first_epoch(p, data, {})
+
+
+def long_range(p):
+    """ListOps, S4D-LegS."""
+    bounds = {"min_length": 5, "max_length": 33, "max_depth": 4, "max_args": 4}
+    data = [listops.split(p["n"], seed=s, **bounds) for s in _seeds(p)]
+    shape = {"n_layers": p["n_layers"], "bias": True, "norm": "layer"}
+    return first_epoch(p, data, {"init": "legs"}, **shape)
+
+
 SPOTS = {
     "sequence-length": sequence_length,
     "sequential-mnist": sequential_mnist,
@@ -85,6 +100,8 @@ SPOTS = {
     "zero-real-part": zero_real_part,
     "deeper-and-nonlinear": deeper_and_nonlinear,
     "fixed-recurrent-weights": fixed_recurrent_weights,
+    "ablations": ablations,
+    "long-range": long_range,
 }
 
 
