@@ -63,8 +63,9 @@ def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
 def pathfinder(folder: str | Path, seed: int = 0) -> Split:
     """Pathfinder: pictures as sequences of pixels (n, size * size) in [0, 1], labels.
 
-    folder holds curv_contour_length_14, whose folder metadata has text files, a picture a line,
-    and imgs. 80 % to train, 10 % each for the rest, as `seed` draws. Needs Pillow.
+    folder holds curv_contour_length_14, and that metadata (text files, a picture a
+    line) and imgs. 80 % to train, 10 % each for the rest, as `seed` draws. Needs
+    Pillow.
     Raises FileNotFoundError where a file is missing, ValueError for a line of another
     form or pictures that differ in size.
     """
