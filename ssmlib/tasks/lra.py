@@ -15,7 +15,7 @@ import torch
 from ssmlib.tasks.listops import WORDS
 from ssmlib.tasks.split import Split
 
-_LISTOPS = {name: f"basic_{name}.tsv" for name in ("train", "val", "test")}
+_LISTOPS = ("basic_train.tsv", "basic_val.tsv", "basic_test.tsv")
 #: the difficulty that the benchmark takes
 _PATHS = "curv_contour_length_14"
 _TOKENS = {word: token for token, word in enumerate(WORDS)}
@@ -30,7 +30,7 @@ def listops(folder: str | Path) -> Split:
     Raises FileNotFoundError where a file is missing, ValueError for a line that is no
     expression.
     """
-    parts = [_expressions(_there(Path(folder) / name)) for name in _LISTOPS.values()]
+    parts = [_expressions(_there(Path(folder) / name)) for name in _LISTOPS]
     longest = max(len(row) for rows, _ in parts for row in rows)
     data, lengths = [], []
     for rows, values in parts:
@@ -65,9 +65,8 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
 
     folder holds curv_contour_length_14, and that metadata (text files, a picture a
     line) and imgs. 80 % to train, 10 % each for the rest, as `seed` draws. Needs
-    Pillow.
-    Raises FileNotFoundError where a file is missing, ValueError for a line of another
-    form or pictures that differ in size.
+    Pillow. Raises FileNotFoundError where a file is missing, ValueError for a line of
+    another form or pictures that differ in size.
     """
     from PIL import Image
 
