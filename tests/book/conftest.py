@@ -1,8 +1,13 @@
+import matplotlib as mpl
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 from ssmbook.book.chapters import chapters
 from ssmbook.book.ledger import load
+from ssmbook.notebook import glue, parameters
 from tests.conftest import ROOT
 
 CHAPTERS = chapters(ROOT)
@@ -26,3 +31,35 @@ def node(path):
 @pytest.fixture(scope="session")
 def ledger():
     return load(ROOT)
+
+
+@pytest.fixture
+def run_cells(monkeypatch):
+    """Run a chapter with other parameters; which records it makes.
+
+    In this process, which has PyTorch loaded already; a kernel has not.
+    """
+
+    def run(path, changed):
+        values = parameters.check(parameters.interface(path), changed, path.stem)
+        monkeypatch.chdir(path.parent)
+        keys = set()
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type != "code":
+                continue
+            with capture_output() as said:
+                shell.run_cell(cell.source).raise_error()
+            if "parameters" in cell.metadata.get("tags", []):
+                shell.push(values)
+            keys |= {*glue.output_records(map(_display, said.outputs))}
+        return keys
+
+    quiet = Config({"HistoryManager": {"enabled": False}})
+    with mpl.rc_context():
+        shell = InteractiveShell.instance(config=quiet)
+        yield run
+    InteractiveShell.clear_instance()
+
+
+def _display(rich):
+    return nbformat.v4.new_output("display_data", rich.data, metadata=rich.metadata)

@@ -2,13 +2,9 @@
 
 import re
 
-import matplotlib as mpl
 import nbformat
 import pytest
 import yaml
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import capture_output
-from traitlets.config import Config
 
 from ssmbook.book import build
 from ssmbook.book.chapters import chapters, find
@@ -146,31 +142,9 @@ def test_a_profile_with_an_unknown_parameter_is_refused(tmp_path):
         parameters.profile(bad, PATHS)
 
 
-@pytest.fixture
-def shell(path, monkeypatch):
-    """IPython in this process, which has PyTorch loaded already; a kernel has not."""
-    monkeypatch.chdir(path.parent)
-    quiet = Config({"HistoryManager": {"enabled": False}})
-    with mpl.rc_context():
-        yield InteractiveShell.instance(config=quiet)
-    InteractiveShell.clear_instance()
-
-
-def test_smoke_runs_record_the_same_keys(node, path, root, shell):
+def test_smoke_runs_record_the_same_keys(path, root, run_cells):
     profile = parameters.profile(root / "notebooks" / "smoke.yml", PATHS)[path.stem]
-    values = parameters.check(parameters.interface(path), profile, path.stem)
-    keys = set()
-    for cell in cells(node, "code"):
-        with capture_output() as said:
-            shell.run_cell(cell.source).raise_error()
-        if "parameters" in tags(cell):
-            shell.push(values)
-        keys |= {*glue.output_records(map(display_output, said.outputs))}
-    assert keys == set(glue.records(path))
-
-
-def display_output(rich):
-    return nbformat.v4.new_output("display_data", rich.data, metadata=rich.metadata)
+    assert run_cells(path, profile) == set(glue.records(path))
 
 
 # The build
