@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import yaml
 
-from ssmbook.book import deposits, pages
+from ssmbook.book import chapter_page, claims, deposits, pages
+from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
 from ssmbook.notebook import glue
-from ssmbook.notebook.parameters import interface, parameters
 from ssmbook.runs import execution
 
 CARDS = "<!-- cards of the chapters -->"
 _FIGURE = re.compile(r"(```\{figure\} _figures/([\w-]+)\.svg\n)")
-_PLACED = re.compile(r"(```\{glue:figure\} ([\w-]+)\n)")
 _EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
     'font-size="16" fill="#7f7f7f">Missing: its notebook failed.</text></svg>\n'
 )
-
-
-@dataclass(frozen=True)
-class Page:
-    """An executed notebook on its way into the book, and the source of its prose.
-
-    failed: why it did not reach its end.
-    """
-
-    path: Path
-    source: Path
-    failed: str | None = None
 
 
 def tree_hash(folder: Path) -> str:
@@ -48,111 +35,6 @@ def tree_hash(folder: Path) -> str:
         digest.update(str(path.relative_to(folder)).encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def _rerun_banner(changed: dict) -> str:
-    values = ", ".join(f"`{name} = {value!r}`" for name, value in changed.items())
-    return (
-        ":::{admonition} Rerun with other parameters\n:class: warning\n"
-        f"This page ran with {values}. The text was written for the laptop profile; "
-        "figures and verdicts below are this run's.\n:::"
-    )
-
-
-def _failed_banner(reason: str) -> str:
-    return (
-        ":::{admonition} This notebook failed\n:class: danger\n"
-        "It did not reach its end in this run, so figures are missing below and its "
-        f"claims are not judged. It stopped at:\n\n```text\n{reason}\n```\n:::"
-    )
-
-
-def _banner(name: str, text: str):
-    """A cell whose id is not drawn at random: the same page, the same bytes."""
-    return nbformat.v4.new_markdown_cell(text, id=f"banner-{name}")
-
-
-def _with_prose_of(source: Path, executed):
-    """The executed code cells among the text that the source has by now.
-
-    Text is not part of a run's key: it may have been edited since.
-    """
-    code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
-    injected = [
-        cell
-        for cell in executed.cells
-        if "injected-parameters" in cell.metadata.get("tags", [])
-    ]
-    cells = []
-    for cell in nbformat.read(source, 4).cells:
-        if cell.cell_type != "code":
-            cells.append(cell)
-            continue
-        cells.append(next(code))
-        if "parameters" in cell.metadata.get("tags", []) and injected:
-            cells.append(next(code))
-    executed.cells = cells
-    return executed
-
-
-def _with_alts(node, alts: dict[str, str]):
-    """The notebook with each figure's alt text where the page takes it from.
-
-    A figure that text places with a caption, by a block `{glue:figure}`, is shown
-    there and not again below the cell that draws it.
-    """
-    placed = set()
-
-    def place(match: re.Match) -> str:
-        placed.add(match[2])
-        alt = f":alt: {alts[match[2]]}\n" if match[2] in alts else ""
-        return f"{match[1]}{alt}:name: fig-{match[2]}\n\n"
-
-    for cell in node.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _PLACED.sub(place, cell.source)
-    for cell in node.cells:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name in alts:
-                output["data"]["text/plain"] = alts[name]
-                cell.metadata["mystnb"] = {"image": {"alt": alts[name]}}
-            if name in placed:
-                tags = cell.metadata.setdefault("tags", [])
-                cell.metadata["tags"] = [*tags, "remove-output"]
-    return node
-
-
-def _deposited(deposit: deposits.Deposit):
-    """A cell that shows nothing, and names what the longer run recorded."""
-    cell = nbformat.v4.new_code_cell(
-        "# the chapter's longer run", id="deposit", execution_count=0
-    )
-    cell.metadata["tags"] = ["remove-cell"]
-    cell.outputs = deposits.named_outputs(deposit)
-    return cell
-
-
-def _write_notebook(
-    page: Page, target: Path, alts: dict[str, str], deposit: deposits.Deposit | None
-) -> None:
-    """A notebook at its place in the tree, with a banner where it differs."""
-    node = _with_prose_of(page.source, nbformat.read(page.path, 4))
-    if deposit is not None:
-        node.cells.append(_deposited(deposit))
-    node = _with_alts(node, alts)
-    defaults = {name: p.default for name, p in interface(page.path).items()}
-    ran_with = parameters(page.path)
-    changed = {n: v for n, v in ran_with.items() if v != defaults[n]}
-    if changed:
-        node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))
-    if page.failed is not None:
-        node.metadata["failed"] = page.failed
-        node.cells.insert(1, _banner("failed", _failed_banner(page.failed)))
-        for cell in node.cells:
-            if cell.cell_type == "code":
-                cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-    execution.write(node, target)
 
 
 def _shown(node, values: dict) -> dict[str, tuple[str, str]]:
@@ -226,12 +108,9 @@ def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> Non
     for path in (tree / "book").glob("*.md"):
         text = path.read_text()
         path.write_text(pages.with_verdicts(text, judged, linked=False))
-    for path in notebooks.values():
-        node = nbformat.read(path, 4)
-        for cell in node.cells:
-            if cell.cell_type == "markdown":
-                cell.source = pages.with_verdicts(cell.source, judged, linked=True)
-        execution.write(node, path)
+    for slug, path in notebooks.items():
+        own = [j for j in judged if j.claim.notebook == slug]
+        chapter_page.judge(path, judged, claims.table(own))
 
 
 def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgement]:
@@ -257,7 +136,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
             figure.parent.mkdir(exist_ok=True)
             figure.write_text(svg)
             own[name] = alt
-        _write_notebook(page, tree / known[slug].document, own, deposit)
+        chapter_page.write(page, tree / known[slug].document, own, deposit)
         alts |= own
         if page.failed is not None:
             failed[slug] = glue.names(node)
@@ -269,7 +148,10 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     _write_verdicts(tree, paths, judged)
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     book = tree / "book"
-    (book / "claims.md").write_text(pages.claims_page(judged, known, citation))
+    (book / "claims.md").write_text(claims.page(judged, known, citation))
+    (book / "_static" / "claims.json").write_text(
+        json.dumps(claims.as_data(judged), indent=1) + "\n"
+    )
     measured = root / "benchmarks" / "results.csv"
     (book / "benchmarks.md").write_text(pages.benchmarks_page(measured))
     return judged

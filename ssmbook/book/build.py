@@ -12,7 +12,8 @@ from pathlib import Path
 
 import nbformat
 
-from ssmbook.book.assembly import Page, assemble, tree_hash
+from ssmbook.book.assembly import assemble, tree_hash
+from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
 from ssmbook.notebook.parameters import interface, profile
 from ssmbook.notebook.session import footer_seconds

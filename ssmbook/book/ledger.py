@@ -40,6 +40,7 @@ SOURCES = (
     "our reading",
 )
 SCALES = ("exact", "reduced", "paper")
+KINDS = ("paper", "found", "identity")
 _FIELDS = {"id", "paper", "where", "source", "says", "expect", "scale"}
 _FIELDS |= {"verdict", "why"}
 _OPTIONAL = {"limits", "valid_for", "url", "date", "null", "registered", "history"}
@@ -112,6 +113,13 @@ class Claim:
     judged_on: str = "notebook"
     history: tuple[Version, ...] = ()
     reruns: dict = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Of `KINDS`: an identity is of this book, and measured at no scale."""
+        if self.paper != "companion":
+            return "paper"
+        return "identity" if self.scale == "exact" else "found"
 
     @property
     def open_in_half(self) -> bool:

@@ -1,4 +1,4 @@
-"""Pages that are made from data: the ledger, the benchmarks, the front page's cards."""
+"""What pages are made of: verdicts' badges, the benchmarks, the front page's cards."""
 
 from __future__ import annotations
 
@@ -7,26 +7,35 @@ import re
 from pathlib import Path
 
 from ssmbook.book.chapters import Chapter
-from ssmbook.book.ledger import Claim, Expectation
 from ssmbook.book.verdicts import Judgement
-from ssmbook.notebook.glue import Record, paste_own
 
+#: by verdict: the colour of its badge, and a sign for those who do not see colours
 _BADGES = {
-    "reproduced": "success",
-    "qualified": "warning",
-    "undecided": "info",
-    "not reproduced": "danger",
-    "not testable here": "secondary",
-    "not judged": "secondary",
-    "limits do not hold": "danger",
+    "reproduced": ("success", "✓"),
+    "qualified": ("warning", "◐"),
+    "undecided": ("info", "?"),
+    "not reproduced": ("danger", "✗"),
+    "not testable here": ("secondary", "–"),
+    "not judged": ("secondary", "–"),
+    "limits do not hold": ("danger", "✗"),
 }
-
+#: what a page calls a verdict, where it is not by its name
+_WORDS = {"qualified": "holds up to a limit"}
 
 _CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
 
 
-def _badge(verdict: str) -> str:
-    return "{bdg-" + _BADGES[verdict] + "}`" + verdict + "`"
+def words(verdict: str) -> str:
+    """A verdict as pages have it: a sign, and words."""
+    return f"{_BADGES[verdict][1]} {_WORDS.get(verdict, verdict)}"
+
+
+def badge(verdict: str, claim: str | None = None) -> str:
+    """A verdict as a badge, linked to a claim's entry where one is given."""
+    colour = _BADGES[verdict][0]
+    if claim is None:
+        return f"{{bdg-{colour}}}`{words(verdict)}`"
+    return f"{{bdg-ref-{colour}}}`{words(verdict)} <claim-{claim}>`"
 
 
 def cited(text: str) -> list[str]:
@@ -41,144 +50,12 @@ def with_verdicts(text: str, judged: list[Judgement], *, linked: bool) -> str:
     """
     verdicts = {j.claim.id: j.verdict for j in judged}
 
-    def badge(match: re.Match) -> str:
+    def replaced(match: re.Match) -> str:
         if match[1] not in verdicts:
             raise ValueError(f"there is no claim {match[1]!r}")
-        verdict = verdicts[match[1]]
-        if not linked:
-            return _badge(verdict)
-        return f"{{bdg-ref-{_BADGES[verdict]}}}`{verdict} <claim-{match[1]}>`"
+        return badge(verdicts[match[1]], match[1] if linked else None)
 
-    return _CLAIM.sub(badge, text)
-
-
-_HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
-
-
-def _lines(
-    expectations: tuple[Expectation, ...], states: tuple[str, ...], records: dict
-) -> list[str]:
-    rows = ["| predicted | measured | holds | because |", "|---|---|---|---|"]
-    for k, e in enumerate(expectations):
-        measured = ", ".join(
-            _measured(records[key]) for key in e.keys if key in records
-        )
-        holds = _HOLDS[states[k]] if states else "–"
-        rows.append(f"| {e.predicts} | {measured or '–'} | {holds} | {e.because} |")
-    return rows
-
-
-def _measured(record: Record) -> str:
-    error = f" ± {record.se:.2g}" if record.se else ""
-    return f"{record.value:.6g}{error}"
-
-
-def _bibtex(judgement: Judgement, citation: dict) -> str:
-    claim = judgement.claim
-    year = citation["date-released"].year
-    version = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
-    return (
-        f"@misc{{ssmbook-{claim.id},\n"
-        "  author = {{The companion's contributors}},\n"
-        f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
-        f"  howpublished = {{{citation['title']}}},\n"
-        f"  year = {{{year}}},\n"
-        f"  note = {{{version}}}\n"
-        "}"
-    )
-
-
-def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
-    claim, n = judgement.claim, len(judgement.claim.expect)
-    paper = f"{{cite:t}}`{claim.paper}`, " if claim.paper != "companion" else ""
-    seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
-    ranges = "; ".join(
-        f"`{name}` {low:g} to {high:g}" for name, (low, high) in claim.valid_for.items()
-    )
-    parts = [
-        f"(claim-{claim.id})=",
-        f"## {claim.id}",
-        "",
-        f"{_badge(judgement.verdict)} {paper}{claim.where}. "
-        f"How we know: {claim.source}{seen}.",
-        "",
-        f"> {claim.says}",
-        "",
-        f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
-        + (" by its longer run, kept" if claim.judged_on == "deposit" else "")
-        + f"; scale: {claim.scale}"
-        + (f"; judged for {ranges}." if ranges else "."),
-        "",
-        *_lines(claim.expect, judgement.states[:n], judgement.records),
-        "",
-    ]
-    if claim.limits:
-        limits = _lines(claim.limits, judgement.states[n:], judgement.records)
-        parts += ["Where it stops:", "", *limits, ""]
-    if not judgement.agrees:
-        parts += [
-            f"The ledger says {_badge(claim.verdict)}; this run finds otherwise, "
-            "and the reason below was written for the ledger's verdict.",
-            "",
-        ]
-    if judgement.reason:
-        parts += [f"Not judged in this run: {judgement.reason}.", ""]
-    values = {key: record.value for key, record in judgement.records.items()}
-    parts += [paste_own(claim.why, values), ""]
-    if claim.reruns:
-        ran = "Of {of} reruns ({with}), {open} left it open.".format_map(claim.reruns)
-        parts += [ran, ""]
-    if claim.history:
-        parts += [*_registered(claim), ""]
-    parts += [":::{dropdown} BibTeX", "```bibtex", _bibtex(judgement, citation), "```"]
-    parts += [":::", ""]
-    return parts
-
-
-def _registered(claim: Claim) -> list[str]:
-    """When its predictions were first written down, and each change since."""
-    first, *changes = claim.history
-    lines = [f"Predictions registered {first.date} (`{first.hash}`)."]
-    return lines + [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in changes]
-
-
-def claims_page(
-    judged: list[Judgement], chapters: dict[str, Chapter], citation: dict
-) -> str:
-    """The Claims page, Markdown, from judgements of this very run.
-
-    citation: what CITATION.cff holds.
-    """
-    lines = [
-        "# Claims",
-        "",
-        "Every claim that this book checks, and what came of it. A verdict is not an "
-        "opinion: it follows from the figures that the notebooks record, by the rules "
-        "on [How to read](how-to-read.md), and a test fails when the ledger says "
-        "otherwise. What a claim predicts comes from a formula or a source, never "
-        "from the measurement.",
-        "",
-        "| claim | paper | verdict |",
-        "|---|---|---|",
-    ]
-    for j in judged:
-        paper = (
-            "this book"
-            if j.claim.paper == "companion"
-            else f"{{cite:t}}`{j.claim.paper}`"
-        )
-        lines.append(
-            f"| [{j.claim.id}](claim-{j.claim.id}) | {paper} | {_badge(j.verdict)} |"
-        )
-    lines.append("")
-    for judgement in judged:
-        lines += _entry(judgement, chapters[judgement.claim.notebook], citation)
-    lines += [
-        "To judge a run of your own, `.venv/bin/ssmbook claims --check` takes its "
-        "folder: [How to rerun](rerun.md).",
-        "",
-    ]
-    return "\n".join(lines)
+    return _CLAIM.sub(replaced, text)
 
 
 def benchmarks_page(results: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from ssmbook.book import build
+from ssmbook.book import build, claims
 from ssmbook.book.assembly import assemble
 from ssmbook.notebook.glue import records
 from ssmbook.publish import crate, environment
@@ -92,13 +92,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
             for slug, of in figures.items()
         },
     )
-    _json(
-        folder / "claims.json",
-        [
-            {"claim": j.claim.id, "verdict": j.verdict, "values": j.values}
-            for j in judged
-        ],
-    )
+    _json(folder / "claims.json", claims.as_data(judged))
     _json(
         folder / "environment.json",
         {

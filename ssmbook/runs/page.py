@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from functools import cache
 from pathlib import Path
 
 from ssmbook.notebook import glue
+from ssmbook.runs.bibliography import cited
 from ssmbook.runs.document import Run
 from ssmbook.runs.key import ROOT
 from ssmbook.runs.stores import Store
@@ -25,27 +25,10 @@ def write_mathjax(store: Store) -> None:
         store.write(f"mathjax/{name}", (mathjax / name).read_bytes())
 
 
-@cache
-def _bibliography():
-    from pybtex.database import parse_file
-
-    return parse_file(str(_BOOK / "references.bib"))
-
-
-def _cited(key: str) -> str:
-    """`Liu and Li (2025)`, `Gu et al. (2022)`; the key itself where it is unknown."""
-    entry = _bibliography().entries.get(key.strip())
-    if entry is None or not entry.persons.get("author"):
-        return key.strip()
-    names = [" ".join(person.last_names) for person in entry.persons["author"]]
-    who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
-    return re.sub("[{}]", "", f"{who} ({entry.fields.get('year', 'undated')})")
-
-
 def _prose(text: str, values: dict) -> str:
     """Markdown without the book's own roles: figures pasted, citations spelt out."""
     text = glue.paste_own(text, values)
-    text = _CITE.sub(lambda m: "; ".join(map(_cited, m[1].split(","))), text)
+    text = _CITE.sub(lambda m: "; ".join(map(cited, m[1].split(","))), text)
     return _LINK.sub(r"\1", text)
 
 

@@ -1,0 +1,99 @@
+"""Chromium on the book that was built from the stored outputs, from file://."""
+
+import os
+import shutil
+from contextlib import contextmanager
+from importlib.resources import files
+
+import pytest
+
+from tests.conftest import ROOT
+
+BOOK = ROOT / "_build" / "stored-html"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+AXE = files("axe_playwright_python") / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VIOLATIONS = """only => axe.run(document, {resultTypes: ["violations"], runOnly: only})
+    .then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.target.join(" "))]))"""
+STILL = (
+    "*, ::before, ::after { transition: none !important; animation: none !important }"
+)
+
+
+def pages() -> list[str]:
+    """Every page of the book, by its path in it."""
+    found = [p.relative_to(BOOK) for p in BOOK.rglob("*.html")]
+    return sorted(str(p) for p in found if "_static" not in p.parts)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the path, nor named by CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+class Reader:
+    """A page in the browser; what it asked for from outside, and its errors."""
+
+    def __init__(self, page):
+        self.page, self.outside, self.errors = page, [], []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", lambda r: self.errors.append(f"failed: {r.url}"))
+        page.route("**/*", self._answer)
+
+    def _answer(self, route):
+        if route.request.url.startswith(("file://", "data:")):
+            route.continue_()
+        else:
+            self.outside.append(route.request.url)
+            route.abort()
+
+    def open(self, name: str, theme: str = "light") -> None:
+        """A page of the book, its mathematics set."""
+        path, _, anchor = name.partition("#")
+        self.page.goto(f"{(BOOK / path).as_uri()}{'#' + anchor if anchor else ''}")
+        self.page.add_style_tag(content=STILL)
+        self.page.evaluate(
+            "() => window.MathJax?.startup?.promise?.then(() => undefined)"
+        )
+        self.theme(theme)
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate("t => document.documentElement.dataset.theme = t", name)
+
+    def violations(self, *rules: str) -> list:
+        """What axe finds, of some of its rules or of all."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(AXE.read_text())
+        only = {"type": "rule", "values": list(rules)} if rules else RULES
+        return self.page.evaluate(VIOLATIONS, only)
+
+    @property
+    def sideways(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return self.page.evaluate(
+            "() => document.documentElement.scrollWidth - window.innerWidth"
+        )
+
+
+@pytest.fixture(scope="session")
+def reading(browser):
+    """A reader with a window and options of their own, for a `with` block."""
+
+    @contextmanager
+    def window(width: int = 1280, height: int = 900, **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, **options
+        )
+        yield Reader(context.new_page())
+        context.close()
+
+    return window

@@ -1,0 +1,74 @@
+"""The Claims page: links open its entries, its filter works by keyboard."""
+
+import json
+
+import pytest
+
+from tests.browser.conftest import BOOK
+
+pytestmark = pytest.mark.browser
+PAGE = "book/claims.html"
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return json.loads((BOOK / "_static" / "claims.json").read_text())
+
+
+def shown(page):
+    """How many entries are seen."""
+    return page.locator("details.claim:visible").count()
+
+
+def test_a_link_opens_an_entry(reading, claims):
+    name = claims[len(claims) // 2]["claim"]
+    with reading() as reader:
+        reader.open(f"{PAGE}#claim-{name}")
+        opened = reader.page.locator("details.claim[open]")
+        assert opened.count() == 1
+        assert f"ssmbook-{name}," in opened.text_content()
+        top = opened.evaluate("e => e.getBoundingClientRect().top")
+        assert 0 <= top < 450
+
+
+def test_each_choice_shows_what_it_says(reading, claims):
+    with reading() as reader:
+        reader.open(PAGE)
+        page = reader.page
+        assert shown(page) == len(claims)
+        for name, key in (("chapter", "chapter"), ("verdict", "verdict")):
+            value = claims[0][key]
+            page.locator(f"select[name={name}]").select_option(f"{name}-{value}")
+            expected = sum(c[key] == value for c in claims)
+            assert shown(page) == expected
+            assert page.locator("#claim-filter output").text_content() == (
+                f"{expected} of {len(claims)} claims"
+            )
+            page.locator(f"select[name={name}]").select_option("")
+        page.locator("input[name=word]").fill("transformer")
+        assert 0 < shown(page) < len(claims)
+
+
+def test_keys_alone_filter_and_open(reading):
+    with reading() as reader:
+        reader.open(PAGE)
+        page = reader.page
+        page.locator("select[name=paper]").focus()
+        page.keyboard.press("ArrowDown")
+        assert page.locator("select[name=paper]").input_value() != ""
+        few = shown(page)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type("critical")
+        assert 0 < shown(page) < few
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.locator("details.claim[open]").count() == 1
+
+
+def test_without_scripts_all_entries_are_shown(reading, claims):
+    with reading(java_script_enabled=False) as reader:
+        reader.page.goto((BOOK / PAGE).as_uri())
+        assert shown(reader.page) == len(claims)
+        assert not reader.page.locator("#claim-filter").is_visible()
