@@ -13,7 +13,9 @@ BOOK = ROOT / "_build" / "stored-html"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 AXE = files("axe_playwright_python") / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-VIOLATIONS = """only => axe.run(document, {resultTypes: ["violations"], runOnly: only})
+# No preload: axe would ask for the style sheets again, which file:// refuses.
+VIOLATIONS = """only => axe
+    .run(document, {resultTypes: ["violations"], runOnly: only, preload: false})
     .then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.target.join(" "))]))"""
 STILL = (
     "*, ::before, ::after { transition: none !important; animation: none !important }"
@@ -47,14 +49,11 @@ class Reader:
         self.page, self.outside, self.errors = page, [], []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("requestfailed", lambda r: self.errors.append(f"failed: {r.url}"))
-        page.route("**/*", self._answer)
+        page.on("request", self._note)
 
-    def _answer(self, route):
-        if route.request.url.startswith(("file://", "data:")):
-            route.continue_()
-        else:
-            self.outside.append(route.request.url)
-            route.abort()
+    def _note(self, request):
+        if not request.url.startswith(("file://", "data:")):
+            self.outside.append(request.url)
 
     def open(self, name: str, theme: str = "light") -> None:
         """A page of the book, its mathematics set."""
