@@ -1,6 +1,6 @@
 """What docutils and pandas write into a page that a screen reader stumbles over.
 
-Each pattern is one rule of axe; tests/book/test_browser.py runs all of its rules.
+Each pattern is one rule of axe; tests/browser/test_pages.py runs all of its rules.
 """
 
 import re

@@ -11,5 +11,6 @@ window.addEventListener("load", async () => {
   }
 
   window.addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true); // what a fold hid has a width now
   reach();
 });

@@ -24,6 +24,7 @@ _ABOUT = {
     "identity": "Formulas of ours and what follows from them. They cannot fail unless "
     "the code does: that they hold is no evidence for a paper.",
 }
+_NAMES = {"companion": "this book"}
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
 #: what the ledger adds in brackets, a sentence of its own: how it is read here
 _ASIDE = re.compile(r"(?<=\.) \([A-Z]")
@@ -135,7 +136,7 @@ def _why(judgement: Judgement) -> str:
 
 
 def _options(name: str, values: dict[str, str]) -> str:
-    """A choice among classes of entries; `all` is every one."""
+    """A choice among classes of entries; an empty value is every one."""
     options = [f'<option value="">every {name}</option>']
     options += [
         f'<option value="{name}-{value}">{html.escape(label)}</option>'
@@ -148,7 +149,7 @@ def _filter(judged: list[Judgement]) -> list[str]:
     """A form that _static/claims.js brings to life; without it, all are shown."""
     papers = dict.fromkeys(j.claim.paper for j in judged)
     choices = [
-        _options("paper", {p: cited(p, titled=True) for p in papers}),
+        _options("paper", {p: _NAMES.get(p) or cited(p, titled=True) for p in papers}),
         _options("chapter", {j.claim.notebook: j.claim.notebook for j in judged}),
         _options("verdict", {_slug(j.verdict): words(j.verdict) for j in judged}),
         '<label>word <input type="search" name="word"></label>',
