@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -49,6 +50,7 @@ def execute(
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
+    from traitlets.config import Config
 
     class Kept(NBClientEngine):
         """papermill's engine, which leaves what there is of a notebook that fails."""
@@ -68,6 +70,10 @@ def execute(
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     partial: list = []
+    # Sockets with names: a free TCP port may be another process's before the kernel
+    # listens on it. Their paths must be short.
+    sockets = tempfile.TemporaryDirectory(prefix="ssmbook-", ignore_cleanup_errors=True)
+    connection = {"transport": "ipc", "connection_file": f"{sockets.name}/kernel.json"}
     asked = nbformat.from_dict(notebook)
     asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(key.LOADED)]
     try:
@@ -83,6 +89,7 @@ def execute(
             record_timing=False,
             extra_arguments=QUIET,
             coalesce_streams=True,
+            config=Config(KernelManager=connection),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
         )
@@ -90,6 +97,8 @@ def execute(
         if partial:
             partial[0].cells.pop()
         raise _failure(error, partial) from error
+    finally:
+        sockets.cleanup()
     printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
     key.check_loaded(notebook, set("".join(printed).split()))
     return _bare(node)

@@ -34,6 +34,8 @@ def kernels(place):
 
 
 def times(place):
+    """When each run of a sweep was stored; none may have failed."""
+    assert not (failed := documents(place, "failed.json")), failed
     return {p: p.stat().st_mtime_ns for p in (place / "runs").glob("*/*/run.json")}
 
 
