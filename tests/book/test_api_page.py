@@ -1,4 +1,4 @@
-"""The layer of one's own on the API page does what the page says."""
+"""What the API pages say one can do, done: first calls, a layer of one's own."""
 
 import re
 
@@ -16,8 +16,8 @@ from tests.conftest import ROOT
 @pytest.fixture(scope="module")
 def page():
     """The names that the section's code leaves."""
-    text = (ROOT / "book" / "api.md").read_text()
-    section = text.split("(own-layer)=")[1].split("\n## ")[0]
+    text = (ROOT / "book" / "api" / "layers.md").read_text()
+    section = text.split("(own-layer)=")[1]
     code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     names = {"__name__": "page"}
     for block in code:
@@ -79,3 +79,23 @@ def test_the_protocol_s_own_example(capsys):
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(code, {"__name__": "page"})
     assert "undamped" in capsys.readouterr().out
+
+
+def test_the_first_calls():
+    text = (ROOT / "book" / "api.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"__name__": "page"}
+    exec(code, names)
+    assert names["y"].shape == (2, 4, 1000)
+    assert names["y_0"].shape == (2, 4)
+    assert names["K"].shape == (4, 1000)
+    assert names["A"].shape == (32,)
+    assert names["energy"].shape == (2,)
+    assert names["found"].dt > 0
+    assert set(names["result"].table.arm) == {"default", "undamped"}
+
+
+def test_each_module_has_a_page_and_a_line():
+    text = (ROOT / "book" / "api.md").read_text()
+    pages = {p.name for p in (ROOT / "book" / "api").glob("*.md")}
+    assert set(re.findall(r"\[\]\(api/(\S+)\)", text)) == pages

@@ -4,13 +4,18 @@ import os
 import shutil
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
 BOOK = ROOT / "_build" / "stored-html"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+INDEX = Path("index.html")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, NAMES)), None
+)
 AXE = files("axe_playwright_python") / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # No preload: axe would ask for the style sheets again, which file:// refuses.
@@ -23,15 +28,24 @@ STILL = (
 
 
 def pages() -> list[str]:
-    """Every page of the book, by its path in it."""
+    """Every page of the book, by its path in it; index.html only leads to the first."""
     found = [p.relative_to(BOOK) for p in BOOK.rglob("*.html")]
-    return sorted(str(p) for p in found if "_static" not in p.parts)
+    return sorted(str(p) for p in found if "_static" not in p.parts and p != INDEX)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if CHROMIUM is None:
+        terminalreporter.section("THE BOOK WAS NOT READ IN A BROWSER", red=True)
+        terminalreporter.line(
+            f"none of {', '.join(NAMES)} is on the path, nor is one named by CHROMIUM: "
+            "on Debian and Ubuntu, apt install chromium"
+        )
 
 
 @pytest.fixture(scope="session")
 def browser():
     if CHROMIUM is None:
-        pytest.skip("no chromium on the path, nor named by CHROMIUM")
+        pytest.skip("no Chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -16,7 +16,7 @@ from torch.func import functional_call, jacfwd, jacrev, vmap
 
 from ssmlib.layers import DSS, S4, S4D, S4DReal, base
 
-PAGE = Path(__file__).resolve().parents[2] / "book" / "api.md"
+PAGE = Path(__file__).resolve().parents[2] / "book" / "api" / "layers.md"
 SHAPE = {"d_model": 2, "d_state": 4, "dtype": torch.float64, "seed": 1}
 
 
