@@ -28,7 +28,7 @@ test: $(READY)
 	$(BIN)/ssmbook claims
 	$(BIN)/ssmbook claims --check _build/fresh
 	$(BIN)/ssmbook build --stored
-	$(BIN)/pytest -n auto --dist worksteal -m browser tests/browser
+	$(BIN)/pytest -n auto --dist worksteal -m 'browser and not landing' tests/browser
 
 notebooks: $(READY)
 	@$(BIN)/ssmbook notebooks $(ONLY)

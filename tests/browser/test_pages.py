@@ -35,6 +35,16 @@ def test_a_page_loads(name, reading):
             assert reader.violations() == []
 
 
+@pytest.mark.landing
+@pytest.mark.parametrize("name", pages() or ["no book was built"])
+def test_a_page_in_both_themes(name, reading):
+    with reading() as reader:
+        reader.open(name)
+        assert reader.violations() == []
+        reader.theme("dark")
+        assert reader.violations("color-contrast") == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("name", KINDS)
