@@ -11,15 +11,15 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from ssmbook.book import chapter_page, claims, deposits, pages
+from ssmbook.book import chapter_page, claims, deposits, front, pages
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
 from ssmbook.notebook import glue
+from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import execution
 
-CARDS = "<!-- cards of the chapters -->"
 _FIGURE = re.compile(r"(```\{figure\} _figures/([\w-]+)\.svg\n)")
 _EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
@@ -88,14 +88,17 @@ def _values(node) -> dict[str, int | float]:
     return {key: r.value for key, r in glue.output_records(outputs).items()}
 
 
-def _write_pages(root: Path, tree: Path, known: dict, alts: dict[str, str]) -> None:
-    """The front page's cards, and alt texts from where each figure is drawn."""
-    folder = root / "book" / "cards"
-    texts = {path.stem: path.read_text() for path in sorted(folder.glob("*.md"))}
-    made = pages.cards(texts, known)
-    shutil.rmtree(tree / "book" / "cards", ignore_errors=True)
+def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> None:
+    """The front page's table, and alt texts from where each figure is drawn."""
+    findings = yaml.safe_load((root / "book" / "findings.yml").read_text())
+    took = {
+        slug: front.minutes(footer_seconds(nbformat.read(page.path, 4)))
+        for slug, page in executed.items()
+    }
+    made = front.contents(findings, known, took)
+    (tree / "book" / "findings.yml").unlink()
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text().replace(CARDS, made)
+        text = path.read_text().replace(front.CONTENTS, made)
         path.write_text(
             _FIGURE.sub(
                 lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
@@ -104,10 +107,10 @@ def _write_pages(root: Path, tree: Path, known: dict, alts: dict[str, str]) -> N
 
 
 def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
-    """Verdicts where text names a claim; cards are links themselves."""
+    """Verdicts where text names a claim, or a paper's."""
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text()
-        path.write_text(pages.with_verdicts(text, judged, linked=False))
+        text = front.with_bars(path.read_text(), judged)
+        path.write_text(pages.with_verdicts(text, judged))
     for slug, path in notebooks.items():
         own = [j for j in judged if j.claim.notebook == slug]
         chapter_page.judge(path, judged, claims.table(own))
@@ -140,7 +143,7 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
         alts |= own
         if page.failed is not None:
             failed[slug] = glue.names(node)
-    _write_pages(root, tree, known, alts)
+    _write_pages(root, tree, known, executed, alts)
     if failed:
         _mark_missing(tree, known, failed)
     paths = {slug: tree / chapter.document for slug, chapter in known.items()}

@@ -173,6 +173,6 @@ def judge(path: Path, judged: list[Judgement], table: str) -> None:
     node = nbformat.read(path, 4)
     for cell in node.cells:
         if cell.cell_type == "markdown":
-            text = pages.with_verdicts(cell.source, judged, linked=True)
+            text = pages.with_verdicts(cell.source, judged)
             cell.source = _BESIDE.sub(lambda head: f"{head[0]}{table}", text)
     execution.write(node, path)

@@ -1,4 +1,4 @@
-"""What pages are made of: verdicts' badges, the benchmarks, the front page's cards."""
+"""What pages are made of: verdicts' badges, the benchmarks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import re
 from pathlib import Path
 
-from ssmbook.book.chapters import Chapter
 from ssmbook.book.verdicts import Judgement
 
 #: by verdict: the colour of its badge, and a sign for those who do not see colours
@@ -22,7 +21,12 @@ _BADGES = {
 #: what a page calls a verdict, where it is not by its name
 _WORDS = {"qualified": "holds up to a limit"}
 
-_CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
+CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
+
+
+def colour(verdict: str) -> str:
+    """The name of a verdict's colour, as the theme has it."""
+    return _BADGES[verdict][0]
 
 
 def words(verdict: str) -> str:
@@ -32,30 +36,29 @@ def words(verdict: str) -> str:
 
 def badge(verdict: str, claim: str | None = None) -> str:
     """A verdict as a badge, linked to a claim's entry where one is given."""
-    colour = _BADGES[verdict][0]
     if claim is None:
-        return f"{{bdg-{colour}}}`{words(verdict)}`"
-    return f"{{bdg-ref-{colour}}}`{words(verdict)} <claim-{claim}>`"
+        return f"{{bdg-{colour(verdict)}}}`{words(verdict)}`"
+    return f"{{bdg-ref-{colour(verdict)}}}`{words(verdict)} <claim-{claim}>`"
 
 
 def cited(text: str) -> list[str]:
     """The claims that a text names by the role `{claim}`."""
-    return _CLAIM.findall(text)
+    return CLAIM.findall(text)
 
 
-def with_verdicts(text: str, judged: list[Judgement], *, linked: bool) -> str:
-    """Text with each role `{claim}` replaced by this run's verdict, a badge.
+def with_verdicts(text: str, judged: list[Judgement]) -> str:
+    """Text with each role `{claim}` replaced by this run's verdict, a linked badge.
 
-    linked: to the claim's entry. Raises ValueError for a claim that is not there.
+    Raises ValueError for a claim that is not there.
     """
     verdicts = {j.claim.id: j.verdict for j in judged}
 
     def replaced(match: re.Match) -> str:
         if match[1] not in verdicts:
             raise ValueError(f"there is no claim {match[1]!r}")
-        return badge(verdicts[match[1]], match[1] if linked else None)
+        return badge(verdicts[match[1]], match[1])
 
-    return _CLAIM.sub(replaced, text)
+    return CLAIM.sub(replaced, text)
 
 
 def benchmarks_page(results: Path) -> str:
@@ -78,38 +81,3 @@ def benchmarks_page(results: Path) -> str:
     lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
     lines += ["", "Measured on: " + "; ".join(stamp) + ".", ""]
     return "\n".join(lines)
-
-
-_FIGURE = re.compile(r"^!\[\]\((\S+)\)$", re.M)
-
-
-def cards(texts: dict[str, str], chapters: dict[str, Chapter]) -> str:
-    """The front page's cards, Markdown, in the order of the chapters.
-
-    texts: what book/cards/<slug>.md holds: for each card a heading `# title`, where
-    it has a picture a line `![](name of the figure)`, and text that pastes the
-    records of its chapter by `{glue:text}`. Raises ValueError for an unknown slug.
-    """
-    if unknown := set(texts) - set(chapters):
-        raise ValueError(f"cards of no chapter: {', '.join(sorted(unknown))}")
-    lines = ["::::{grid} 1 1 2 2", ":gutter: 3", ""]
-    for slug, chapter in chapters.items():
-        for card in re.split(r"^# ", texts.get(slug, ""), flags=re.M)[1:]:
-            title, _, body = card.partition("\n")
-            body = _FIGURE.sub(r"```{figure} _figures/\1.svg\n```", body.strip())
-            lines += [
-                f":::{{grid-item-card}} {title}",
-                f":link: ../{chapter.document.removesuffix('.ipynb')}",
-                ":link-type: doc",
-                "",
-                _of_chapter(body, chapter),
-                ":::",
-                "",
-            ]
-    return "\n".join([*lines, "::::"])
-
-
-def _of_chapter(text: str, chapter: Chapter) -> str:
-    """Text whose roles paste records of its own chapter, for another page."""
-    document = f"../{chapter.document}"
-    return re.sub(r"\{glue:text\}`(?!\.\.)", f"{{glue:text}}`{document}::", text)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import nbformat
 import pytest
+import yaml
 
 from ssmbook.book import deposits, pages
 from ssmbook.book.verdicts import judge, states, verdict
@@ -130,9 +131,7 @@ def all_texts(root, ledger):
                 yield slug, chapter.document, cell.source
         for _, alt in glue.figures(node).values():
             yield slug, chapter.document, alt
-        card = root / "book" / "cards" / f"{slug}.md"
-        if card.exists():
-            yield slug, chapter.document, card.read_text()
+        yield slug, chapter.document, findings(root)[slug]
     for claim in ledger:
         yield claim.notebook, CHAPTERS[claim.notebook].document, claim.why
     for page in (root / "book").glob("*.md"):
@@ -272,12 +271,13 @@ def test_a_sentence_without_a_claim_is_found(ledger):
     assert not second
 
 
-def test_cards_of_chapters_with_findings_in_short_name_claims(
-    node, chapter, root, ledger
-):
-    if in_short(node) is None:
-        pytest.skip("has no section In short yet")
-    card = (root / "book" / "cards" / f"{chapter.slug}.md").read_text()
-    text = re.sub(r"^(#|!).*$", "", card, flags=re.M)
-    found = rests_on(text, ledger, chapter.slug)
-    assert [s for s, claims in found.items() if not claims] == []
+def findings(root):
+    """What the front page says of each chapter."""
+    return yaml.safe_load((root / "book" / "findings.yml").read_text())
+
+
+def test_a_chapter_s_finding_is_short_and_rests_on_its_claims(chapter, root, ledger):
+    text = findings(root)[chapter.slug]
+    own = {claim.id for claim in ledger if claim.notebook == chapter.slug}
+    assert set(pages.cited(text)) & own == set(pages.cited(text)) != set()
+    assert len(re.sub(r"\{claim\}`[^`]*`", "", text).split()) <= 15

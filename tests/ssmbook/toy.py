@@ -121,6 +121,7 @@ def make(root: Path, place: Path) -> Path:
     (place / "_config.yml").write_text(CONFIG)
     (place / "_toc.yml").write_text(TOC)
     (place / "book" / "intro.md").write_text(INTRO)
+    (place / "book" / "findings.yml").write_text("toy: Twice. {claim}`twice-is-small`")
     (place / "book" / "how-to-read.md").write_text("# How to read\n")
     (place / "book" / "rerun.md").write_text("# How to rerun\n")
     for name, code in LIBRARY.items():

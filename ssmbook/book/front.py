@@ -1,0 +1,80 @@
+"""What the front page is made of: the chapters' findings, bars of verdicts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from ssmbook.book.chapters import Chapter
+from ssmbook.book.pages import CLAIM, colour, words
+from ssmbook.book.verdicts import Judgement
+
+CONTENTS = "<!-- findings of the chapters -->"
+_BAR = re.compile(r"^<!-- verdicts of (\S+) -->$", re.M)
+
+
+def contents(
+    findings: Mapping[str, str],
+    chapters: Mapping[str, Chapter],
+    minutes: Mapping[str, str],
+) -> str:
+    """The table of the chapters, Markdown: title, finding, verdicts, minutes.
+
+    findings: a sentence a chapter, which pastes its records by `{glue:text}`, then
+    the claims that it rests on by `{claim}`. Raises ValueError where a chapter has
+    none, or a finding no chapter.
+    """
+    if wrong := set(findings) ^ set(chapters):
+        raise ValueError(f"findings.yml and _toc.yml disagree on {', '.join(wrong)}")
+    lines = [
+        ":::{table} The chapters: what each found, the verdicts on the claims it "
+        "rests on, and how long a rerun takes on one core of a laptop.",
+        ":class: contents",
+        "",
+        "| chapter | found | verdicts | minutes |",
+        "|---|---|---|---|",
+    ]
+    for slug, chapter in chapters.items():
+        said = CLAIM.sub("", findings[slug]).strip()
+        claims = " ".join(match[0] for match in CLAIM.finditer(findings[slug]))
+        link = f"{{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
+        row = [f"{chapter.number}. {link}", of_chapter(said, chapter), claims]
+        lines.append("| " + " | ".join([*row, minutes[slug]]) + " |")
+    return "\n".join([*lines, ":::"])
+
+
+def of_chapter(text: str, chapter: Chapter) -> str:
+    """Text whose roles paste records of its own chapter, for another page."""
+    document = f"../{chapter.document}"
+    return re.sub(r"\{glue:text\}`(?!\.\.)", f"{{glue:text}}`{document}::", text)
+
+
+def minutes(seconds: int | None) -> str:
+    """A run time for the table: whole minutes, rounded up."""
+    if seconds is None:
+        return "–"
+    return "< 1" if seconds < 60 else str(-(-seconds // 60))
+
+
+def with_bars(text: str, judged: list[Judgement]) -> str:
+    """Text with a bar of verdicts where a comment names a paper."""
+
+    def bar(match: re.Match) -> str:
+        own = [j.verdict for j in judged if j.claim.paper == match[1]]
+        if not own:
+            raise ValueError(f"there is no claim of {match[1]!r}")
+        counts = Counter(own).most_common()
+        said = ", ".join(f"{n} {words(verdict)}" for verdict, n in counts)
+        parts = "".join(
+            f'<span class="sd-bg-{colour(v)} sd-bg-text-{colour(v)}" '
+            f'style="flex-grow:{n}">{n}</span>'
+            for v, n in counts
+        )
+        whole = f"{len(own)} claims of this paper: {said}."
+        return (
+            "```{raw} html\n"
+            f'<div class="verdicts" aria-hidden="true">{parts}</div>\n```\n\n{whole}'
+        )
+
+    return _BAR.sub(bar, text)
