@@ -95,6 +95,20 @@ def test_the_first_calls():
     assert set(names["result"].table.arm) == {"default", "undamped"}
 
 
+def test_the_names_of_other_code_lead_to_a_layer_here():
+    text = (ROOT / "book" / "symbols.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"__name__": "page"}
+    exec(code, names)
+    layer, L = names["layer"], names["L"]
+    assert "A_re" not in dict(layer.named_parameters())
+    assert not layer.A.real.any()
+    turns = layer.A.imag * layer.log_dt.exp()[:, None] * L / (2 * torch.pi)
+    assert torch.allclose(turns, torch.arange(32.0).double().expand(16, -1), atol=1e-3)
+    for name in re.findall(r"`([A-Z]_(?:re|im)|log_dt)`[^|]*\|$", text, re.M):
+        assert hasattr(layer, name)
+
+
 def test_each_module_has_a_page_and_a_line():
     text = (ROOT / "book" / "api.md").read_text()
     pages = {p.name for p in (ROOT / "book" / "api").glob("*.md")}
