@@ -1,0 +1,211 @@
+// Live figures: below a figure of a chapter, a button that puts one with sliders in its
+// place. Without scripts the figure stays as it is; the library that draws and the
+// mathematics are loaded when a reader asks, from this folder.
+window.ssm = window.ssm || {};
+(() => {
+  const folder = document.currentScript.src.replace(/[^/]*$/, "");
+  const SCRIPTS = ["../plot/d3.min.js", "../plot/plot.umd.min.js", "modes.js", "gram.js"];
+  SCRIPTS.push("memory.js", "series.js", "curves.js", "poles.js", "data.js");
+  const QUIET = 400; // ms without a change before a reader is told, or much is computed
+  let loaded = null;
+
+  function load() {
+    loaded ??= SCRIPTS.reduce((before, file) => before.then(() => script(file)), Promise.resolve());
+    return loaded;
+  }
+
+  function script(file) {
+    return new Promise((done, failed) => {
+      const tag = document.createElement("script");
+      tag.src = folder + file;
+      tag.onload = done;
+      tag.onerror = () => failed(new Error(`${file} cannot be loaded`));
+      document.head.append(tag);
+    });
+  }
+
+  function element(tag, attributes = {}, ...inside) {
+    const made = Object.assign(document.createElement(tag), attributes);
+    made.append(...inside);
+    return made;
+  }
+
+  function button(text, pressed) {
+    const made = element("button", { type: "button", className: "btn btn-sm", textContent: text });
+    made.addEventListener("click", pressed);
+    return made;
+  }
+
+  // The setting that the page's address holds for a figure, if any
+  function linked(name) {
+    const text = new URLSearchParams(location.search).get(name);
+    return text && Object.fromEntries(text.split(",").map((pair) => pair.split(":")));
+  }
+
+  function address(name, state, spec) {
+    const kept = Object.entries(state).filter(([key]) => !spec.secret?.includes(key));
+    const found = new URL(location.href);
+    found.searchParams.set(name, kept.map((pair) => pair.join(":")).join(","));
+    found.hash = `live-${name}`;
+    return found.href;
+  }
+
+  class Live {
+    constructor(host) {
+      this.host = host;
+      this.name = host.dataset.live;
+      this.still = host.previousElementSibling;
+      host.id = `live-${this.name}`;
+      this.opener = button("Make this figure live", () => this.open(true));
+      host.append(this.opener);
+      if (linked(this.name)) this.open(false);
+    }
+
+    async open(focus) {
+      await load();
+      this.spec = ssm.figures[this.name];
+      this.state = { ...this.spec.state };
+      for (const [key, text] of Object.entries(linked(this.name) || {})) {
+        if (!(key in this.state)) continue;
+        this.state[key] = typeof this.state[key] === "number" ? Number(text) : text;
+      }
+      this.build();
+      this.still.hidden = true;
+      this.host.replaceChildren(this.panel);
+      this.observer = new ResizeObserver(() => this.draw());
+      this.observer.observe(this.panel);
+      this.say();
+      if (focus) this.panel.querySelector("input, select, textarea").focus();
+      else this.panel.scrollIntoView({ behavior: "instant" });
+    }
+
+    close() {
+      this.observer.disconnect();
+      this.still.hidden = false;
+      this.host.replaceChildren(this.opener);
+      this.opener.focus();
+    }
+
+    build() {
+      this.plots = element("div", { className: "live-plots" });
+      this.sentence = element("p", { className: "live-sentence" });
+      this.sentence.setAttribute("aria-live", "polite");
+      this.controls = this.spec.controls.map((control) => this.control(control));
+      this.code = element("pre", { hidden: true, tabIndex: 0 });
+      this.code.setAttribute("aria-label", "The same in Python");
+      const said = element("span", { className: "live-said" });
+      said.setAttribute("role", "status");
+      const copy = (text, what) => {
+        said.textContent = what;
+        navigator.clipboard?.writeText(text).catch(() => {});
+      };
+      const actions = element(
+        "div",
+        { className: "live-actions" },
+        button("Link to this setting", () => {
+          const link = address(this.name, this.state, this.spec);
+          history.replaceState(null, "", link);
+          copy(link, "The address bar has it, and the clipboard.");
+        }),
+        button("Copy as Python", () => {
+          this.code.textContent = this.spec.python(this.state);
+          this.code.hidden = false;
+          copy(this.code.textContent, "Copied; it stands below.");
+        }),
+        button("Back to the figure of the text", () => this.close()),
+        said,
+      );
+      const key = this.spec.key.map((text, k) => element("span", { className: `live-key-${k}` }, text));
+      this.panel = element(
+        "section",
+        { className: "live-panel" },
+        element("p", { className: "live-title" }, this.spec.title),
+        element("p", { className: "live-key" }, ...key),
+        this.plots,
+        element("div", { className: "live-controls" }, ...this.controls.map((c) => c.row)),
+        this.sentence,
+        actions,
+        this.code,
+      );
+      this.panel.setAttribute("aria-label", this.spec.title);
+    }
+
+    // A label, what changes, and the value in words
+    control(spec) {
+      const id = `live-${this.name}-${spec.name}`;
+      const tag = spec.choices ? "select" : spec.text ? "textarea" : "input";
+      const input = element(tag, { id });
+      if (spec.choices) input.append(...spec.choices.map((c) => element("option", { value: c }, c)));
+      else if (spec.text) Object.assign(input, { rows: 4, placeholder: spec.text });
+      else Object.assign(input, { type: "range", min: spec.min, max: spec.max, step: spec.step });
+      const output = element("output", { htmlFor: id });
+      const made = { row: null, refresh: null };
+      const key = () => (spec.key ? spec.key(this.state) : spec.name);
+      made.refresh = () => {
+        input.value = this.state[key()];
+        output.textContent = spec.show ? spec.show(this.state[key()]) : "";
+        if (spec.show) input.setAttribute("aria-valuetext", output.textContent);
+      };
+      input.addEventListener("input", () => {
+        this.set({ [key()]: spec.choices || spec.text ? input.value : Number(input.value) });
+      });
+      made.row = element("div", { className: "live-row" });
+      made.row.append(element("label", { htmlFor: id }, spec.label), input, output);
+      if (spec.text) this.takeFiles(made.row, input, key());
+      made.refresh();
+      return made;
+    }
+
+    // A file that is dropped on a text, or chosen below it
+    takeFiles(row, input, key) {
+      const take = async (file) => file && this.set({ [key]: await file.text() });
+      const chooser = element("input", { type: "file" });
+      chooser.setAttribute("aria-label", "A file with one number a line");
+      chooser.addEventListener("change", () => take(chooser.files[0]));
+      input.addEventListener("dragover", (event) => event.preventDefault());
+      input.addEventListener("drop", (event) => {
+        if (!event.dataTransfer.files.length) return;
+        event.preventDefault();
+        take(event.dataTransfer.files[0]);
+      });
+      row.append(chooser);
+    }
+
+    set(changes) {
+      Object.assign(this.state, changes);
+      for (const control of this.controls) control.refresh();
+      cancelAnimationFrame(this.frame);
+      if (!this.spec.slow) this.frame = requestAnimationFrame(() => this.draw());
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        if (this.spec.slow) this.draw();
+        this.say();
+      }, QUIET);
+    }
+
+    draw() {
+      const width = Math.min(this.panel.clientWidth - 24, 760);
+      if (width > 0) this.plots.replaceChildren(...this.spec.draw(this.state, width, this));
+      for (const svg of this.plots.querySelectorAll("svg")) {
+        svg.setAttribute("role", "img");
+        for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+      }
+    }
+
+    say() {
+      this.sentence.textContent = this.spec.sentence(this.state);
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const host of document.querySelectorAll(".live[data-live]")) new Live(host);
+  });
+
+  ssm.figures = {};
+  // A number in words: three digits, powers of ten beyond a thousand
+  ssm.shown = (x) => {
+    if (!Number.isFinite(x)) return "∞";
+    if (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5)) return x.toExponential(1).replace(".0e", "e").replace("e+", "e");
+    return String(Number(x.toPrecision(3)));
+  };
+})();

@@ -1,0 +1,241 @@
+"""Live figures: reached and moved by keys alone, kept by a link, true in Python."""
+
+import contextlib
+import io
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import BOOK
+
+pytestmark = pytest.mark.browser
+#: by figure, a page that has it
+PAGES = {
+    "timescale": "book/intro.html",
+    "spacing": "notebooks/autocorrelation/imaginary-part.html",
+    "aliasing": "notebooks/foundations/initialization-schemes.html",
+    "poles": "notebooks/memory/memory-function.html",
+    "front": "notebooks/memory/accuracy-and-length.html",
+    "data": "book/recommend.html",
+}
+
+
+@pytest.fixture(params=PAGES)
+def name(request):
+    return request.param
+
+
+class Figure:
+    """A live figure of an open page."""
+
+    def __init__(self, reader, name):
+        self.page, self.name = reader.page, name
+        self.host = self.page.locator(f"#live-{name}")
+
+    def open_by_key(self):
+        self.host.locator("> button").focus()
+        self.page.keyboard.press("Enter")
+        self.settled()
+
+    def settled(self):
+        self.host.locator(".live-plots svg").first.wait_for()
+        self.page.wait_for_timeout(500)  # longer than a sentence waits
+
+    @property
+    def drawn(self):
+        return self.host.locator(".live-plots").inner_html()
+
+    @property
+    def sentence(self):
+        return self.host.locator(".live-sentence").text_content()
+
+    @property
+    def values(self):
+        controls = self.host.locator(".live-row :is(input[type=range], select)")
+        return [controls.nth(k).input_value() for k in range(controls.count())]
+
+    def press(self, text):
+        self.host.get_by_role("button", name=text).press("Enter")
+
+
+def test_keys_alone_open_and_move_it(name, reading):
+    with reading(reduced_motion="reduce") as reader:
+        reader.open(PAGES[name])
+        figure = Figure(reader, name)
+        figure.open_by_key()
+        page = figure.page
+        # A reader lands on the first control, and Tab leads on to every other.
+        rows = figure.host.locator(".live-row")
+        reached = set()
+        for _ in range(rows.count() + 2):
+            at = page.evaluate("() => document.activeElement.id")
+            if at and at not in reached:
+                reached.add(at)
+                before = figure.drawn, figure.sentence
+                if page.evaluate("() => document.activeElement.tagName") == "TEXTAREA":
+                    page.keyboard.press("Control+Home")
+                    page.keyboard.type("9\n8\n7\n")
+                else:
+                    least = "() => document.activeElement.value === '0'"
+                    key = "ArrowUp" if page.evaluate(least) else "ArrowDown"
+                    page.keyboard.press(key)
+                    page.keyboard.press(key)
+                figure.settled()
+                if not at.endswith("-mode"):  # which of three the others move
+                    assert figure.drawn != before[0], at
+                    assert figure.sentence != before[1], at
+            page.keyboard.press("Tab")
+        assert len([r for r in reached if r.startswith("live-")]) == rows.count()
+        assert page.evaluate("() => document.getAnimations().length") == 0
+        figure.press("Back to the figure")
+        assert page.locator("figure:visible").count() > 0
+        assert page.evaluate("() => document.activeElement.textContent").startswith(
+            "Make this figure live"
+        )
+        assert reader.outside == reader.errors == []
+
+
+def test_a_link_keeps_the_setting(name, reading):
+    with reading() as reader:
+        reader.open(PAGES[name])
+        figure = Figure(reader, name)
+        figure.open_by_key()
+        for k in range(figure.host.locator("input[type=range]").count()):
+            figure.host.locator("input[type=range]").nth(k).press("ArrowLeft")
+        figure.settled()
+        kept = figure.values, figure.sentence
+        figure.press("Link to this setting")
+        address = figure.page.url
+        assert "column" not in address
+        figure.page.goto("about:blank")
+        figure.page.goto(address)
+        figure.settled()
+        assert (figure.values, figure.sentence) == kept
+
+
+#: by figure, what a browser computes for a setting, and the code's name for it
+COMPUTED = {
+    "timescale": (
+        "s => [ssm.energy(ssm.initialize('lin', 64, -s.a),"
+        "ssm.figures.timescale.values(s).dt, 2 ** s.L, s.rho)]",
+        "timescale.output_energy(A, dt, R)[None]",
+    ),
+    "spacing": (
+        "s => [ssm.figures.spacing.condition(s, s.gap)]",
+        "[conditioning.condition_number(conditioning.gram(A))]",
+    ),
+    "aliasing": (
+        "s => [...ssm.kernel(ssm.initialize('lin', s.N, -s.a), 10 ** s.dt, 1024)]",
+        "K",
+    ),
+    "poles": (
+        "s => [...ssm.memoryFunction(ssm.figures.poles.poles(s), 50)]",
+        "memory.memory_function(poles, 50)",
+    ),
+    "front": (
+        "s => [...ssm.memoryFunction(ssm.figures.front.poles(s), 50)]",
+        "memory.memory_function(poles, 50)",
+    ),
+}
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def test_its_python_gives_what_it_shows(name, reading, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with reading() as reader:
+        reader.open(PAGES[name])
+        figure = Figure(reader, name)
+        figure.open_by_key()
+        controls = figure.host.locator(".live-row :is(input[type=range], select)")
+        for k in range(controls.count()):
+            controls.nth(k).press("ArrowDown")
+        figure.settled()
+        figure.press("Copy as Python")
+        figure.press("Link to this setting")
+        code, names = figure.host.locator("pre").text_content(), {}
+        column = figure.host.locator("textarea")
+        if column.count():
+            (tmp_path / "column.txt").write_text(column.input_value())
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(code, names)
+        if name == "data":
+            advice = eval("recommend(x, 32)", names)
+            low, high = re.search(r"Δ = \S+, (\S+) to (\S+);", figure.sentence).groups()
+            assert float(low) < advice.dt < float(high)
+            return
+        asked = parse_qs(urlsplit(figure.page.url).query)[name][0].split(",")
+        state = {k: number(v) for k, _, v in (pair.partition(":") for pair in asked)}
+        script, expression = COMPUTED[name]
+        shown = figure.page.evaluate(script, state)
+        expected = np.asarray(eval(expression, names))
+        assert shown == pytest.approx(expected, rel=1e-9, abs=1e-10)
+
+
+def test_on_a_phone_and_in_the_dark(name, reading):
+    with reading(360) as reader:
+        reader.open(PAGES[name], "dark")
+        figure = Figure(reader, name)
+        figure.open_by_key()
+        figure.press("Copy as Python")
+        assert reader.sideways <= 0
+        assert reader.violations() == []
+        reader.theme("light")
+        assert reader.violations("color-contrast") == []
+
+
+def test_without_scripts_the_figure_stays(name, reading):
+    with reading(java_script_enabled=False) as reader:
+        page = reader.page
+        page.goto((BOOK / PAGES[name]).as_uri())
+        host = page.locator(f'[data-live="{name}"]')
+        assert host.text_content().strip() == ""
+        assert page.locator(f'figure:has(+ [data-live="{name}"]) img').is_visible()
+
+
+def test_a_mode_follows_the_pointer(reading):
+    with reading() as reader:
+        reader.open(PAGES["poles"])
+        figure = Figure(reader, "poles")
+        figure.open_by_key()
+        disc = figure.host.locator(".live-plots svg").first
+        disc.scroll_into_view_if_needed()
+        box = disc.bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page = figure.page
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0], middle[1] - box["height"] / 4, steps=4)
+        page.mouse.up()
+        figure.settled()
+        size, angle = map(float, figure.values[1:])
+        assert size == pytest.approx(0.55, abs=0.06)
+        assert angle == pytest.approx(1.57, abs=0.03)
+
+
+def test_a_file_of_numbers_is_read(reading, tmp_path):
+    column = tmp_path / "series.csv"
+    column.write_text(
+        "day,x\n" + "".join(f"{k},{(k * 7919) % 13}\n" for k in range(300))
+    )
+    with reading() as reader:
+        reader.open(PAGES["data"])
+        figure = Figure(reader, "data")
+        figure.open_by_key()
+        figure.host.locator("input[type=file]").set_input_files(column)
+        figure.page.wait_for_timeout(500)
+        assert figure.sentence.startswith("300 numbers in windows of 64:")
+        figure.host.locator("textarea").fill("1\n2\n3")
+        figure.page.wait_for_timeout(500)
+        assert "need at least" in figure.sentence
+        figure.host.locator("textarea").fill("1\n" * 300)
+        figure.page.wait_for_timeout(500)
+        assert "constant" in figure.sentence
+        assert reader.outside == reader.errors == []
