@@ -82,6 +82,11 @@ def test_cells_whose_output_is_not_compared_record_nothing(node):
         assert "nbval-skip" not in tags(cell)
 
 
+def test_three_figures_have_captions(node):
+    placed = sum(c.source.count("{glue:figure}") for c in cells(node, "markdown"))
+    assert placed >= 3
+
+
 def test_code_fits_the_page(node):
     for cell in cells(node, "code"):
         lines = cell.source.splitlines()

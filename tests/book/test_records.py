@@ -264,6 +264,29 @@ def test_each_finding_in_short_names_its_claim(node, chapter, ledger):
     assert len(list(glue.roles(text))) <= 4
 
 
+def crowded(text):
+    """Paragraphs and items of a list that paste more than four numbers."""
+    parts = re.split(r"\n\s*\n|\n(?=- )", text)
+    return [
+        part
+        for part in parts
+        if not part.lstrip().startswith("|") and len(list(glue.roles(part))) > 4
+    ]
+
+
+def test_a_paragraph_pastes_at_most_four_numbers(node):
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            assert crowded(cell.source) == []
+
+
+def test_a_crowded_paragraph_is_found():
+    few = "{glue:text}`a` and {glue:text}`b`, " * 2
+    assert crowded(few) == []
+    assert crowded(f"first\n\n{few}{{glue:text}}`c`") != []
+    assert crowded(f"| {few} | {few} |\n|---|---|") == []
+
+
 def test_a_sentence_without_a_claim_is_found(ledger):
     slug = ledger[0].notebook
     text = f"It holds {{claim}}`{ledger[0].id}`. It is large, by\n{{glue:text}}`x:.1f`."
