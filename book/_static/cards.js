@@ -1,4 +1,4 @@
-// A link to a term of the glossary shows what it says there: on hover, on focus, and on
+// A link to a term of the glossary, or to a claim, shows what it says there: on hover, on focus, and on
 // the first touch; a second touch follows the link. Escape closes, the card may be
 // entered, and it stays until it is left (WCAG 1.4.13).
 document.addEventListener("DOMContentLoaded", () => {
@@ -48,7 +48,7 @@ document.addEventListener("DOMContentLoaded", () => {
     return document.getElementById(`card-${term.hash.slice(1)}`);
   }
 
-  for (const term of document.querySelectorAll('article a[href*="#term-"]')) {
+  for (const term of document.querySelectorAll('article a:is([href*="#term-"], [href*="#claim-"])')) {
     if (!template(term)) continue;
     let touched = false; // this touch has opened the card
     term.removeAttribute("title");

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from ssmbook.book import chapter_page, claims, deposits, front, pages
+from ssmbook.book import chapter_page, claims, deposits, front, pages, pdf
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
@@ -116,10 +116,13 @@ def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> Non
         chapter_page.judge(path, judged, claims.table(own))
 
 
-def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgement]:
+def assemble(
+    root: Path, tree: Path, executed: dict[str, Page], *, with_pdf: bool = False
+) -> list[Judgement]:
     """Write the book's tree: pages, executed notebooks, figures, the ledger.
 
-    executed: by slug. Returns the claims as judged on these notebooks.
+    executed: by slug. with_pdf: the front page links to the PDF. Returns the claims as
+    judged on these notebooks.
     """
     known = chapters(root)
     shutil.rmtree(tree, ignore_errors=True)
@@ -149,6 +152,8 @@ def assemble(root: Path, tree: Path, executed: dict[str, Page]) -> list[Judgemen
     paths = {slug: tree / chapter.document for slug, chapter in known.items()}
     judged = judge(load(root), paths, kept)
     _write_verdicts(tree, paths, judged)
+    page = tree / "book" / "intro.md"
+    page.write_text(pdf.link(page.read_text(), made=with_pdf))
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     book = tree / "book"
     (book / "claims.md").write_text(claims.page(judged, known, citation))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 
+from ssmbook.book import pdf
 from ssmbook.book.assembly import assemble, tree_hash
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
@@ -147,13 +148,15 @@ def build(
     jobs: int | None = None,
     threads: int = 1,
     timeout: int = CELL_TIMEOUT,
+    with_pdf: bool = False,
 ) -> tuple[Path, list[str]]:
     """Run every notebook, build the book; its front page, and which notebooks failed.
 
     The tree lies in <output>/book, the book in <output>/html, output being _build.
     Runs are kept in _build/runs, by key, and `jobs` run at once, as many as the cores
     hold; nothing is built where the tree is the one the book was made from. A
-    notebook that fails leaves the others, and a page that says so. Raises ValueError
+    notebook that fails leaves the others, and a page that says so. with_pdf: book.pdf
+    beside the pages, for which Chromium is needed. Raises ValueError
     for a bad profile or ledger, RuntimeError for a build with warnings.
     """
     planned = plan(root, with_profile, device, threads)
@@ -178,16 +181,14 @@ def build(
     workers = jobs or cluster.workers_for(threads)
     cluster.run_all(planned, kept, done, workers=workers, timeout=timeout)
     ordered = {slug: executed[slug] for slug in known}
-    front = _build(root, ordered, folder / "book", folder / "html", say)
+    front = _build(root, ordered, folder / "book", folder / "html", say, with_pdf)
     return front, [slug for slug, page in ordered.items() if page.failed]
 
 
-def build_stored(root: Path, say: Say) -> Path:
+def build_stored(root: Path, say: Say, *, with_pdf: bool = False) -> Path:
     """Build the book from the stored outputs, into _build/stored-html."""
-    folder = root / "_build"
-    return _build(
-        root, stored(root), folder / "stored-book", folder / "stored-html", say
-    )
+    tree, html = (root / "_build" / f"stored-{name}" for name in ("book", "html"))
+    return _build(root, stored(root), tree, html, say, with_pdf)
 
 
 def stored(root: Path) -> dict[str, Page]:
@@ -195,8 +196,12 @@ def stored(root: Path) -> dict[str, Page]:
     return {slug: Page(c.path, c.path) for slug, c in chapters(root).items()}
 
 
-def _build(root: Path, executed: dict, tree: Path, html: Path, say: Say) -> Path:
-    for judged in assemble(root, tree, executed):
+def _build(
+    root: Path, executed: dict, tree: Path, html: Path, say: Say, with_pdf: bool
+) -> Path:
+    if with_pdf:
+        pdf.chromium()  # a reason to stop before all is built
+    for judged in assemble(root, tree, executed, with_pdf=with_pdf):
         if not judged.agrees:
             ledger = judged.claim.verdict
             say(f"claim {judged.claim.id}: {judged.verdict}; the ledger says {ledger}")
@@ -210,6 +215,8 @@ def _build(root: Path, executed: dict, tree: Path, html: Path, say: Say) -> Path
         return front
     stamp.unlink(missing_ok=True)
     strict(tree, html)
+    if with_pdf:
+        pdf.write(tree, html / "book.pdf")
     stamp.write_text(mark)
     return front
 

@@ -105,6 +105,27 @@ def _with_alts(node, alts: dict[str, str]):
     return node
 
 
+def _with_own_runs(node):
+    """The notebook with a caption on each figure that text shows of the longer run.
+
+    That of the page's own run stands where it is drawn, and says whose it is.
+    """
+    text = "\n".join(c.source for c in node.cells if c.cell_type == "markdown")
+    placed = {match[2] for match in _PLACED.finditer(text)}
+    cells = []
+    for cell in node.cells:
+        cells.append(cell)
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            longer = f"deposit-{name}"
+            if longer in placed and name not in placed:
+                said = f"As {{numref}}`fig-{longer}`, of this page's own, shorter run."
+                block = f"```{{glue:figure}} {name}\n{said}\n```"
+                cells.append(_banner(name, block))
+    node.cells = cells
+    return node
+
+
 def _with_titles(node):
     """The notebook with a title on each cell that folds, of what its code does."""
     for cell in node.cells:
@@ -153,7 +174,7 @@ def write(
     node = _with_prose_of(page.source, nbformat.read(page.path, 4))
     if deposit is not None:
         node.cells.append(_deposited(deposit))
-    node = _with_titles(_with_alts(node, alts))
+    node = _with_titles(_with_alts(_with_own_runs(node), alts))
     defaults = {name: p.default for name, p in interface(page.path).items()}
     ran_with = parameters(page.path)
     changed = {n: v for n, v in ran_with.items() if v != defaults[n]}

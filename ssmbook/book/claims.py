@@ -24,6 +24,8 @@ _ABOUT = {
     "identity": "Formulas of ours and what follows from them. They cannot fail unless "
     "the code does: that they hold is no evidence for a paper.",
 }
+#: whose a claim is, in a chapter's table
+_WHOSE = {"paper": "on the paper", "found": "ours", "identity": "identity"}
 _NAMES = {"companion": "this book"}
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
 #: what the ledger adds in brackets, a sentence of its own: how it is read here
@@ -201,13 +203,17 @@ def table(judged: list[Judgement]) -> str:
     if not judged:
         return ""
     rows = ["| claim | predicted: **measured** | verdict |", "|---|---|---|"]
-    for j in judged:
+    for j in sorted(judged, key=lambda j: KINDS.index(j.claim.kind)):
         said = f"[{sentence(j.claim)}](claim-{j.claim.id})".replace("|", r"\|")
         lines = [
             f"{e.predicts}: **{_values(e, j.records, digits=3)}**"
             for e in j.claim.predictions
         ]
-        rows.append(f"| {said} | {'<br>'.join(lines)} | {badge(j.verdict)} |")
+        of = f"*{_WHOSE[j.claim.kind]}:* {said}"
+        shown = badge(j.verdict)
+        if j.claim.reruns and j.verdict == "undecided":
+            shown += " by {open} of {of} reruns".format_map(j.claim.reruns)
+        rows.append(f"| {of} | {'<br>'.join(lines)} | {shown} |")
     return "\n".join([*rows, "", ""])
 
 

@@ -71,7 +71,7 @@ def with_bars(text: str, judged: list[Judgement]) -> str:
             f'style="flex-grow:{n}">{n}</span>'
             for v, n in counts
         )
-        whole = f"{len(own)} claims of this paper: {said}."
+        whole = f"{len(own)} claims on it, its own and its readers': {said}."
         return (
             "```{raw} html\n"
             f'<div class="verdicts" aria-hidden="true">{parts}</div>\n```\n\n{whole}'

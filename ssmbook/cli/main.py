@@ -97,6 +97,9 @@ def build(
     stored: Annotated[
         bool, typer.Option(help="build from stored outputs, execute nothing")
     ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="book.pdf too, printed by Chromium")
+    ] = False,
 ) -> None:
     """Execute the notebooks (cached) and build the book, warnings being errors.
 
@@ -106,11 +109,13 @@ def build(
 
     root = terminal.repository()
     if stored and (profile or device or output or jobs or threads > 1):
-        raise typer.BadParameter("--stored executes nothing: give no other option")
+        raise typer.BadParameter(
+            "--stored executes nothing: give no other option but --pdf"
+        )
     failed: list[str] = []
     with terminal.errors(RuntimeError):
         if stored:
-            front = builder.build_stored(root, terminal.say)
+            front = builder.build_stored(root, terminal.say, with_pdf=pdf)
         else:
             front, failed = builder.build(
                 root,
@@ -121,6 +126,7 @@ def build(
                 jobs=jobs,
                 threads=threads,
                 timeout=timeout,
+                with_pdf=pdf,
             )
     typer.echo(f"Open {front}")
     if failed:

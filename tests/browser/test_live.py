@@ -92,7 +92,7 @@ def test_keys_alone_open_and_move_it(name, reading):
         figure.press("Back to the figure")
         assert page.locator("figure:visible").count() > 0
         assert page.evaluate("() => document.activeElement.textContent").startswith(
-            "Make this figure live"
+            "Explore with sliders"
         )
         assert reader.outside == reader.errors == []
 

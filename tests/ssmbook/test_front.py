@@ -54,7 +54,8 @@ def judged(*verdicts):
 def test_a_bar_counts_a_paper_s_verdicts():
     verdicts = judged("reproduced", "undecided", "reproduced")
     bar = front.with_bars("a\n<!-- verdicts of someone2020 -->\nb", verdicts)
-    assert "3 claims of this paper: 2 ✓ reproduced, 1 ? undecided." in bar
+    assert "3 claims on it" in bar
+    assert "2 ✓ reproduced, 1 ? undecided." in bar
     assert bar.index('style="flex-grow:2">2<') < bar.index('style="flex-grow:1">1<')
     with pytest.raises(ValueError, match="nobody"):
         front.with_bars("<!-- verdicts of nobody -->", verdicts)

@@ -73,7 +73,7 @@
     sentence(state) {
       const { A, top, dt, length } = this.values(state);
       const [exact, most] = [ssm.energy(A, dt, length, state.rho), MODES / 2];
-      return `For ${length} steps of AR(${state.rho.toFixed(2)}) λmax is ${shown(top)} and the rule's timescale ${shown(dt)}; there the output's mean square is ${shown(exact)}, of at most ${most}: ${exact > most / 10 ? "the bound is near" : "the bound is far, and a larger step would do"}.`;
+      return `For ${length} steps of AR(${state.rho.toFixed(2)}) λmax is ${shown(top)} and the rule's timescale ${shown(dt)}; there the output's mean square is ${shown(exact)}, of at most ${most}: the bound is ${shown(most / exact)} times that.`;
     },
     python(state) {
       return `import torch

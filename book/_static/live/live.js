@@ -56,7 +56,7 @@ window.ssm = window.ssm || {};
       this.name = host.dataset.live;
       this.still = host.previousElementSibling;
       host.id = `live-${this.name}`;
-      this.opener = button("Make this figure live", () => this.open(true));
+      this.opener = button(`Explore with sliders: ${host.dataset.about}`, () => this.open(true));
       host.append(this.opener);
       if (linked(this.name)) this.open(false);
     }

@@ -1,0 +1,106 @@
+"""The whole book as one PDF: a single page of HTML, printed by Chromium.
+
+It has an outline, tags for screen readers, and links that lead to their places. It is
+made on demand only, since it needs a browser and as long as the book itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+#: where the front page has a link to it
+LINK = "<!-- the book as PDF -->"
+_FOOT = (
+    '<div style="font-size:8px;width:100%;text-align:center">'
+    '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
+)
+_TIMEOUT = 600_000  # ms
+
+
+def chromium() -> str:
+    """The browser's program: that of CHROMIUM, or one on the path.
+
+    Raises RuntimeError where there is none.
+    """
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise RuntimeError(
+            f"no PDF: none of {', '.join(NAMES)} is on the path, nor is one named by "
+            "CHROMIUM; on Debian and Ubuntu, apt install chromium"
+        )
+    return found
+
+
+def link(text: str, *, made: bool) -> str:
+    """A page's text with its link to the PDF, or without one."""
+    shown = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
+    return text.replace(LINK, shown if made else "")
+
+
+def single_page(folder: Path) -> Path:
+    """The page of a `singlehtml` build, with its paths and inner links mended.
+
+    Sphinx writes it where the first page of the book would lie, with paths as if it
+    lay above.
+    """
+    (made,) = folder.glob("book/*.html")
+    name = f"book/{made.name}"
+    text = made.read_text().replace("../_images/", "_images/")
+    text = text.replace("../_static/", "_static/").replace(f'href="{name}#', 'href="#')
+    page = folder / "book.html"
+    page.write_text(re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text))
+    return page
+
+
+def write(tree: Path, target: Path) -> None:
+    """Print the book whose source tree is given.
+
+    Raises RuntimeError without Chromium, or where the build has warnings.
+    """
+    program = chromium()
+    tool = Path(sys.executable).with_name("jupyter-book")
+    command = [str(tool), "build", str(tree), "-n", "-W", "--keep-going"]
+    run = subprocess.run(
+        [*command, "--builder", "singlehtml"], capture_output=True, text=True
+    )
+    if run.returncode:
+        lines = (run.stdout + run.stderr).splitlines()[-30:]
+        raise RuntimeError("the book does not build:\n" + "\n".join(lines))
+    page = single_page(tree / "_build" / "singlehtml")
+    try:
+        _print(program, page, target)
+    finally:
+        shutil.rmtree(tree / "_build")
+
+
+def _print(program: str, page: Path, target: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
+        window = browser.new_page()
+        window.set_default_timeout(_TIMEOUT)
+        window.goto(page.as_uri())
+        window.evaluate("() => window.MathJax?.startup?.promise?.then(() => undefined)")
+        window.emulate_media(media="print", color_scheme="light")
+        window.pdf(
+            path=target,
+            format="A4",
+            print_background=True,
+            outline=True,
+            tagged=True,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=_FOOT,
+            margin=dict.fromkeys(("top", "bottom", "left", "right"), "17mm"),
+        )
+        browser.close()

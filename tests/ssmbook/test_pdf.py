@@ -1,0 +1,63 @@
+"""The book as a PDF, of the toy book: links that live, an outline, no dead link."""
+
+import pytest
+from pypdf import PdfReader
+
+from ssmbook.book import pdf
+from tests.ssmbook.toy import ssmbook
+
+
+@pytest.fixture(scope="module")
+def made(place):
+    try:
+        pdf.chromium()
+    except RuntimeError:
+        pytest.skip("no Chromium")
+    front = place / "book" / "intro.md"
+    front.write_text(f"{front.read_text()}\n{pdf.LINK}\n\n[The toy](rerun.md)\n")
+    ssmbook(place, "build", "--pdf")
+    return place / "_build" / "html"
+
+
+def test_the_front_page_links_to_it(made):
+    assert 'href="../book.pdf"' in (made / "book" / "intro.html").read_text()
+
+
+def test_it_has_an_outline_tags_and_live_links(made):
+    book = PdfReader(made / "book.pdf")
+    titles = [item.title for item in book.outline if not isinstance(item, list)]
+    assert titles
+    assert book.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    names = set(book.named_destinations)
+    links = [
+        annotation.get_object()
+        for page in book.pages
+        for annotation in page.get("/Annots", [])
+    ]
+    inner = [link["/Dest"] for link in links if "/Dest" in link]
+    assert inner
+    for target in inner:
+        assert not isinstance(target, str) or target.lstrip("/") in names | {
+            name.lstrip("/") for name in names
+        }
+
+
+def test_without_it_nothing_links_there(place, made):
+    ssmbook(place, "build")
+    assert "book.pdf" not in (made / "book" / "intro.html").read_text()
+
+
+def test_without_a_browser_it_says_what_to_install(own, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    with pytest.raises(RuntimeError, match="apt install chromium"):
+        pdf.chromium()
+
+
+def test_a_single_page_leads_to_itself(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "intro.html").write_text(
+        '<img src="../_images/a.svg"><a href="book/intro.html#here">x</a>'
+    )
+    page = pdf.single_page(tmp_path).read_text()
+    assert page == '<img src="_images/a.svg"><a href="#here">x</a>'
