@@ -94,18 +94,34 @@ def test_code_fits_the_page(node):
         assert len(lines) <= 62
 
 
-def test_each_notebook_ends_with_a_line_that_reruns_it(node, path):
-    line = re.compile(r"To rerun this page .*`\.venv/bin/ssmbook run (\S+) (.*?)`")
-    slug, options = line.search(cells(node, "markdown")[-1].source).groups()
-    assert slug == path.stem
-    known = parameters.interface(path)
-    chosen = dict(option.split("=") for option in re.findall(r"-p (\S+)", options))
-    assert chosen
-    for name, text in chosen.items():
-        value = parameters.from_text(known[name], text, path.stem)
-        assert parameters.check(known, {name: value}, path.stem) != {
-            key: parameter.default for key, parameter in known.items()
-        }
+RERUN = re.compile(r"\.venv/bin/ssmbook run ([a-z]\S*)((?: -p \w+=[\w.+-]*\w)+)")
+
+
+def reruns(text):
+    """(chapter, its parameters that change) of each command that a text shows."""
+    for slug, options in RERUN.findall(text):
+        known = parameters.interface(PATHS[slug])
+        chosen = dict(option.split("=") for option in re.findall(r"-p (\S+)", options))
+        given = {n: parameters.from_text(known[n], v, slug) for n, v in chosen.items()}
+        values = parameters.check(known, given, slug)
+        yield slug, {n: v for n, v in values.items() if v != known[n].default}
+
+
+def test_each_notebook_ends_in_three_lines_to_try(node, path):
+    _, section = cells(node, "markdown")[-1].source.split("## Try it")
+    lines = re.findall(r"^- `(.*)`: (.{20,})$", section, re.M)
+    assert len(lines) == 3
+    found = [*reruns("\n".join(line for line, _ in lines))]
+    assert {slug for slug, _ in found} == {path.stem}
+    assert all(changed for _, changed in found)
+    assert len({str(changed) for _, changed in found}) == 3
+
+
+def test_commands_on_pages_fit_the_interfaces(root):
+    pages = [*(root / "book").glob("*.md"), root / "README.md"]
+    found = [r for page in pages for r in reruns(page.read_text())]
+    assert all(changed for _, changed in found)
+    assert len(found) > 1
 
 
 # Profiles
