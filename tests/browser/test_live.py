@@ -186,9 +186,9 @@ def test_on_a_phone_and_in_the_dark(name, reading):
         figure.open_by_key()
         figure.press("Copy as Python")
         assert reader.sideways <= 0
-        assert reader.violations() == []
+        assert reader.violations(within=".live-panel") == []
         reader.theme("light")
-        assert reader.violations("color-contrast") == []
+        assert reader.violations("color-contrast", within=".live-panel") == []
 
 
 def test_without_scripts_the_figure_stays(name, reading):
