@@ -73,8 +73,11 @@ def test_the_data_are_as_their_schema_says(judged, root):
 
 
 def test_a_chapter_s_table_has_its_claims(judged):
-    own = [j for j in judged if j.claim.notebook == "s4-and-s4d"]
-    rows = claims.table(own).strip().splitlines()[2:]
+    """The paper's first, then ours, then identities, each in the ledger's order."""
+    found = [j for j in judged if j.claim.notebook == "s4-and-s4d"]
+    own = [j for kind in KINDS for j in found if j.claim.kind == kind]
+    assert own != found
+    rows = claims.table(found).strip().splitlines()[2:]
     assert [re.search(r"\(claim-([\w-]+)\)", row)[1] for row in rows] == [
         j.claim.id for j in own
     ]
@@ -82,4 +85,5 @@ def test_a_chapter_s_table_has_its_claims(judged):
         assert row.count("|") == 4
         assert row.count("**") == 2 * len(j.claim.predictions)
         assert j.verdict in row or j.verdict == "qualified"
+        assert ("*on the paper:*" in row) == (j.claim.kind == "paper")
     assert claims.table([]) == ""
