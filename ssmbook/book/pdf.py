@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The shell first: it has no windows of its own, and opens pages sooner.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 #: where the front page has a link to it
 LINK = "<!-- the book as PDF -->"
 _FOOT = (

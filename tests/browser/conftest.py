@@ -1,22 +1,20 @@
 """Chromium on the book that was built from the stored outputs, from file://."""
 
-import os
-import shutil
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from ssmbook.book import pdf
 from tests.conftest import ROOT
 
 BOOK = ROOT / "_build" / "stored-html"
 INDEX = Path("index.html")
-# The shell first: it is without windows of its own, and starts pages sooner.
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, NAMES)), None
-)
+try:
+    CHROMIUM = pdf.chromium()
+except RuntimeError:
+    CHROMIUM = None
 AXE = files("axe_playwright_python") / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # No preload: axe would ask for the style sheets again, which file:// refuses.
@@ -41,8 +39,8 @@ def pytest_terminal_summary(terminalreporter):
     if CHROMIUM is None:
         terminalreporter.section("THE BOOK WAS NOT READ IN A BROWSER", red=True)
         terminalreporter.line(
-            f"none of {', '.join(NAMES)} is on the path, nor is one named by CHROMIUM: "
-            "on Debian and Ubuntu, apt install chromium"
+            f"none of {', '.join(pdf.NAMES)} is on the path, nor is one named by "
+            "CHROMIUM: on Debian and Ubuntu, apt install chromium"
         )
 
 
