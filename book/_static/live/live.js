@@ -91,8 +91,11 @@ window.ssm = window.ssm || {};
       this.sentence = element("p", { className: "live-sentence" });
       this.sentence.setAttribute("aria-live", "polite");
       this.controls = this.spec.controls.map((control) => this.control(control));
-      this.code = element("pre", { hidden: true, tabIndex: 0 });
-      this.code.setAttribute("aria-label", "The same in Python");
+      this.code = element("pre");
+      // The theme takes a `pre` that did not scroll when it was made out of reach.
+      const code = element("div", { className: "live-code", hidden: true, tabIndex: 0 }, this.code);
+      code.setAttribute("role", "region");
+      code.setAttribute("aria-label", "The same in Python");
       const said = element("span", { className: "live-said" });
       said.setAttribute("role", "status");
       const copy = (text, what) => {
@@ -109,7 +112,7 @@ window.ssm = window.ssm || {};
         }),
         button("Copy as Python", () => {
           this.code.textContent = this.spec.python(this.state);
-          this.code.hidden = false;
+          code.hidden = false;
           copy(this.code.textContent, "Copied; it stands below.");
         }),
         button("Back to the figure of the text", () => this.close()),
@@ -125,7 +128,7 @@ window.ssm = window.ssm || {};
         element("div", { className: "live-controls" }, ...this.controls.map((c) => c.row)),
         this.sentence,
         actions,
-        this.code,
+        code,
       );
       this.panel.setAttribute("aria-label", this.spec.title);
     }
