@@ -89,6 +89,8 @@ def execute(
             record_timing=False,
             extra_arguments=QUIET,
             coalesce_streams=True,
+            # All that it leaves is in the outputs; an orderly end takes seconds.
+            shutdown_kernel="immediate",
             config=Config(KernelManager=connection),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,

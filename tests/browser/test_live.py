@@ -20,6 +20,9 @@ PAGES = {
     "front": "notebooks/memory/accuracy-and-length.html",
     "data": "book/recommend.html",
 }
+#: until what was to be drawn is drawn
+FRAMES = """() => new Promise((done) =>
+    requestAnimationFrame(() => requestAnimationFrame(done)))"""
 
 
 @pytest.fixture(params=PAGES)
@@ -41,7 +44,8 @@ class Figure:
 
     def settled(self):
         self.host.locator(".live-plots svg").first.wait_for()
-        self.page.wait_for_timeout(500)  # longer than a sentence waits
+        self.host.locator(".live-sentence:not([aria-busy])").wait_for()
+        self.page.evaluate(FRAMES)
 
     @property
     def drawn(self):
@@ -50,6 +54,9 @@ class Figure:
     @property
     def sentence(self):
         return self.host.locator(".live-sentence").text_content()
+
+    def says(self, text):
+        self.host.locator(".live-sentence", has_text=text).wait_for()
 
     @property
     def values(self):
@@ -230,12 +237,9 @@ def test_a_file_of_numbers_is_read(reading, tmp_path):
         figure = Figure(reader, "data")
         figure.open_by_key()
         figure.host.locator("input[type=file]").set_input_files(column)
-        figure.page.wait_for_timeout(500)
-        assert figure.sentence.startswith("300 numbers in windows of 64:")
+        figure.says("300 numbers in windows of 64:")
         figure.host.locator("textarea").fill("1\n2\n3")
-        figure.page.wait_for_timeout(500)
-        assert "need at least" in figure.sentence
+        figure.says("need at least")
         figure.host.locator("textarea").fill("1\n" * 300)
-        figure.page.wait_for_timeout(500)
-        assert "constant" in figure.sentence
+        figure.says("constant")
         assert reader.outside == reader.errors == []

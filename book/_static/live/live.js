@@ -179,6 +179,7 @@ window.ssm = window.ssm || {};
       for (const control of this.controls) control.refresh();
       cancelAnimationFrame(this.frame);
       if (!this.spec.slow) this.frame = requestAnimationFrame(() => this.draw());
+      this.sentence.setAttribute("aria-busy", "true");
       clearTimeout(this.timer);
       this.timer = setTimeout(() => {
         if (this.spec.slow) this.draw();
@@ -197,6 +198,7 @@ window.ssm = window.ssm || {};
 
     say() {
       this.sentence.textContent = this.spec.sentence(this.state);
+      this.sentence.removeAttribute("aria-busy");
     }
   }
 
