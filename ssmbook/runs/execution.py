@@ -89,7 +89,7 @@ def execute(
             record_timing=False,
             extra_arguments=QUIET,
             coalesce_streams=True,
-            # All that it leaves is in the outputs; an orderly end takes seconds.
+            # All that it leaves is in the outputs; an orderly end only takes longer.
             shutdown_kernel="immediate",
             config=Config(KernelManager=connection),
             resources={"metadata": {"path": str(folder)}},

@@ -153,7 +153,7 @@ def test_what_is_fitted_to_a_series(js, name, monkeypatch):
 @pytest.mark.parametrize("name", series())
 def test_intervals_have_the_library_s_limit(js, name):
     """Other random numbers: ends within four standard errors of a difference."""
-    x, L, n = series()[name], 64, 8
+    x, L, n = series()[name], 64, 12
     found = js(
         "([x, L, n]) => Array.from({ length: n }, (_, seed) => {"
         "const i = ssm.ofSeries(x, L, seed); return [i.low, i.estimate, i.high] })",
