@@ -90,14 +90,40 @@ def _largest(size: int, matvec, device, dtype) -> float:
     return float(top[0])
 
 
+def _windows_gram(series: Tensor, n: int, L: int) -> Tensor:
+    """x^T x of the n windows, a step apart, of a series (n + L - 1,): (L, L).
+
+    Down a diagonal, a product enters and one leaves: O(L^2 + n log n), where a
+    product of matrices takes O(n L^2).
+    """
+    head, size = torch.fft.rfft(series[:n], 2 * len(series)), 2 * len(series)
+    row = torch.fft.irfft(head.conj() * torch.fft.rfft(series, size), size)[:L]
+    left, entered = series[: L - 1], series[n:]  # (L-1,) each
+    diagonals = row.expand(L, L).clone()  # of row i, from its own place on
+    for sign, own in ((-1, left), (1, entered)):
+        shifted = torch.cat([own, own.new_zeros(L)]).unfold(0, L, 1)[: L - 1]
+        diagonals[1:] += (sign * own[:, None] * shifted).cumsum(0)
+    gram = series.new_zeros(L, 2 * L)
+    gram.as_strided((L, L), (2 * L + 1, 1)).copy_(diagonals)
+    return gram[:, :L].triu() + gram[:, :L].triu(1).mT
+
+
 def largest_eigenvalue(x: Tensor) -> float:
     """lambda_max of the second moment of x (n, L), without forming it.
 
     Lanczos with two products by x an iteration: O(nL) memory, in float64 on x's
-    device. Raises as `second_moment`.
+    device. Many `windows` a step apart take hardly longer than one.
+    Raises as `second_moment`.
     """
-    x = _checks.sequences("x", x).double()
+    x = _checks.sequences("x", x)
     n, L = x.shape
+    if L <= min(n, _DENSE) and x.stride() == (1, 1):
+        series = x.as_strided((n + L - 1,), (1,)).double()
+        gram = _windows_gram(series, n, L) / n
+        if L > _DENSE_TOEPLITZ:  # nearly Toeplitz
+            return _largest(L, lambda v: gram @ v, x.device, gram.dtype)
+        return float(torch.linalg.eigvalsh(gram)[-1])
+    x = x.double()
     if min(n, L) <= _DENSE:
         gram = (x @ x.mT if n < L else x.mT @ x) / n
         return float(torch.linalg.eigvalsh(gram)[-1])

@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session", autouse=True)
 def _threads():
     ssmbook.start(device="cpu")
+    # What was imported is no garbage, and is not to be looked through again.
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

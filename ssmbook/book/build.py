@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nbformat
 
-from ssmbook.book import pdf
+from ssmbook.book import pdf, sphinx
 from ssmbook.book.assembly import assemble, tree_hash
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
@@ -53,11 +50,7 @@ def strict(tree: Path, html: Path, **environment: str) -> None:
     Raises RuntimeError with the end of Sphinx's report where it fails; the folder
     `html` is only replaced by a book that is whole.
     """
-    tool = Path(sys.executable).with_name("jupyter-book")
-    command = [str(tool), "build", str(tree), "-n", "-W", "--keep-going"]
-    run = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | environment
-    )
+    run = sphinx.run(tree, **environment)
     report = run.stdout + run.stderr
     built = tree / "_build" / "html"
     problems = [] if run.returncode else check_pages(built)

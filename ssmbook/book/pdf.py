@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from ssmbook.book import sphinx
 
 # The shell first: it has no windows of its own, and opens pages sooner.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -66,11 +66,7 @@ def write(tree: Path, target: Path) -> None:
     Raises RuntimeError without Chromium, or where the build has warnings.
     """
     program = chromium()
-    tool = Path(sys.executable).with_name("jupyter-book")
-    command = [str(tool), "build", str(tree), "-n", "-W", "--keep-going"]
-    run = subprocess.run(
-        [*command, "--builder", "singlehtml"], capture_output=True, text=True
-    )
+    run = sphinx.run(tree, "--builder", "singlehtml")
     if run.returncode:
         lines = (run.stdout + run.stderr).splitlines()[-30:]
         raise RuntimeError("the book does not build:\n" + "\n".join(lines))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssmbook.book import deposits
-from ssmlib import inputs
+from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, listops, medical, series
 from ssmlib.training import fit
@@ -93,7 +93,26 @@ def long_range(p):
     return first_epoch(p, data, {"init": "legs"}, **shape)
 
 
+def rule_in_training(p):
+    """White noise, the rule's timescale, undamped."""
+    L, process, dt = p["L_max"], inputs.white(), p["L_max"] ** -0.5
+    data = [delay.block_copy(p["n_train"], L, L // 8, s, process) for s in _seeds(p)]
+    start = {"init": window_grid(dt, L)}
+    return first_epoch(p, data, start, linear=True, batch_size=p["n_train"] // 4)
+
+
+def copying(p):
+    """The grid of the window, the rule's timescale."""
+    own = p["n_train"], p["L"], p["vocabulary"], p["delay"]
+    data = [delay.recall(*own, seed) for seed in _seeds(p)]
+    dt = autocorrelation.timescale(data[0].x_train.flatten(0, 1))
+    start = {"init": window_grid(dt, p["L"])}
+    return first_epoch(p, data, start, linear=True, pooling="none")
+
+
 SPOTS = {
+    "copying": copying,
+    "rule-in-training": rule_in_training,
     "sequence-length": sequence_length,
     "sequential-mnist": sequential_mnist,
     "real-series": real_series,

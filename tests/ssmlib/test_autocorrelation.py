@@ -19,6 +19,19 @@ def test_matrix_free_is_dense(n, L):
     assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-8)
 
 
+@pytest.mark.parametrize(("T", "L"), [(5, 1), (3, 2), (9, 5), (400, 64), (900, 300)])
+@pytest.mark.parametrize("process", [inputs.white(), inputs.ar1(0.99)])
+def test_windows_are_summed_along_diagonals(process, T, L):
+    """A view of a series, its windows overlapping, has the moment of their copies."""
+    series = process.sample(1, T, torch.Generator().manual_seed(T))[0] + 2
+    x = ac.windows(series, L)
+    moment = ac.second_moment(x.double())
+    gram = ac._windows_gram(series.double(), len(x), L) / len(x)
+    assert torch.allclose(gram, moment, rtol=1e-12)
+    exact = float(torch.linalg.eigvalsh(moment)[-1])
+    assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-8)
+
+
 @pytest.mark.parametrize(
     "process", [inputs.white(), inputs.ar1(0.9), inputs.equicorrelated(0.999)]
 )
