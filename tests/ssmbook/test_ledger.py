@@ -91,6 +91,21 @@ def test_a_key_that_no_notebook_records_is_refused(tmp_path):
         judge(found, {"nb": tmp_path / "nb.ipynb"})
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "inside"),
+    [(4, 4, True), (4, 9, True), (1, 4, True), (5, 9, False), (1, 3, False)],
+)
+def test_both_edges_of_a_range_belong_to_it(tmp_path, low, high, inside):
+    """The notebook ran with L = 4."""
+    found = judged(tmp_path, {"x": 1}, valid_for={"L": [low, high]})
+    assert found.verdict == ("reproduced" if inside else "not judged")
+
+
+def test_a_range_of_an_unknown_parameter_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="valid_for names no parameter M"):
+        judged(tmp_path, {"x": 1}, valid_for={"M": [1, 9]})
+
+
 def test_a_claim_outside_its_range_is_not_judged(tmp_path):
     found = ledger(tmp_path, valid_for={"L": [5, 9]})
     notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
@@ -171,6 +186,24 @@ def test_an_order_of_figures_with_errors_is_refused():
     assert states([claim], {"x": Record(1.0), "y": Record(2.0)}) == ["holds"]
     with pytest.raises(ValueError, match="an order of x, y: some have a standard"):
         states([claim], {"x": Record(1.0), "y": Record(2.0, se=0.1)})
+
+
+@pytest.mark.parametrize("says", ledgers.VERDICTS)
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"x": 1, "y": 2}, "qualified"),
+        ({"x": 1, "y": 0}, "limits do not hold"),
+        ({"x": 3, "y": 4}, "not reproduced"),
+    ],
+)
+def test_a_pass_contradicts_a_failure_only(tmp_path, values, says, found):
+    judgement = judged(tmp_path, values, verdict=says, limits=LIMIT)
+    assert judgement.verdict == found
+    passed = ("reproduced", "qualified")
+    one_passed = (says in passed) != (found in passed)
+    one_failed = "undecided" != says != "not testable here"
+    assert judgement.contradicts == (one_passed and one_failed)
 
 
 @pytest.mark.parametrize(
