@@ -1,15 +1,14 @@
 """make bench: fast paths against plain references, forward and backward in float32.
 
 Each row is measured in a process of its own: times first, interleaved; then the peak
-memory of each side, each in a fresh process. Writes benchmarks/results.csv.
+memory of each side, each in a fresh process. Writes benchmarks/results.csv, where each
+row names the version, the day and the machine on which it was measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
-import hashlib
 import importlib.util
 import json
 import math
@@ -17,6 +16,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,22 +31,11 @@ from memory import memory_rows
 from orchestration import orchestration_rows, test_rows
 
 from ssmbook.notebook.session import VARIABLE
+from ssmbook.runs import provenance
 from ssmlib.statistics import log_log_slope
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.csv"
-MEASURED = (
-    "kernels/*.py",
-    "layers/*.py",
-    "discretization.py",
-    "models/*.py",
-    "training/*.py",
-    "autocorrelation.py",
-    "theory/memory.py",
-    "tasks/listops.py",
-    "tasks/pathfinder.py",
-)
-
 # kind, (B, H, N, L), processes, repeats, least speed-up, least memory ratio: the times
 # of a small kernel have two modes, by process, of which the median is taken
 ROWS = [
@@ -55,40 +44,7 @@ ROWS = [
     ("layer", (1, 256, 64, 16384), 1, 5, 12, None),
     ("layer", (8, 256, 64, 4096), 1, 5, 3, None),
 ]
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 GROWTH = [2**k for k in range(12, 17)]
-
-
-def plain(node) -> object:
-    """A syntax tree as lists, alike for every Python: `ast.dump` is not."""
-    if isinstance(node, ast.AST):
-        fields = [
-            (n, plain(v)) for n, v in ast.iter_fields(node) if v not in (None, [])
-        ]
-        return [type(node).__name__, *fields]
-    return [plain(part) for part in node] if isinstance(node, list) else node
-
-
-def measured_hash() -> str:
-    """sha256 of the code that was measured, without comments and docstrings."""
-    digest = hashlib.sha256()
-    package = ROOT / "ssmlib"
-    for path in [path for name in MEASURED for path in sorted(package.glob(name))]:
-        tree = ast.parse(path.read_text())
-        for part in ast.walk(tree):
-            if hasattr(part, "body") and isinstance(part.body, list):
-                if ast.get_docstring(part) if isinstance(part, _DOCUMENTED) else None:
-                    part.body = part.body[1:]
-        digest.update(repr(plain(tree)).encode())
-    return digest.hexdigest()[:16]
-
-
-def stored_hash() -> str:
-    """The one that results.csv was measured with."""
-    for line in RESULTS.read_text().splitlines():
-        if line.startswith("# source "):
-            return line.removeprefix("# source ")
-    return ""
 
 
 def modes(H: int, N: int):
@@ -356,19 +312,22 @@ GROUPS = {
 }
 
 
-def stamp() -> list[str]:
-    return [
-        f"machine {processor()}, {os.cpu_count()} cores",
-        f"Python {platform.python_version()}, torch {version('torch')}, 2 threads",
-        f"source {measured_hash()}",
-    ]
+def measured_on() -> dict[str, str]:
+    """The code, the day and the machine of a row, which is measured now."""
+    changed = provenance.state(ROOT)["clean"] is False
+    commit = provenance.commit(ROOT)
+    commit = (commit[:7] if commit else "no commit") + " edited" * changed
+    return {
+        "version": f"{version('ssmlib')}, {commit}, {datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, torch {version('torch')}",
+    }
 
 
 def stored_rows() -> list[dict]:
-    """What results.csv holds of this code and machine."""
-    lines = RESULTS.read_text().splitlines()
-    head = [line[2:] for line in lines if line.startswith("# ")]
-    return list(csv.DictReader(lines[len(head) :])) if head == stamp() else []
+    """The rows of results.csv."""
+    with RESULTS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def group_of(row: dict) -> str:
@@ -376,8 +335,7 @@ def group_of(row: dict) -> str:
 
 
 def write(rows: list[dict]) -> None:
-    with RESULTS.open("w", newline="") as file:
-        file.writelines(f"# {line}\n" for line in stamp())
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -389,7 +347,7 @@ def main(only: str | None) -> None:
         known = {name: [] for name in GROUPS}
         for row in stored_rows():
             known[group_of(row)].append(row)
-        known[group] = GROUPS[group]()
+        known[group] = [row | measured_on() for row in GROUPS[group]()]
         write([row for rows in known.values() for row in rows])
     rows = stored_rows()
     for row in rows:

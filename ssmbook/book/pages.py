@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import string
 from pathlib import Path
 
 from ssmbook.book.verdicts import Judgement
@@ -66,18 +67,21 @@ def benchmarks_page(results: Path) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Fast paths against plain references, forward and backward in float32, in one "
-        "run: medians of interleaved repeats; memory is the peak above what the "
-        "process held just before the call, each in a process of its own. Times belong "
-        "to the machine named below; ratios travel better. `make bench` measures anew.",
+        "Each row compares a fast path with a plain reference, forward and backward in "
+        "float32 on two threads, in one run. Times are medians of interleaved repeats. "
+        "Memory is the peak above what the process held before the call, in a process "
+        "of its own. Times belong to the machine that the row names; ratios carry over "
+        "better. The column *version* gives the version, the commit and the day of the "
+        "measurement. `make bench` measures all rows again.",
         "",
     ]
-    with results.open() as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    with results.open() as file:
-        stamp = [line[1:].strip() for line in file if line.startswith("#")]
+    with results.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    machines = list(dict.fromkeys(row["machine"] for row in rows))
+    letters = dict(zip(machines, string.ascii_uppercase, strict=False))
+    rows = [row | {"machine": letters[row["machine"]]} for row in rows]
     header = list(rows[0])
     lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
-    lines += ["", "Measured on: " + "; ".join(stamp) + ".", ""]
-    return "\n".join(lines)
+    lines += ["", *(f"- Machine {letter}: {name}" for name, letter in letters.items())]
+    return "\n".join([*lines, ""])
