@@ -2,16 +2,21 @@
 
 import json
 import math
+from dataclasses import replace
+from itertools import product
 
+import nbformat
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ssmbook.book import ledger as ledgers
+from ssmbook.book.deposits import Deposit
 from ssmbook.book.ledger import Expectation
 from ssmbook.book.verdicts import judge, states
 from ssmbook.notebook.glue import Record
+from ssmbook.runs.document import Run
 from tests.ssmbook.outputs import notebook, output_of
 
 ENTRY = {
@@ -256,3 +261,49 @@ def test_the_history_of_an_entry(tmp_path):
         ledger(tmp_path, registered=first, history=[change], expect=wider)
     reworded = [{"key": "x", "between": [0, 2], "because": "another word"}]
     assert ledger(tmp_path, expect=reworded)[0].hash == claim.hash
+
+
+def test_claims_are_evaluated_where_the_ledger_says(tmp_path):
+    """Two chapters, and a longer run of one: each with records of its own.
+
+    Comparisons are corrected among those of one place only: each of the four below
+    holds alone, and would be open beside another one.
+    """
+    paths = {slug: tmp_path / f"{slug}.ipynb" for slug in ("first", "second")}
+    sure = {"se": 0.45}  # two-sided, 2.2 standard errors from the nearest edge
+    for path, value in zip(paths.values(), (1.0, 3.0), strict=True):
+        notebook(path, output_of("x", value, **sure))
+    entry = ledger(tmp_path)[0]
+    claims = [
+        replace(entry, id=f"{slug}-{place}", notebook=slug, judged_on=place)
+        for place, slug in product(("deposit", "notebook"), paths)
+    ]
+    runs = {
+        slug: Deposit(Run(slug, "", "", {}), {"x": Record(value, **sure)}, ())
+        for slug, value in (("first", 3.0), ("second", 1.0))
+    }
+    found = judge(claims, paths, runs)
+    assert [j.claim.id for j in found] == [claim.id for claim in claims]
+    failed, holds = "not reproduced", "reproduced"
+    assert [j.verdict for j in found] == [failed, holds, holds, failed]
+    with pytest.raises(ValueError, match="claim second-deposit: there is no deposit"):
+        judge(claims, paths, {"first": runs["first"]})
+    on_notebooks = judge(claims[:2], paths)
+    assert [j.verdict for j in on_notebooks] == [holds, failed]
+
+
+def test_a_failed_notebook_leaves_its_claims_without_a_verdict(tmp_path):
+    path = notebook(tmp_path / "nb.ipynb", output_of("x", 1.0))
+    node = nbformat.read(path, 4)
+    node.metadata["failed"] = "it did"
+    nbformat.write(node, path)
+    (found,) = judge(ledger(tmp_path), {"nb": path})
+    assert (found.verdict, found.reason) == ("not judged", "nb failed")
+    assert found.values == {}
+
+
+def test_a_missing_record_leaves_the_other_states(tmp_path):
+    absent = Expectation(("absent",), 0.0, 1.0, "theory")
+    there = Expectation(("x",), 0.0, 2.0, "theory")
+    records = {"x": Record(1.0, se=0.1)}
+    assert states([absent, there], records) == ["missing", "holds"]
