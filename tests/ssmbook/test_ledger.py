@@ -307,3 +307,9 @@ def test_a_missing_record_leaves_the_other_states(tmp_path):
     there = Expectation(("x",), 0.0, 2.0, "theory")
     records = {"x": Record(1.0, se=0.1)}
     assert states([absent, there], records) == ["missing", "holds"]
+
+
+@pytest.mark.parametrize(("there", "absent"), [("x", "y"), ("y", "x")])
+def test_only_the_missing_records_are_named(tmp_path, there, absent):
+    with pytest.raises(ValueError, match=f"does not record all of {absent}$"):
+        judged(tmp_path, {there: 1.0}, limits=BELOW)
