@@ -9,14 +9,13 @@ import shutil
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from ssmbook.book import chapter_page, claims, deposits, front, pages, pdf
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
-from ssmbook.notebook import glue
+from ssmbook.notebook import glue, strict_yaml
 from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import execution
 
@@ -90,7 +89,7 @@ def _values(node) -> dict[str, int | float]:
 
 def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> None:
     """The front page's table, and alt texts from where each figure is drawn."""
-    findings = yaml.safe_load((root / "book" / "findings.yml").read_text())
+    findings = strict_yaml.load(root / "book" / "findings.yml")
     took = {
         slug: front.minutes(footer_seconds(nbformat.read(page.path, 4)))
         for slug, page in executed.items()
@@ -154,7 +153,7 @@ def assemble(
     _write_verdicts(tree, paths, judged)
     page = tree / "book" / "intro.md"
     page.write_text(pdf.link(page.read_text(), made=with_pdf))
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = strict_yaml.load(root / "CITATION.cff")
     book = tree / "book"
     (book / "claims.md").write_text(claims.page(judged, known, citation))
     (book / "_static" / "claims.json").write_text(

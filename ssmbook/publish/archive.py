@@ -12,10 +12,9 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from ssmbook.book import build, claims
 from ssmbook.book.assembly import assemble
+from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.glue import records
 from ssmbook.publish import crate, environment
 from ssmbook.runs import provenance
@@ -69,7 +68,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
     epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = strict_yaml.load(root / "CITATION.cff")
     name = f"ssmbook-{citation['version']}-{commit[:7]}"
     work = root / "_build" / "archive"
     shutil.rmtree(work, ignore_errors=True)

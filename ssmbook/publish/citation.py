@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from ssmbook.notebook import strict_yaml
 
 PINNED = "cffconvert==2.0.0"
 
@@ -34,7 +34,7 @@ def generated(root: Path) -> dict[str, str]:
     valid = subprocess.run([*call, "--validate"], capture_output=True, text=True)
     if valid.returncode:
         raise ValueError(f"{source} does not fit its schema:\n{valid.stderr}")
-    citation = yaml.safe_load(source.read_text())
+    citation = strict_yaml.load(source)
 
     def converted(form: str) -> dict:
         text = subprocess.run(

@@ -117,7 +117,8 @@ def make(root: Path, place: Path) -> Path:
         (place / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, place / name)
     shutil.copy(root / "book" / "data.md", place / "book")
-    (place / ".gitignore").write_text("/_build/\n/runs/\n/dist/\n__pycache__/\n")
+    ignored = "/_build/\n/runs/\n/dist/\n__pycache__/\n*.part\n"
+    (place / ".gitignore").write_text(ignored)
     (place / "_config.yml").write_text(CONFIG)
     (place / "_toc.yml").write_text(TOC)
     (place / "book" / "intro.md").write_text(INTRO)
