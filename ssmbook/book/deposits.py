@@ -1,9 +1,10 @@
 """Deposits: longer runs of chapters, kept in the repository.
 
-deposits/<slug>/ holds what a run leaves, its document (run.json) and the code cells of
-the executed notebook; its text is the chapter's. The document names the notebook's
-sha256 and each record, so that a changed record is an error. They are made with the
-profile `evening` (`make deposits`), never by a build or a test.
+deposits/<slug>/ contains the document of a run (run.json) and the code cells of the
+executed notebook; its text is the chapter's. The document has a checksum of its own
+content and names the notebook's SHA-256, its records and its parameters, so that a
+change in either file is an error. They are made with the profile `evening` (`make
+deposits`), never by a build or a test.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import nbformat
 
 from ssmbook.book.chapters import chapters
 from ssmbook.notebook import glue
+from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
 from ssmbook.runs import cluster
-from ssmbook.runs.document import Run, as_records
+from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
+from ssmbook.runs.reading import check_notebook
 from ssmbook.runs.stores import Store, replace, sha256
 
 PROFILE = "evening"
@@ -45,23 +48,30 @@ class Deposit:
 
 def read(root: Path) -> dict[str, Deposit]:
     """The deposits of a repository, by slug; ValueError for one that was changed."""
-    found = {}
+    found, known = {}, chapters(root)
     for folder in sorted((root / "deposits").glob("*/")):
         slug = folder.name
-        if slug not in chapters(root):
+        if slug not in known:
             raise ValueError(f"{folder}: no chapter is called {slug}")
-        document = folder / "run.json"
-        run = Run.from_json(document.read_bytes() if document.is_file() else None)
-        notebook = folder / f"{slug}.ipynb"
-        if run is None or run.failed or not notebook.is_file():
-            raise ValueError(f"{folder} must hold run.json and {slug}.ipynb, complete")
+        document, notebook = folder / "run.json", folder / f"{slug}.ipynb"
+        if not (document.is_file() and notebook.is_file()):
+            raise ValueError(f"{folder} must contain run.json and {slug}.ipynb")
+        run = Run.from_json(document.read_bytes(), document)
+        if run.failed or run.notebook != slug:
+            raise ValueError(
+                f"{document} must be of a complete run of {slug}, got {run.notebook}, "
+                f"{run.status}"
+            )
         content = notebook.read_bytes()
-        if run.files.get(notebook.name) != sha256(content):
-            raise ValueError(f"{notebook} is not what run.json was written for")
-        node = nbformat.reads(content.decode(), 4)
+        try:
+            check_notebook(run, content, notebook)
+        except ValueError as error:
+            raise ValueError(
+                f"{document} is refused: {error}: restore both files from the "
+                "repository, or make them again with `make deposits`"
+            ) from error
+        node = notebook_of(content, notebook)
         records = glue.node_records(node, notebook)
-        if as_records(records) != run.records:
-            raise ValueError(f"{document}: its records are not those of {notebook}")
         outputs = tuple(o for cell in node.cells for o in cell.get("outputs", []))
         found[slug] = Deposit(run, records, outputs)
     return found
@@ -72,7 +82,7 @@ def code_and_outputs(content: bytes) -> bytes:
 
     Its code folds: it is the chapter's, as it was on the day of the run.
     """
-    node = nbformat.reads(content.decode(), 4)
+    node = notebook_of(content, "the executed notebook")
     node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
     for cell in node.cells:
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]

@@ -52,10 +52,17 @@ def claims(
     from ssmbook.book import deposits
     from ssmbook.book.ledger import answerable, load
     from ssmbook.book.verdicts import judge
+    from ssmbook.runs.reading import run_in
 
     root = terminal.repository()
     with terminal.errors():
         claimed, notebooks = answerable(load(root), check or root / "notebooks")
+        folder = check.parent if check and check.suffix == ".html" else check
+        if folder and (folder / "run.json").is_file():
+            # Its document says which notebook it is of, and what that recorded.
+            ran = run_in(folder).notebook
+            claimed = [claim for claim in claimed if claim.notebook == ran]
+            notebooks = {ran: folder / f"{ran}.ipynb"}
         judged = judge(claimed, notebooks, None if check else deposits.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:

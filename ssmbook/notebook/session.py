@@ -55,7 +55,8 @@ def start(*, device: str) -> Session:
 
 def footer_seconds(node) -> int | None:
     """The run time that an executed notebook's footer names, None without one."""
-    for output in node.cells[-1].get("outputs", []):
-        if match := _SECONDS.search(output.get("text", "")):
-            return int(match[1])
+    for cell in node.cells[-1:]:
+        for output in cell.get("outputs", []):
+            if match := _SECONDS.search(output.get("text", "")):
+                return int(match[1])
     return None

@@ -11,6 +11,7 @@ import yaml
 from ssmbook.book import deposits, pages
 from ssmbook.book.verdicts import judge, states, verdict
 from ssmbook.notebook import comparison, glue
+from ssmbook.notebook.recorded import ERRORS
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -36,7 +37,7 @@ def far(record):
     """Values far beyond a record's tolerance, on both sides."""
     slack = 0.0
     if record.se is not None:
-        slack = record.se * glue.ERRORS * 2**0.5
+        slack = record.se * ERRORS * 2**0.5
     elif record.atol is not None:
         slack = record.atol
     elif record.rtol is not None:

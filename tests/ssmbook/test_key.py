@@ -7,8 +7,10 @@ import nbformat
 import pytest
 
 from ssmbook.notebook import kept
+from ssmbook.notebook.files import sealed
 from ssmbook.notebook.glue import records
 from ssmbook.runs import key
+from ssmbook.runs.stores import sha256
 from tests.book.conftest import CHAPTERS
 from tests.ssmbook.toy import NOTEBOOK, notebook, ssmbook
 
@@ -79,7 +81,7 @@ def test_each_part_of_the_surroundings_counts():
 
 
 def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "DEPOSITS", tmp_path)
+    monkeypatch.setattr(kept, "_folder", lambda: tmp_path)
     reads, other = cells('x = ssmbook.kept("one", "rates")'), cells("x = 1")
     before = key.surroundings(reads, 1), key.surroundings(other, 1)
     with pytest.raises(FileNotFoundError, match="one has no longer run"):
@@ -90,7 +92,10 @@ def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
         nbformat.v4.new_output("display_data", {"text/plain": "{}"}, metadata=named)
     ]
     (tmp_path / "one").mkdir()
-    nbformat.write(stored, tmp_path / "one" / "one.ipynb")
+    path = tmp_path / "one" / "one.ipynb"
+    nbformat.write(stored, path)
+    files = {"one.ipynb": sha256(path.read_bytes())}
+    path.with_name("run.json").write_bytes(sealed({"files": files}))
     assert kept.kept("one", "rates") == "{}"
     with pytest.raises(ValueError, match=r"stores no text 'x'; it has \['rates'\]"):
         kept.kept("one", "x")

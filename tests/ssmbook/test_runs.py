@@ -157,10 +157,13 @@ def test_a_truncated_or_damaged_run_is_run_again(own):
     folder = own / "runs" / "toy" / document["key"][:16]
     text = (folder / "run.json").read_text()
     (folder / "run.json").write_text(text[: len(text) // 2])
-    assert (
-        ssmbook(own, "results", "1", status=1)[1] == "there are no runs to tabulate\n"
-    )
-    assert not ran(own, "1")["reused"]
+    damaged, none = ssmbook(own, "results", "1", status=1)[1].splitlines()
+    assert damaged.startswith(f"{folder}/run.json is not JSON")
+    assert damaged.endswith(f"run it again with --force, or remove {folder}")
+    assert none == "there are no runs to tabulate"
+    out, err = ssmbook(own, "run", "1", "--json")
+    assert not json.loads(out)["reused"]
+    assert err == f"{damaged}; it runs again now\n"
     (folder / "toy.ipynb").write_text("{}")
     assert not ran(own, "1")["reused"]
     assert ran(own, "1")["reused"]

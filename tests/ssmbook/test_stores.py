@@ -5,7 +5,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ssmbook.runs import results
-from ssmbook.runs.jobs import plan_runs, run_job, stored_runs
+from ssmbook.runs.jobs import plan_runs, run_job
+from ssmbook.runs.reading import stored_runs
 from ssmbook.runs.stores import Store, sha256
 from tests.ssmbook.toy import NOTEBOOK
 
@@ -90,7 +91,7 @@ def test_a_run_is_kept_and_found_again(address, place):
     again = run_job(job, Store(address))
     assert again.reused
     assert again.to_json() == first.to_json()
-    table = results.table(stored_runs(store, "toy"))
+    table = results.table(stored_runs(store, "toy", pytest.fail))
     assert list(table["double"]) == [6]
     assert store.names("mathjax") == ["LICENSE", "tex-svg.js"]
     page = store.read(f"{job.folder}/toy.html")
@@ -102,7 +103,7 @@ def test_a_run_is_kept_and_found_again(address, place):
 def test_a_run_that_failed_is_replaced_when_it_succeeds(address, place):
     store, job = Store(address), toy_job(place, mode="raise", n=3)
     assert run_job(job, store).failed
-    assert [run.status for run in stored_runs(store, "toy")] == ["failed"]
+    assert [run.status for run in stored_runs(store, "toy", pytest.fail)] == ["failed"]
     names = {"failed.html", "failed.ipynb", "failed.json"}
     assert set(store.names(job.folder)) == names
 

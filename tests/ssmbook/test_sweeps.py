@@ -9,8 +9,9 @@ import yaml
 from ssmbook.notebook import parameters
 from ssmbook.runs import results, sweeps
 from ssmbook.runs.document import Run
-from ssmbook.runs.jobs import stored_runs
-from ssmbook.runs.stores import Store
+from ssmbook.runs.reading import stored_runs
+from ssmbook.runs.stores import Store, sha256
+from tests.ssmbook.outputs import notebook, output_of
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook
 
 
@@ -232,8 +233,14 @@ def test_equal_values_have_bars_of_no_length():
 
 
 def test_failed_runs_are_told_apart_from_complete_ones(tmp_path):
-    store = Store(tmp_path)
-    store.write("nb/00/failed.json", document(status="failed").to_json())
-    assert [run.status for run in stored_runs(store, "nb")] == ["failed"]
-    store.write("nb/00/run.json", document().to_json())
-    assert [run.status for run in stored_runs(store, "nb")] == ["complete"]
+    store, folder = Store(tmp_path), document().folder
+    store.write(f"{folder}/failed.json", document(status="failed").to_json())
+    assert [run.status for run in stored_runs(store, "nb", pytest.fail)] == ["failed"]
+    path = notebook(
+        tmp_path / "nb.ipynb", output_of("x", 2), parameters_cell="n: int = 1"
+    )
+    store.write(f"{folder}/nb.ipynb", path.read_bytes())
+    files = {"nb.ipynb": sha256(path.read_bytes())}
+    complete = document(records={"x": {"value": 2}}, files=files)
+    store.write(f"{folder}/run.json", complete.to_json())
+    assert stored_runs(store, "nb", pytest.fail) == [complete]
