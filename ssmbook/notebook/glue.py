@@ -139,8 +139,6 @@ def _named(outputs: list) -> dict:
             name = prefix = None
         if not (isinstance(name, str) and isinstance(prefix, str)):
             raise ValueError(f"an output has a damaged name: {shown(scrapbook)}")
-        if not all(isinstance(v, str) for v in output.get("data", {}).values()):
-            raise ValueError(f"the output {name!r} holds no text")
         if name in named:
             raise ValueError(f"{name!r} is stored twice")
         named[name] = output
@@ -198,11 +196,14 @@ def records(path: str | Path) -> dict[str, Record]:
 
 def figures(node) -> dict[str, tuple[str, str]]:
     """(SVG, alt text) of every named figure of a notebook, by name."""
-    return {
-        name: (output["data"][_SVG], output["data"]["text/plain"])
-        for name, output in _named(_outputs(node)).items()
-        if _SVG in output["data"]
-    }
+    found = {}
+    for name, output in _named(_outputs(node)).items():
+        data = output.get("data", {})
+        if _SVG in data:
+            if "text/plain" not in data:
+                raise ValueError(f"the figure {name!r} has no alt text")
+            found[name] = data[_SVG], data["text/plain"]
+    return found
 
 
 def texts(node) -> dict[str, str]:
@@ -211,7 +212,8 @@ def texts(node) -> dict[str, str]:
         name: output["data"]["text/plain"]
         for name, output in _named(_outputs(node)).items()
         if output["metadata"]["scrapbook"]["mime_prefix"] == ""
-        and _SVG not in output["data"]
+        and _SVG not in output.get("data", {})
+        and "text/plain" in output.get("data", {})
     }
 
 

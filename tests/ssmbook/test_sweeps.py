@@ -26,6 +26,7 @@ def known(place):
         ("rate", "1e-3,0.01", [0.001, 0.01]),
         ("seed", "0:3", [0, 1, 2]),
         ("seed", "1:6:2", [1, 3, 5]),
+        ("seed", "3:0:-1", [3, 2, 1]),
         ("seed", "4", [4]),
         ("quick", "true,False", [True, False]),
         ("word", 'a,"b,c"', ["a", "b,c"]),
@@ -40,6 +41,14 @@ def test_axes(known, name, text, values):
     [
         ("seed", "0:a", "seed must read start:stop"),
         ("seed", "3:3", "seed has no values in '3:3'"),
+        ("seed", "0:3:-1", "seed has no values in '0:3:-1'"),
+        ("seed", "0:3:0", "with a step that is not 0, got '0:3:0'"),
+        ("seed", "0:3:1:1", "seed must read start:stop"),
+        ("seed", f"0:{10**30}", "seed has more than 1000000 values"),
+        ("seed", f"{10**30}:0:-1", "seed has more than 1000000 values"),
+        ("seed", f"0:{'9' * 5000}", "seed must read start:stop"),
+        ("seed", "1e3", "seed must be int, got '1e3'"),
+        ("rate", "1e-3,x", "rate must be float, got 'x'"),
         ("seed", "", "seed has no values"),
         ("rate", "0.1,,1", "rate must be float, got ''"),
         ("sizes", "[1],[2]", r"a grid of lists \(sizes\) needs --from"),
@@ -57,6 +66,24 @@ def test_crossed_and_side_by_side():
     assert sweeps.zipped(axes) == [{"a": 1, "b": 3}, {"a": 2, "b": 4}]
     with pytest.raises(ValueError, match="must be of one length"):
         sweeps.zipped({"a": [1], "b": [1, 2]})
+    assert sweeps.zipped({"a": [1, 1], "b": [3, 4]}) == [
+        {"a": 1, "b": 3},
+        {"a": 1, "b": 4},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"a": [1, 2, 1]}, "the axis a: 1 is given twice"),
+        ({"a": [1], "b": [[1], [1]]}, r"the axis b: \[1\] is given twice"),
+        ({"a": [0.1, 0.1]}, "the axis a: 0.1 is given twice"),
+        ({"a": range(10_000), "b": range(1000)}, "a grid of 10000000 runs; at most"),
+    ],
+)
+def test_grids_that_cannot_be_meant_are_refused(axes, message):
+    with pytest.raises(ValueError, match=message):
+        sweeps.product(axes)
 
 
 @pytest.mark.parametrize(
