@@ -56,6 +56,7 @@ def resume(place, before):
     after = times(place)
     assert len(after) == 5
     assert all(after[path] == stamp for path, stamp in before.items())
+    assert not leftovers(place)
 
 
 def test_the_sweep_is_killed(own):

@@ -238,6 +238,24 @@ def test_a_record_whose_name_is_taken():
         results.table([])
 
 
+def test_no_two_records_share_a_column():
+    records = {"n": {"value": 2}, "record_n": {"value": 3}}
+    for order in (records, dict(reversed(records.items()))):
+        table = results.table([document(records=order)])
+        assert table["n"].item() == 1
+        assert table["record_n"].item() == 3
+        assert table["record_record_n"].item() == 2
+
+
+@pytest.mark.parametrize("other", ["a", True, 2.5, [1]])
+def test_a_parameter_of_two_types_is_tabulated(tmp_path, other):
+    table = results.table([document(), document(parameters={"n": other})])
+    results.write(table, tmp_path)
+    read = pandas.read_parquet(tmp_path / "results.parquet")["n"]
+    expected = [1, 2.5] if other == 2.5 else ["1", json.dumps(other)]
+    assert list(read) == expected
+
+
 def test_lists_are_written_as_text():
     lists = [document(parameters={"sizes": s}) for s in ([1, 2], [3], [3])]
     table = results.table(lists)
