@@ -78,8 +78,8 @@ class Store:
                 f"gs://BUCKET/..., got {self.address!r}"
             )
         if not remote:
-            # fsspec would resolve `..` without regard to links.
-            self.folder = Path(os.path.realpath(self.address))
+            # `..` is left to the system: behind a link it is another than in text.
+            self.folder = Path(self.address).absolute()
             self.files, self.root = fsspec.filesystem("file"), str(self.folder)
             return
         if not rest.strip("/"):

@@ -3,6 +3,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -215,3 +217,25 @@ def test_files_are_whole_or_not_there(tmp_path, monkeypatch):
         stores.replace(path, b"new and longer")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_process_leaves_no_part_for_long(tmp_path):
+    """Kills hit the moment in which a part is there; the next write removes it."""
+    from ssmbook.runs import stores
+
+    code = (
+        "import sys, pathlib; from ssmbook.runs.stores import replace\n"
+        "while True: replace(pathlib.Path(sys.argv[1]) / 'a', bytes(20_000_000))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    for _ in range(20):
+        process = subprocess.Popen(command)
+        wait_for(lambda: list(tmp_path.glob(".a.*.part")))
+        process.kill()
+        process.wait()
+        if list(tmp_path.glob(".a.*.part")):
+            break
+    else:
+        pytest.fail("no kill left a part")
+    stores.replace(tmp_path / "b", b"content")
+    assert {path.name for path in tmp_path.iterdir()} <= {"a", "b"}

@@ -42,7 +42,7 @@ def test_an_address_in_a_bucket_leads_nowhere_else():
 
 
 def test_a_folder_above_behind_a_link_is_that_of_the_system(tmp_path):
-    """fsspec takes `link/..` for the folder of the link, the system for another."""
+    """The folder above a link is the one above its target, as for any command."""
     (tmp_path / "far" / "away").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
     store = Store(tmp_path / "link" / ".." / "runs")
