@@ -104,7 +104,7 @@ def test_a_bootstrap_of_a_function_of_two():
         (lambda: statistics.mean([1.0]), r"values must be \(n,\) with n >= 2"),
         (lambda: statistics.mean([1.0, math.nan]), "values must be finite"),
         (lambda: statistics.paired([1, 2], [1, 2, 3]), "must be of one length"),
-        (lambda: statistics.slope([1, 1, 1], [1, 2, 3]), "x not all alike"),
+        (lambda: statistics.slope([1, 1, 1], [1, 2, 3]), "x not all equal"),
         (lambda: statistics.log_log_slope([1, 2, 0], [1, 2, 3]), "must be positive"),
         (lambda: statistics.bootstrap(np.mean, [1, 2]), "n >= 3"),
         (lambda: statistics.bootstrap(max, [1, 2, 3], [1, 2]), "of one length"),
