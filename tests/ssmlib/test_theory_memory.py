@@ -131,7 +131,8 @@ def test_takenaka_malmquist_sum_is_the_same():
 def test_what_holds_for_all():
     for poles in POLES.values():
         eigenvalues = tensor(poles)
-        T = 1 + memory.memory_quantile(eigenvalues, 1 - 1e-12)
+        # Further back, the rounding of MF adds up to more than is left of it.
+        T = 1 + memory.memory_quantile(eigenvalues, 1 - 1e-9)
         found = memory.memory_function(eigenvalues, T)
         n = len(poles)
         assert bool((found.diff() <= 1e-15).all())
@@ -139,9 +140,9 @@ def test_what_holds_for_all():
         bound = (n / torch.arange(1, T + 1)).clamp(max=1)
         assert bool((found <= bound + 1e-12).all())
         assert memory.memory_capacity(eigenvalues) == n
-        assert memory.memory_capacity(eigenvalues, T) == pytest.approx(n, rel=1e-10)
+        assert memory.memory_capacity(eigenvalues, T) == pytest.approx(n, rel=2e-9)
         delay = float((torch.arange(T) * found).sum()) / n
-        assert memory.mean_delay(eigenvalues) == pytest.approx(delay, rel=1e-7)
+        assert memory.mean_delay(eigenvalues) == pytest.approx(delay, rel=1e-6)
         assert delay >= (n - 1) / 2 - 1e-9
 
 
