@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import functools
 import math
 import os
@@ -55,7 +56,7 @@ def _memory() -> float:
 
 def fits(name: str, value: int, numbers: int) -> int:
     """The value, if as many float64 numbers as it asks for fit into memory."""
-    if 8 * numbers > _memory():
+    if not torch.compiler.is_compiling() and 8 * numbers > _memory():
         raise ValueError(
             f"{name} = {value} takes {8 * numbers / 1e9:.3g} GB of memory, which has "
             f"{_memory() / 1e9:.3g} GB: choose a smaller {name}"
@@ -120,7 +121,12 @@ def readable(tensor: Tensor) -> bool:
 
 def finite(name: str, value: Tensor) -> Tensor:
     """The value, if it holds neither NaN nor infinity."""
-    if readable(value) and not bool(torch.isfinite(value).all()):
+    # A sum shows both in one pass; it may also overflow, which the second look tells.
+    if (
+        readable(value)
+        and not cmath.isfinite(value.detach().sum().item())
+        and not bool(torch.isfinite(value).all())
+    ):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return value
 
@@ -189,7 +195,9 @@ def one_dtype(allowed, **values: Tensor) -> torch.dtype:
 
 
 def broadcast(**shapes: torch.Size) -> None:
-    """Refuse shapes that do not broadcast."""
+    """Refuse shapes that do not broadcast; most are equal, which costs nothing."""
+    if torch.compiler.is_compiling() or len(set(shapes.values())) == 1:
+        return
     try:
         torch.broadcast_shapes(*shapes.values())
     except RuntimeError as error:

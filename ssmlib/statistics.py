@@ -253,14 +253,15 @@ def bootstrap(
         return _checks.number("statistic", statistic(*(own[chosen] for own in arrays)))
 
     n = sizes[0]
-    found = stats.bootstrap(
-        (np.arange(n),),
-        value,
-        vectorized=False,
-        n_resamples=400,
-        method="basic",
-        rng=np.random.default_rng(0),
-    )
+    with np.errstate(over="ignore"):  # in SciPy's own error, which is not used
+        found = stats.bootstrap(
+            (np.arange(n),),
+            value,
+            vectorized=False,
+            n_resamples=400,
+            method="basic",
+            rng=np.random.default_rng(0),
+        )
     samples = found.bootstrap_distribution
     shift = _scale.shift(samples)
     error = float(np.std(_scale.shifted(samples, shift), ddof=1))

@@ -120,7 +120,7 @@ def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
             "init must be a name, a pair (A, B) of tensors or an Initialization, got "
             f"{type(pair).__name__}"
         )
-    A, B = (torch.as_tensor(part).detach().to("cpu", torch.complex128) for part in pair)
+    A, B = map(_numbers, pair)
     if A.ndim != 1 or A.shape != B.shape:
         raise ValueError(
             "init must be a pair (A, B) of one shape (n,), got "
@@ -129,6 +129,18 @@ def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
     _checks.stable("A of init", A)
     _checks.finite("B of init", B)
     return tuple(A.tolist()), tuple(B.tolist())
+
+
+def _numbers(part) -> Tensor:
+    """One of the pair in complex128, of numbers or of a tensor, on the CPU."""
+    if isinstance(part, Tensor):
+        return part.detach().to("cpu", torch.complex128)
+    try:
+        return torch.tensor(part, dtype=torch.complex128, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"init must be a pair (A, B) of complex numbers or tensors, got {part!r}"
+        ) from error
 
 
 def as_initialization(init, dt: Range | None = None, **options) -> Initialization:

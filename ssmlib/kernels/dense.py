@@ -33,6 +33,8 @@ _DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 def _check(**parts: Tensor) -> None:
     """One dtype; a matrix (..., N, N) first, then vectors (..., N) that broadcast."""
+    if torch.compiler.is_compiling():
+        return
     _checks.one_dtype(_DTYPES, **parts)
     shapes = [tuple(part.shape) for part in parts.values()]
     N = shapes[0][-1:]
@@ -69,6 +71,10 @@ def krylov(A: Tensor, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """
     _check(A=A, x=x)
     _checks.integer("count", count)
+    return _krylov(A, x, count)
+
+
+def _krylov(A: Tensor, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     found = x.unsqueeze(-1)
     while found.shape[-1] < count:
         found = torch.cat([found, A @ found], -1)
@@ -103,11 +109,12 @@ def dense_kernel(
     """
     _checks.integer("L", L)
     _check(A_bar=A_bar, B_bar=B_bar, C=C)
+    _checks.fits("L", L, L // 2)  # float32 perhaps
     Q, M = _split(L)
     dtype = A_bar.dtype if dtype is None else dtype
     with full_precision(A_bar.device):
-        right, A_M = krylov(A_bar, B_bar, M)  # (..., N, M)
-        left, _ = krylov(A_M.mT, C, Q)  # (..., N, Q)
+        right, A_M = _krylov(A_bar, B_bar, M)  # (..., N, M)
+        left, _ = _krylov(A_M.mT, C, Q)  # (..., N, Q)
         K = left.mT.to(dtype) @ right.to(dtype)  # (..., Q, M)
     return K.flatten(-2)[..., :L]
 
@@ -136,12 +143,12 @@ def dense_final_state(A_bar: Tensor, B_bar: Tensor, u: Tensor, state: Tensor) ->
     L = u.shape[-1]
     Q, M = _split(L)
     with full_precision(u.device):
-        columns, A_M = krylov(A_bar, B_bar, M)  # (H, N, M)
+        columns, A_M = _krylov(A_bar, B_bar, M)  # (H, N, M)
         padded = nn.functional.pad(u.to(A_bar.dtype), (Q * M - L, 0))
         blocks = padded.unfold(-1, M, M).flip(-1)  # (B, H, Q, M), newest first
         added = blocks @ columns.mT  # (B, H, Q, N), what each block adds
         # The first block has L - (Q - 1) M steps, which the state goes through too.
-        begun, _ = krylov(A_bar, state, M + 1)
+        begun, _ = _krylov(A_bar, state, M + 1)
         begun = begun.select(-1, L - (Q - 1) * M).unsqueeze(-2)  # (B, H, 1, N)
         added = torch.cat([added[..., :1, :] + begun, added[..., 1:, :]], -2)
         while added.shape[-2] > 1:  # two neighbours become one

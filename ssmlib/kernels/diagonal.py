@@ -132,7 +132,8 @@ def powers(x: Tensor, count: int, dtype: torch.dtype) -> Tensor:
         TypeError: for an x that is not complex, or a count that is not an integer.
         ValueError: for count < 1 or another dtype.
     """
-    _checks.is_complex("x", x)
+    if not _checks.is_tensor("x", x).is_complex():
+        raise TypeError(f"x must be complex, got {x.dtype}")
     _checks.integer("count", count)
     _checks.one_of("dtype", dtype, COMPLEX)
     return _Tables.apply(x, 1, count, dtype)[1]
@@ -159,6 +160,18 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
     return K[..., :L]
 
 
+def _check_inputs(u: Tensor, x: Tensor) -> None:
+    for name, value, kind in (("u", u, "real"), ("x", x, "complex")):
+        if _checks.is_tensor(name, value).is_complex() != (kind == "complex"):
+            raise TypeError(f"{name} must be {kind}, got {value.dtype}")
+    if not u.ndim or not x.ndim or u.shape[-1] == 0:
+        raise ValueError(
+            f"u must be (..., L) with L >= 1 and x (..., n), got {tuple(u.shape)} "
+            f"and {tuple(x.shape)}"
+        )
+    _checks.broadcast(u=u.shape[:-1], x=x.shape[:-1])
+
+
 def final_states(u: Tensor, x: Tensor) -> Tensor:
     """Return the state of the recurrence after u: sum_l exp(x_n (L-1-l)) u_l.
 
@@ -175,15 +188,8 @@ def final_states(u: Tensor, x: Tensor) -> Tensor:
         TypeError: if u is not real, or x not complex.
         ValueError: for shapes that do not match.
     """
-    if _checks.is_tensor("u", u).is_complex():
-        raise TypeError(f"u must be real, got {u.dtype}")
-    _checks.is_complex("x", x)
-    if not u.ndim or not x.ndim or 0 in u.shape[-1:]:
-        raise ValueError(
-            f"u must be (..., L) with L >= 1 and x (..., n), got {tuple(u.shape)} "
-            f"and {tuple(x.shape)}"
-        )
-    _checks.broadcast(u=u.shape[:-1], x=x.shape[:-1])
+    if not torch.compiler.is_compiling():
+        _check_inputs(u, x)
     L = u.shape[-1]
     Q, M = _split(L)
     reversed_u = torch.nn.functional.pad(u.flip(-1), (0, Q * M - L))
@@ -232,6 +238,7 @@ def log_vandermonde(v: Tensor, x: Tensor, L: int) -> Tensor:
     """
     _check(v, x, L)
     v, x = torch.broadcast_tensors(v, x)
+    _checks.fits("L", L, v.shape[:-1].numel() * L // 2)  # float32 perhaps
     return vandermonde_product(v, x, L, REAL[v.dtype])
 
 

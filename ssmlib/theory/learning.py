@@ -106,7 +106,7 @@ def least_error(F: Tensor, target: Tensor, cut: float = 1e-9) -> float:
         ValueError: as `descent_error`, or for a cut outside [0, 1).
     """
     curvature, share = _shares(F, target)
-    return float(1 - share[_cut(curvature, cut)].sum())
+    return float(1 - share.detach()[_cut(curvature, cut)].sum())
 
 
 def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:

@@ -177,6 +177,7 @@ CALLS = {
         for begin in (
             initialization.as_initialization("random_inv", dt=0.1),
             initialization.as_initialization((A.repeat(2)[:4], B.repeat(2)[:4])),
+            Initialization(([-0.1 + 0.3j] * 4, [0.7] * 4)),
         )
     ],
     "beginning.Initialization": lambda: [

@@ -113,3 +113,13 @@ def test_a_bootstrap_of_a_function_of_two():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_bootstrap_of_three_draws_has_its_factor():
+    """A resample's variance is 2/3 of the unbiased one; 20 samples, to a tenth."""
+    samples = RNG.normal(0, 1, (20, 3))
+    ratios = [
+        statistics.bootstrap(np.mean, own).se / statistics.mean(own).se
+        for own in samples
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
