@@ -81,6 +81,20 @@ def several(name: str, values, allowed) -> tuple[str, ...]:
     return tuple(one_of(name, value, allowed) for value in values)
 
 
+def dense(name: str, x: Tensor) -> Tensor:
+    """The value, if it is a tensor that holds its values in full."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor, got {type(x).__name__}; torch.as_tensor makes "
+            "one from an array or a list"
+        )
+    if x.is_meta or x.layout != torch.strided:
+        raise ValueError(
+            f"{name} must be a dense tensor with values, got {x.layout} on {x.device}"
+        )
+    return x
+
+
 def sequences(name: str, x: Tensor) -> Tensor:
     """Real, finite sequences of shape (n, L)."""
     if not isinstance(x, Tensor):

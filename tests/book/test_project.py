@@ -216,7 +216,7 @@ SIGNATURES = {
     "autocorrelation.second_moment": "(x)",
     "autocorrelation.largest_eigenvalue": "(x)",
     "autocorrelation.timescale": "(x, constant)",
-    "recommend.recommend": "(x, L, *, constant, seed)",
+    "recommend.recommend": "(x, L, *, constant, seed, raw)",
     "theory.timescale.output_energy": "(A, dt, R, *, B, readout)",
     "theory.timescale.bound": "(A, dt, R, *, B, readout)",
     "theory.conditioning.gram": "(A, *, readout)",
