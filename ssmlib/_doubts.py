@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 
 # Share of variance of a straight line; fewest independent values; ratio of the
@@ -22,6 +21,7 @@ _CODES = (
     *(-32768.0, 32767.0, 65535.0, -2147483648.0, 2147483647.0),
     *(1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e35, -1e35, 9.969209968386869e36),
 )
+_ROUNDING = 1e-6  # of a code in float32, relative
 _FAR = 3.0  # ranges of all other values between a lone value and them
 
 
@@ -40,13 +40,15 @@ def of_series(
         One sentence per sign; none for a stationary series of short memory.
     """
     T = len(series)
-    basis = np.linalg.qr(np.vander(np.linspace(-1, 1, T), 4, increasing=True))[0]
-    shares = (basis.T @ series)[1:] ** 2 / (T * variance)
+    powers = np.vander(np.linspace(-1, 1, T), 4, increasing=True)  # (T, 4)
+    along, gram = powers.T @ series, powers.T @ powers
+    line = along[1] ** 2 / gram[1, 1] / (T * variance)
+    cubic = along @ np.linalg.lstsq(gram, along, rcond=None)[0] / (T * variance)
     found = []
-    if shares[0] > max(_LINE, _INDEPENDENT / T):
-        what, share = "straight line", shares[0]
-    elif shares.sum() > 2 * max(_LINE, _INDEPENDENT / T):
-        what, share = "cubic curve", shares.sum()
+    if line > max(_LINE, _INDEPENDENT / T):
+        what, share = "straight line", line
+    elif cubic > 2 * max(_LINE, _INDEPENDENT / T):
+        what, share = "cubic curve", cubic
     else:
         what, share = "", 0.0
     if what:
@@ -102,24 +104,21 @@ def of_values(x: Tensor) -> tuple[str, ...]:
         One sentence per value, with the value, its count and its first position.
     """
     values = x.detach().double().cpu()
-    known = [
-        code
-        for code in _CODES
-        if bool(torch.isclose(values, values.new_tensor(code), rtol=1e-6).any())
-    ]
-    codes = values.new_tensor(known)
-    coded = torch.zeros_like(values, dtype=torch.bool)
-    for code in codes:
-        coded |= torch.isclose(values, code, rtol=1e-6)
-    others = values[~coded]
+    others, known = values.flatten(), []
+    while len(others):
+        low, high = float(others.min()), float(others.max())
+        code = next((c for c in _CODES if _is(low, c) or _is(high, c)), None)
+        if code is None:
+            break
+        known.append(code)
+        others = others[(others - code).abs() > _ROUNDING * abs(code)]
     if not len(others):
         return ()
-    low, high = float(others.min()), float(others.max())
     found = []
     for code in known:
         beyond = max(code - high, low - code)
         if beyond > high - low or (code < 0 <= low):
-            where = torch.isclose(values, values.new_tensor(code), rtol=1e-6)
+            where = (values - code).abs() <= _ROUNDING * abs(code)
             found.append(
                 _sentence(code, where, low, high, "a code for a missing value")
             )
@@ -132,6 +131,10 @@ def of_values(x: Tensor) -> tuple[str, ...]:
             where = values == extreme
             found.append(_sentence(extreme, where, near, far, "an error"))
     return tuple(found)
+
+
+def _is(value: float, code: float) -> bool:
+    return abs(value - code) <= _ROUNDING * abs(code)
 
 
 def _sentence(value: float, where: Tensor, low: float, high: float, what: str) -> str:

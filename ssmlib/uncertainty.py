@@ -30,8 +30,9 @@ from ssmlib.autocorrelation import (
 LEAST_SEQUENCES, LEAST_WINDOWS = 20, 4
 _NORMAL = 1.6449  # 95 % quantile: 90 % lie between its ends
 _DRAWS, _FOLDS = 199, 5
-# Longer simulated series cost more and say the same: an error goes with 1 / sqrt(T).
-_LONGEST_DRAW, _LONGEST_IN_WINDOWS = 2**17, 256
+# Draws of a longer series are of this many steps, or of this many windows if those are
+# more: they cost less and say the same, since an error goes with 1 / sqrt(T).
+_LONG, _DRAWN_STEPS, _DRAWN_WINDOWS = 2**17, 2**16, 64
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _of_series(series: Tensor, L: int, seed: int) -> Interval:
     true = moment_largest_eigenvalue(row + mean**2)
     plain = top(series)
     generator = np.random.default_rng(seed)
-    size = min(T, max(_LONGEST_DRAW, _LONGEST_IN_WINDOWS * L))
+    size = T if T <= _LONG else min(T, max(_DRAWN_STEPS, _DRAWN_WINDOWS * L))
     ratios = []
     for _ in range(_DRAWS):
         draw = torch.from_numpy(_draw(a, scale, size, generator) + mean)

@@ -159,8 +159,8 @@ def test_a_long_series_has_the_interval_that_long_draws_give(monkeypatch):
     """Draws of a quarter of the length, on a scale of 20 % of the interval's width."""
     x = draws(inputs.ar1(0.9), 1, 40_000)[0]
     full = uncertainty.of_series(x, L)
-    monkeypatch.setattr(uncertainty, "_LONGEST_DRAW", 10_000)
-    monkeypatch.setattr(uncertainty, "_LONGEST_IN_WINDOWS", 1)
+    monkeypatch.setattr(uncertainty, "_LONG", 1)
+    monkeypatch.setattr(uncertainty, "_DRAWN_STEPS", 10_000)
     short = uncertainty.of_series(x, L)
     assert full.plain == short.plain
     width = full.high - full.low
