@@ -128,8 +128,8 @@ def _standardized(x: Tensor) -> tuple[Tensor, float, float]:
     scale = math.sqrt(float(small.square().mean()))
     if scale <= 1e-12 * size / unit:
         raise ValueError(
-            f"x must not be constant: all its values are {float(x.flatten()[0]):.6g}, "
-            "so there is no scale to divide by"
+            f"x must not be constant: all its values are {float(x.flatten()[0]):.6g} "
+            "up to rounding, so there is no scale to divide by"
         )
     return small / scale, mean * unit, scale * unit
 

@@ -224,7 +224,8 @@ def of_sequences(x: Tensor, *, seed: int = 0) -> Interval:
     Raises:
         TypeError: if x is not a real floating-point tensor, or seed not an int.
         ValueError: if x has another shape, fewer than 20 sequences or a value that is
-            not finite, is zero throughout, or has a size outside 1e-100 to 1e100.
+            not finite, is zero throughout or in all but a few sequences, or has a size
+            outside 1e-100 to 1e100.
 
     Source: chapter `real-series`.
     """
@@ -245,13 +246,20 @@ def of_sequences(x: Tensor, *, seed: int = 0) -> Interval:
     seen = []
     for k, fold in enumerate(folds):
         others = np.concatenate(folds[:k] + folds[k + 1 :])
+        if not others.any():
+            break
         if others.shape[1] == 1:
             top = np.ones(1)
         else:
             start = generator.standard_normal(min(others.shape))
             top = svds(others, 1, v0=start, return_singular_vectors="vh")[2][0]
         seen.append((fold @ top) ** 2)
-    seen = np.concatenate(seen)
+    seen = np.concatenate(seen) if len(seen) == _FOLDS else np.zeros(1)
+    if not seen.any():
+        raise ValueError(
+            "x must hold sequences with a common direction: the top direction of some "
+            "is zero in all others"
+        )
     spread = math.exp(_NORMAL * seen.std(ddof=1) / math.sqrt(n) / seen.mean())
     unseen = float(seen.mean())
     low, high = unseen / spread, plain * spread

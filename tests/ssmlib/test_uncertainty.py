@@ -212,6 +212,8 @@ def test_bad_data_of_a_series(x, L, options, kind, message):
         (X, {}, ValueError, r"shape \(n, L\) .* got \(1000,\)"),
         (X.view(100, 10)[:, :0], {}, ValueError, r"shape \(n, L\) .* got \(100, 0\)"),
         (torch.zeros(30, 10), {}, ValueError, "x must not be zero throughout"),
+        (torch.eye(30), {}, ValueError, "x must hold sequences with a common"),
+        (torch.eye(30) * torch.eye(30)[0], {}, ValueError, "with a common direction"),
         (X.view(100, 10) / 0, {}, ValueError, "x must be finite"),
         (X.view(100, 10) * 1j, {}, TypeError, "x must be real floating point"),
         (X.view(100, 10).long(), {}, TypeError, "x must be real floating point"),
