@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from ssmbook.runs import isolation
+from ssmbook.runs.key import ROOT
 
 # Nearly all that Sphinx makes lives to the end of a build: without the collector of
 # garbage it takes three quarters of the time, and a gigabyte more.
@@ -18,11 +20,13 @@ main()"""
 def run(
     tree: Path, *options: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Build a tree, warnings being errors; not with the packages of this folder."""
-    command = [sys.executable, "-P", "-c", _START, "build", str(tree), "-n", "-W"]
-    return subprocess.run(
-        [*command, "--keep-going", *options],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    )
+    """Build a tree, warnings being errors; isolated as a kernel is."""
+    command = [sys.executable, "-P", "-s", "-c", _START, "build", str(tree), "-n", "-W"]
+    with isolation.folder() as own:
+        isolated = isolation.environment(Path(own), 1) | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [*command, "--keep-going", *options],
+            capture_output=True,
+            text=True,
+            env=isolated | environment,
+        )

@@ -1,7 +1,8 @@
 """A notebook's parameters: the typed interface its `parameters` cell declares.
 
-One a line: `name: type = default  # [low..high] help`, or `# {a,b} help`. A type is
-int, float, str, bool, or a list of one (`list[int]`), whose range is its elements'.
+One a line: `name: type = default  # [low..high] help`, or `# {a,b} help`, or, for the
+path of a file or folder, `# <path> help`. A type is int, float, str, bool, or a list of
+one (`list[int]`), whose range is its elements'.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _WORDS = {"true": True, "false": False}
 Value = int | float | str | bool | list
 _RANGE = re.compile(r"\[(\S+?)\.\.(\S+?)\]\s*")
 _CHOICES = re.compile(r"\{([^}]*)\}\s*")
+_PATH = re.compile(r"<path>\s*")
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,13 @@ class Parameter:
     high: float | None
     choices: tuple[str, ...] | None
     help: str
+    is_path: bool = False
 
     @property
     def allowed(self) -> str:
         """The range or the choices as the notebook writes them, or nothing."""
+        if self.is_path:
+            return "<path>"
         if self.choices is not None:
             return "{" + ",".join(self.choices) + "}"
         return "" if self.low is None else f"[{self.low:g}..{self.high:g}]"
@@ -73,8 +78,12 @@ def _parse(line: str, path) -> Parameter:
         low, high = float(match[1]), float(match[2])
     elif match := _CHOICES.match(comment):
         choices = tuple(part.strip() for part in match[1].split(","))
+    elif match := _PATH.match(comment):
+        if _element(kind) != "str":
+            raise ValueError(f"{path}: a <path> must be str, got {line!r}")
+    is_path = bool(_PATH.match(comment))
     help = comment[match.end() :] if match else comment
-    return Parameter(name, kind, default, low, high, choices, help)
+    return Parameter(name, kind, default, low, high, choices, help, is_path)
 
 
 def interface(path: str | Path) -> dict[str, Parameter]:

@@ -132,7 +132,13 @@ def _committed(root: Path, folder: Path) -> Path:
         if line[:6] in ("120000", "160000"):
             raise ValueError(f"links cannot be archived: {line.partition(chr(9))[2]}")
     call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", "HEAD"]
-    packed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
+    packed = subprocess.run(
+        call,
+        cwd=root,
+        check=True,
+        capture_output=True,
+        env=provenance.git_environment(),
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         tar.extractall(folder, filter="data")
     return folder

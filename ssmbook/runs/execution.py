@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import nbformat
 
-from ssmbook.notebook import session
 from ssmbook.notebook.parameters import check, declared
-from ssmbook.runs import key
+from ssmbook.runs import isolation
 from ssmbook.runs.stores import replace
 
 CELL_TIMEOUT = 1200  # seconds
@@ -42,15 +39,16 @@ def execute(
     """Run a notebook from top to bottom; the executed notebook.
 
     notebook: a NotebookNode, left as it is. `values` differing from the defaults are
-    injected. The kernel works in `folder` with `threads` threads; a cell may take
-    `timeout` seconds. Raises ValueError for parameters outside the notebook's
-    interface, or where it loaded a module of the repository that its key does not
-    cover; NotebookFailed where a cell raises or does not end, or the kernel dies.
+    injected. The kernel works in `folder` with `threads` threads, isolated from the
+    settings of its user; a cell may take `timeout` seconds. Raises ValueError for
+    parameters outside the notebook's interface, or where it loaded a module that its
+    key does not cover; NotebookFailed where a cell raises or does not end, or the
+    kernel dies; OSError where there is no folder for the kernel's sockets.
     """
+    from jupyter_client import AsyncKernelManager
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
-    from traitlets.config import Config
 
     class Kept(NBClientEngine):
         """papermill's engine, which leaves what there is of a notebook that fails."""
@@ -64,18 +62,9 @@ def execute(
     logger.setLevel(logging.ERROR)
     known = declared(notebook, folder)
     values = check(known, values, "parameters")
-    os.environ |= {
-        session.VARIABLE: str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
     partial: list = []
-    # Sockets with names: a free TCP port may be another process's before the kernel
-    # listens on it. Their paths must be short.
-    sockets = tempfile.TemporaryDirectory(prefix="ssmbook-", ignore_cleanup_errors=True)
-    connection = {"transport": "ipc", "connection_file": f"{sockets.name}/kernel.json"}
     asked = nbformat.from_dict(notebook)
-    asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(key.LOADED)]
+    asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(isolation.LOADED)]
     try:
         node = execute_notebook(
             asked,
@@ -85,24 +74,25 @@ def execute(
             kernel_name="python3",
             language="python",
             progress_bar=False,
+            start_timeout=isolation.START_TIMEOUT,
             execution_timeout=timeout,
             record_timing=False,
             extra_arguments=QUIET,
             coalesce_streams=True,
             # All that it leaves is in the outputs; an orderly end only takes longer.
             shutdown_kernel="immediate",
-            config=Config(KernelManager=connection),
+            kernel_manager_class=isolation.manager(AsyncKernelManager, threads),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
         )
+    except OSError:
+        raise
     except Exception as error:
         if partial:
             partial[0].cells.pop()
         raise _failure(error, partial) from error
-    finally:
-        sockets.cleanup()
     printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
-    key.check_loaded(notebook, set("".join(printed).split()))
+    isolation.check(notebook, "".join(printed))
     return _bare(node)
 
 

@@ -21,7 +21,7 @@ import nbformat
 
 from ssmbook.notebook.glue import node_records
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, key, page, provenance
+from ssmbook.runs import execution, inputs, key, page, provenance
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
@@ -70,8 +70,9 @@ def plan_runs(notebook: Path, choices: list[dict], *, threads: int = 1) -> list[
     planned = []
     for choice in choices:
         values = check(known, choice, notebook.stem)
-        own = key.cache_key(around, node, values)
         path = str(notebook.absolute())
+        files = inputs.hashes(known, values, _folder(path), notebook.stem)
+        own = key.cache_key(around, node, values, files)
         planned.append(Job(notebook.stem, path, text, values, threads, state, own))
     return planned
 
@@ -121,11 +122,10 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
     clock = time.perf_counter()
     try:
         check_surroundings(job)
-        folder = Path(job.path).parent
         node = execution.execute(
             job.node,
             job.values,
-            folder if folder.is_dir() else key.ROOT / "notebooks",
+            _folder(job.path),
             timeout=timeout,
             threads=job.threads,
         )
@@ -140,6 +140,12 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
     return _keep(job, store, run, node)
 
 
+def _folder(path: str) -> Path:
+    """The folder that a notebook works in; a worker elsewhere may not have its own."""
+    folder = Path(path).parent
+    return folder if folder.is_dir() else key.ROOT / "notebooks"
+
+
 def _without_outputs(job: Job):
     """The job's notebook, for a run that never began."""
     node = job.node
@@ -150,12 +156,15 @@ def _without_outputs(job: Job):
 
 
 def check_surroundings(job: Job) -> None:
-    """Raise ValueError where this is not the code, lock or Python of the job."""
+    """Raise ValueError where this is not the code, lock, Python or data of the job."""
     around = key.surroundings(job.node, job.threads)
-    if key.cache_key(around, job.node, job.values) != job.key:
+    known = declared(job.node, job.path)
+    files = inputs.hashes(known, job.values, _folder(job.path), job.notebook)
+    if key.cache_key(around, job.node, job.values, files) != job.key:
         raise ValueError(
-            "the library, the lock, Python or torch is not what this run was asked "
-            "for: it was edited meanwhile, or a worker has another one"
+            "the library, the lock, the installed packages, Python or a file that a "
+            "parameter names is not what this run was asked for: it was edited "
+            "meanwhile, or a worker has another one"
         )
 
 

@@ -198,7 +198,9 @@ def test_a_copy_within_another_repository_has_no_commit(own, tmp_path):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "--allow-empty", "-qm", "another's")
     out, _ = ssmbook(own, "run", "1", "--json")
-    assert json.loads(out)["git"] == {"commit": None, "clean": None}
+    found = json.loads(out)["git"]
+    assert found["commit"] is found["clean"] is None
+    assert "and is not its top" in found["reason"]
     assert "no commit to archive" in ssmbook(own, "archive", status=1)[1]
 
 

@@ -95,7 +95,8 @@ def test_a_run_is_kept_with_all_that_made_it(place):
     assert stored["status"] == "complete"
     assert stored["threads"] == 1
     assert stored["packages"]["papermill"] == "2.7.0"
-    assert stored["git"] == {"commit": None, "clean": None}
+    assert stored["git"]["commit"] is stored["git"]["clean"] is None
+    assert "not a git repository" in stored["git"]["reason"]
     assert stored["seconds"] > 0
     assert stored["version"] == ssmlib.__version__
     assert len(stored["modules"]) == 64
