@@ -16,3 +16,5 @@ def main() -> None:
             raise
         sys.exit(f"ssmbook needs the extra book, {error.name} is missing: "
                  "pip install 'ssmlib[book]'")  # fmt: skip
+    except KeyboardInterrupt:  # before a command has begun
+        sys.exit(130)

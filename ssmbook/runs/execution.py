@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -33,6 +37,40 @@ class NotebookFailed(RuntimeError):
         self.details, self.notebook = details, notebook
 
 
+@contextlib.contextmanager
+def interrupts(came: threading.Event) -> Iterator[None]:
+    """Note Ctrl-C: its exception is lost where it falls into a finalizer or a task."""
+
+    def note(number, frame):
+        came.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Ctrl-C as KeyboardInterrupt, whatever nbclient makes of a kernel that is gone."""
+    came = threading.Event()
+    with interrupts(came):
+        try:
+            yield
+        except Exception:
+            if not came.is_set():
+                raise
+    if came.is_set():
+        # The loop reports tasks that wait for the kernel as errors of their own.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise KeyboardInterrupt
+
+
 def execute(
     notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT, threads=1
 ):
@@ -43,8 +81,14 @@ def execute(
     settings of its user; a cell may take `timeout` seconds. Raises ValueError for
     parameters outside the notebook's interface, or where it loaded a module that its
     key does not cover; NotebookFailed where a cell raises or does not end, or the
-    kernel dies; OSError where there is no folder for the kernel's sockets.
+    kernel dies; OSError where there is no folder for the kernel's sockets;
+    KeyboardInterrupt at Ctrl-C.
     """
+    with _one_interrupt():
+        return _execute(notebook, values, folder, timeout, threads)
+
+
+def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
     from jupyter_client import AsyncKernelManager
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
@@ -107,6 +151,9 @@ def _failure(error: Exception, partial: list) -> NotebookFailed:
     details = _ANSI.sub("", str(error)).strip()
     if hasattr(error, "ename"):
         reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
+    elif isinstance(error, RuntimeError) and details.startswith("Kernel"):
+        limit = f"within {isolation.START_TIMEOUT} s"
+        reason = f"the kernel did not start {limit}: {details.splitlines()[0]}"
     else:
         reason = f"{type(error).__name__}: {details.splitlines()[0] if details else ''}"
     return NotebookFailed(reason, details, node)

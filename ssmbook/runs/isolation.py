@@ -40,6 +40,8 @@ _DROPPED = (
     "TORCH*", "PYTORCH_*", "CUBLAS_*", "CUDNN_*", "CUDA_*", "NVIDIA_*", "LC_*", "LANG",
     "LANGUAGE", "TZ",
 )  # fmt: skip
+#: the script that a kernel runs
+LAUNCH = Path(__file__).with_name("launch.py")
 _SOCKET = 107  # bytes that the path of a Unix socket may have
 _NAME = "ssmbook-xxxxxxxx/kernel-ipc-5"  # the longest below the temporary folder
 
@@ -51,6 +53,8 @@ def _is(name: str, patterns: tuple[str, ...]) -> bool:
 def environment(own: Path, threads: int) -> dict[str, str]:
     """The variables of a kernel; `own` is a folder that it alone uses."""
     passed = {n: v for n, v in os.environ.items() if _is(n, PASSED + REPORTED)}
+    if not _has_cache():  # Matplotlib would say so among the outputs
+        passed["MPLCONFIGDIR"] = str(own / "matplotlib")
     return passed | {
         VARIABLE: str(threads),
         "OMP_NUM_THREADS": str(threads),
@@ -66,6 +70,16 @@ def environment(own: Path, threads: int) -> dict[str, str]:
         "JUPYTER_NO_CONFIG": "1",
         "XDG_CONFIG_HOME": str(own / "config"),
     }
+
+
+def _has_cache() -> bool:
+    """Whether the user's folder of caches, where fonts are listed, can be written."""
+    try:
+        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # no home
+        return False
+    existing = next(p for p in (place, *place.absolute().parents) if p.exists())
+    return os.access(existing, os.W_OK | os.X_OK)
 
 
 def report() -> dict[str, Any]:
@@ -111,8 +125,7 @@ def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
         @property
         def kernel_spec(self) -> KernelSpec:
             """This Python, not the one that a file called python3 names."""
-            script = Path(__file__).with_name("launch.py")
-            command = [sys.executable, "-P", "-s", str(script), str(key.ROOT)]
+            command = [sys.executable, "-P", "-s", str(LAUNCH), str(key.ROOT)]
             command += [",".join(key.packages()), "-f", "{connection_file}"]
             local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
             return KernelSpec(
@@ -133,14 +146,15 @@ def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
 
 #: code that prints the file of each module that a kernel has loaded, as JSON
 LOADED = """def _loaded():
-    import json, sys
+    import json, os, sys
     found = {
         name: module.__spec__.origin
         for name, module in sorted(sys.modules.items())
         if getattr(getattr(module, "__spec__", None), "has_location", False)
     }
     if "matplotlib" in found:
-        found["matplotlibrc"] = sys.modules["matplotlib"].matplotlib_fname()
+        settings = sys.modules["matplotlib"].matplotlib_fname()
+        found["matplotlibrc"] = os.path.abspath(settings)
     sys.stdout.write(json.dumps(found))
 _loaded()"""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ssmbook.runs import cluster
+from ssmbook.runs import cluster, execution
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
 SWEEP = ("sweep", "1", "--grid", "n=1:6", "-p", "wait=true", "--jobs", "2")
@@ -129,7 +129,7 @@ def test_ctrl_c_that_falls_into_a_finalizer(monkeypatch):
     queue = cluster._Queue(Interrupting(), "", None, False, 1)
     queue.submitted = {None: None}
     monkeypatch.setattr(queue, "_submit", lambda fit: None)
-    with pytest.raises(KeyboardInterrupt), cluster._interrupts(queue.interrupted):
+    with pytest.raises(KeyboardInterrupt), execution.interrupts(queue.interrupted):
         queue.work_off([])
 
 
