@@ -18,12 +18,12 @@ from tests.ssmbook.test_key import cells
 from tests.ssmbook.toy import NOTEBOOK, notebook
 
 # What the toy's kernel has found, printed by its own cell.
-LOOK = """import builtins, json, locale, os, random, sys, time
-import ssmbook, ssmlib, toylib
+LOOK = """import builtins, json, locale, os, sys, time
+import six, ssmbook, ssmlib, toylib
 from toylib import used
 print(json.dumps({
     "poisoned": sorted(n for n in dir(builtins) if n.startswith("poison")),
-    "files": [m.__file__ for m in (ssmbook, ssmlib, toylib, used, random)],
+    "files": [m.__file__ for m in (ssmbook, ssmlib, toylib, used, six)],
     "python": sys.executable,
     "prefix": sys.prefix,
     "asserts": __debug__,
@@ -61,7 +61,8 @@ def hostile(place: Path, home: Path) -> dict[str, str]:
     profile = home / ".ipython" / "profile_default"
     write(profile / "startup" / "00.py", POISON.format("startup"))
     for name in ("ipython_config", "ipython_kernel_config"):
-        lines = f"c = get_config()\nc.IPKernelApp.exec_lines = [{POISON!r}]\n"
+        line = POISON.format(name).strip()
+        lines = f"c = get_config()\nc.IPKernelApp.exec_lines = [{line!r}]\n"
         write(profile / f"{name}.py", lines)
         write((place / NOTEBOOK).with_name(f"{name}.py"), lines)
     spec = {"argv": ["/nowhere/python", "{connection_file}"], "display_name": "x"}
@@ -69,8 +70,7 @@ def hostile(place: Path, home: Path) -> dict[str, str]:
     write(
         kernels / "python3" / "kernel.json", json.dumps(spec | {"language": "python"})
     )
-    for name in ("random", "json", "toylib/__init__"):
-        write((place / NOTEBOOK).with_name("part") / f"{name}.py", "1 / 0")
+    for name in ("six", "json", "toylib/__init__"):
         write((place / NOTEBOOK).parent / f"{name}.py", POISON.format("beside"))
     stale(place / "toylib" / "base.py")
     long = home / ("a" * 90)
@@ -118,9 +118,9 @@ def test_a_run_reads_nothing_of_its_user(own, tmp_path, monkeypatch):
     node = json.loads((Path(run["folder"]) / "toy.ipynb").read_text())
     found = json.loads("".join(node["cells"][2]["outputs"][0]["text"]))
     assert found["poisoned"] == []
-    *ours, random = found["files"]
+    *ours, standard = found["files"]
     assert all(Path(file).is_relative_to(own) for file in ours)
-    assert not Path(random).is_relative_to(own)
+    assert not Path(standard).is_relative_to(own)
     assert found["python"] == sys.executable
     assert found["asserts"] is True
     assert found["zone"] == "UTC"
