@@ -151,7 +151,7 @@ def _failure(error: Exception, partial: list) -> NotebookFailed:
     details = _ANSI.sub("", str(error)).strip()
     if hasattr(error, "ename"):
         reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
-    elif isinstance(error, RuntimeError) and details.startswith("Kernel"):
+    elif type(error) is RuntimeError and details.startswith("Kernel"):
         limit = f"within {isolation.START_TIMEOUT} s"
         reason = f"the kernel did not start {limit}: {details.splitlines()[0]}"
     else:

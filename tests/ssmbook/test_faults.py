@@ -28,7 +28,7 @@ def kernels(place):
     for process in psutil.process_iter(["cmdline", "cwd"]):
         line = " ".join(process.info["cmdline"] or [])
         folder = str((place / NOTEBOOK).parent)
-        if "ipykernel" in line and process.info["cwd"] == folder:
+        if "launch.py" in line and process.info["cwd"] == folder:
             found.append(process)
     return found
 

@@ -19,11 +19,11 @@ from tests.ssmbook.toy import NOTEBOOK, notebook
 
 # What the toy's kernel has found, printed by its own cell.
 LOOK = """import builtins, json, locale, os, sys, time
-import six, ssmbook, ssmlib, toylib
+import tabulate, ssmbook, ssmlib, toylib
 from toylib import used
 print(json.dumps({
     "poisoned": sorted(n for n in dir(builtins) if n.startswith("poison")),
-    "files": [m.__file__ for m in (ssmbook, ssmlib, toylib, used, six)],
+    "files": [m.__file__ for m in (ssmbook, ssmlib, toylib, used, tabulate)],
     "python": sys.executable,
     "prefix": sys.prefix,
     "asserts": __debug__,
@@ -70,7 +70,7 @@ def hostile(place: Path, home: Path) -> dict[str, str]:
     write(
         kernels / "python3" / "kernel.json", json.dumps(spec | {"language": "python"})
     )
-    for name in ("six", "json", "toylib/__init__"):
+    for name in ("tabulate", "json", "toylib/__init__"):
         write((place / NOTEBOOK).parent / f"{name}.py", POISON.format("beside"))
     stale(place / "toylib" / "base.py")
     long = home / ("a" * 90)
