@@ -11,6 +11,7 @@ import torch
 from ssmlib.layers import S4
 from ssmlib.tasks.split import Split
 from ssmlib.training import compare, fit, protocol
+from tests.ssmlib.double import float64_fits
 
 OPTIONS = {"d_model": 2, "d_state": 4, "batch_size": 32, "seeds": [0, 1, 2]}
 
@@ -29,7 +30,8 @@ def found():
         "fast": {"dt": 0.5},
         "kept": {"dt": 0.5, "ssm_share": 0},
     }
-    return compare(task(), arms, rates=[1e-3, 3e-3], epochs=2, **OPTIONS)
+    with float64_fits():
+        return compare(task(), arms, rates=[1e-3, 3e-3], epochs=2, **OPTIONS)
 
 
 def test_the_range_grows_where_the_best_is_an_end(found):
@@ -53,6 +55,7 @@ def test_validation_data_choose_each_arm_s_rate(found):
         assert rate == mean.idxmin()
 
 
+@float64_fits()
 def test_the_chosen_rates_are_trained_for_longer(found):
     long = found.table[found.table.budget == "long"]
     assert len(long) == 9
@@ -68,9 +71,10 @@ def test_the_chosen_rates_are_trained_for_longer(found):
         {"dt": 0.02, "lr": found.chosen["slow"], "ssm_lr": found.chosen["slow"] / 10}
     ]
     alone = fit(task(), grid, epochs=8, **OPTIONS).table.test_loss
-    assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-3)
+    assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-5)
 
 
+@float64_fits()
 def test_rates_chosen_before_are_used_and_none_is_searched(found):
     arms = {"slow": {"dt": 0.02}, "fast": {"dt": 0.5}}
     rates = {arm: found.chosen[arm] for arm in arms}
@@ -79,7 +83,7 @@ def test_rates_chosen_before_are_used_and_none_is_searched(found):
     assert set(again.table.budget) == {"short"}
     for arm in arms:
         same = again.figures(arm, budget="short")
-        assert same == pytest.approx(found.figures(arm), rel=1e-4)
+        assert same == pytest.approx(found.figures(arm), rel=1e-5)
 
 
 def test_rates_of_parts_are_shares(found):
@@ -134,6 +138,7 @@ def test_bad_arguments(arguments, message):
         compare(task(), **given | arguments)
 
 
+@float64_fits()
 def test_an_arm_may_be_of_another_kind_of_model():
     """Its layer and size are its own: the same figures as in a comparison alone."""
     arms = {
@@ -151,7 +156,7 @@ def test_an_arm_may_be_of_another_kind_of_model():
             assert alone.chosen[name] == together.chosen[name]
             for budget in ("short", "long"):
                 figures = [c.figures(name, budget=budget) for c in (alone, together)]
-                assert figures[0] == pytest.approx(figures[1], rel=1e-3)
+                assert figures[0] == pytest.approx(figures[1], rel=1e-5)
     assert len(set(together.table.groupby("arm").test_loss.first())) == 4
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         compare(task(), {"odd": {"colour": 1}}, **rates, **OPTIONS)
