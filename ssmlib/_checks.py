@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from numbers import Integral
 
 import torch
@@ -57,8 +57,8 @@ def stable(name: str, eigenvalues: Tensor) -> Tensor:
 
 def one_of(name: str, value: str, allowed) -> str:
     """The value, if it is one of those allowed."""
-    if value not in allowed:
-        known = ", ".join(sorted(allowed))
+    if not isinstance(value, Hashable) or value not in allowed:
+        known = ", ".join(sorted(map(str, allowed)))
         raise ValueError(f"{name} must be one of {known}; got {value!r}")
     return value
 

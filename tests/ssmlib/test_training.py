@@ -216,7 +216,7 @@ def test_interrupted_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     [
         ({"grid": GRID[:2]}, "configurations"),
         ({"seeds": [1]}, "seeds"),
-        ({"epochs": 4}, "options"),
+        ({"epochs": 4}, r"epochs \(3 and 4\)"),
         ({"data": task(seed=1)}, "data"),
     ],
 )
