@@ -81,7 +81,8 @@ def digest(data: Split) -> str:
     content_hash = hashlib.sha256()
     for name, value in data.tensors().items():
         content_hash.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        content_hash.update(value.detach().cpu().contiguous().numpy().tobytes())
+        flat = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+        content_hash.update(flat.numpy().tobytes())
     return content_hash.hexdigest()
 
 

@@ -11,6 +11,8 @@ from ssmlib.models import BASELINES
 from ssmlib.training import fit
 from tests.ssmlib.test_training_options import OPTIONS, task
 
+DATA = task()
+
 
 @contextmanager
 def put(get, set_, value):
@@ -46,7 +48,7 @@ STATES = {
 
 def run(**options):
     grid = [{"dropout": 0.2}, {}] if not options else [{}]
-    return fit(task(), grid, n_layers=2, norm=True, **OPTIONS | options)
+    return fit(DATA, grid, n_layers=2, norm=True, **OPTIONS | options)
 
 
 def observed():
