@@ -46,7 +46,7 @@ class Configuration:
             rate = getattr(self, name)
             if rate is None and name == "C_lr":
                 continue
-            if not 0 <= _number(name, rate) < math.inf:
+            if not 0 <= number(name, rate) < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {rate}")
         frozen = _checks.several("frozen", self.frozen, SSM_PARTS)
         object.__setattr__(self, "frozen", frozen)  # a list is the same as a tuple
@@ -62,7 +62,7 @@ class Configuration:
         }
 
 
-def _number(name: str, value: float) -> float:
+def number(name: str, value: float) -> float:
     """The value; TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
@@ -71,7 +71,7 @@ def _number(name: str, value: float) -> float:
 
 def share(name: str, value: float) -> float:
     """The value, if it is a number in [0, 1)."""
-    if not 0 <= _number(name, value) < 1:
+    if not 0 <= number(name, value) < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return float(value)
 

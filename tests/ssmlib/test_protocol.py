@@ -2,15 +2,17 @@
 
 import math
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from ssmlib.layers import S4
+from ssmlib.layers import S4, S4D
 from ssmlib.tasks.split import Split
-from ssmlib.training import compare, fit, protocol
+from ssmlib.training import compare, fit, loop, protocol
 from tests.ssmlib.double import float64_fits
 
 OPTIONS = {"d_model": 2, "d_state": 4, "batch_size": 32, "seeds": [0, 1, 2]}
@@ -110,6 +112,103 @@ def test_a_rate_at_which_one_seed_diverges_is_not_chosen():
         protocol._best([table.assign(status="diverged")], {"a": {}})
 
 
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ({0.1: [0.2, 0.2], 0.3: [0.2, 0.2]}, 0.1),  # the lowest of equal ones
+        ({0.3: [0.2, 0.2], 0.1: [0.2, 0.2]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [math.nan, 0.01]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [math.inf, 0.01]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [0.0, 0.3]}, 0.3),
+        ({0.1: [0.0, 0.0], 0.3: [0.0, 0.0]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [0.0, math.nan]}, 0.1),
+        ({0.2: [5.0]}, 0.2),
+        ({0.1: [math.nan], 0.3: [math.inf]}, None),
+    ],
+)
+def test_the_choice_of_a_rate(losses, best):
+    rows = [row("a", lr, loss) for lr, own in losses.items() for loss in own]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if best is not None:
+            assert protocol._best([pd.DataFrame(rows)], {"a": {}}) == {"a": best}
+            return
+        with pytest.raises(ValueError, match=r"diverged at every rate.*give lower"):
+            protocol._best([pd.DataFrame(rows)], {"a": {}})
+
+
+def test_a_difference_of_what_diverged_has_no_value(found):
+    """Its loss may be finite: that of the step before."""
+    table = found.table.copy()
+    own = (table.arm == "slow") & (table.budget == "long") & (table.seed == 1)
+    table.loc[own, "status"] = "diverged"
+    other = replace(found, table=table)
+    with pytest.raises(ValueError, match=r"arm 'slow' diverged .* seeds \[1\]"):
+        other.difference("fast", "slow")
+    assert np.isfinite(other.difference("fast", "kept").value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"arm": "slowly"}, "arm must be one of fast, kept, slow"),
+        ({"arm": "slow", "column": "loss"}, "column must be one of B, C_lr"),
+        ({"arm": "slow", "budget": "both"}, "budget must be one of long, short"),
+    ],
+)
+def test_figures_that_are_not_there(found, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        found.figures(**arguments)
+
+
+def test_a_budget_that_was_not_trained_is_named():
+    found = compare(task(), {"a": {}}, rates={"a": 0.1}, epochs=1, longer=0, **OPTIONS)
+    with pytest.raises(ValueError, match="budget 'long' was not trained"):
+        found.figures("a")
+
+
+class Shifted(S4D):
+    def __init__(self, *args, shift, **options):
+        super().__init__(*args, **options)
+        self.shift = shift
+
+    def kernel(self, L):
+        return super().kernel(L) + self.shift[0, 0]
+
+
+def test_arms_that_print_alike_are_not_the_same():
+    """A `repr` shows four digits of a tensor."""
+    shifts = {"a": torch.full((1, 1), 1.00001), "b": torch.full((1, 1), 1.00004)}
+    arms = {
+        name: {"layer": partial(Shifted, shift=shift)} for name, shift in shifts.items()
+    }
+    assert len({repr(arm) for arm in arms.values()}) == 1
+    rates = {"a": 0.01, "b": 0.01}
+    together = compare(task(), arms, rates=rates, epochs=1, longer=0, **OPTIONS)
+    first, second = (together.figures(arm, budget="short") for arm in arms)
+    assert (first != second).all()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"arms": [{}]},
+        {"arms": {"a": None}},
+        {"arms": {"a": {"ssm_share": None}}},
+        {"rates": 0.1},
+        {"rates": "0.1"},
+        {"rates": ["0.1", "0.2"]},
+        {"rates": {"a": "0.1"}},
+        {"epochs": 1.5},
+    ],
+)
+def test_arguments_of_another_type(arguments, monkeypatch):
+    monkeypatch.setattr(loop.Steps, "take", None)
+    given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS | arguments
+    with pytest.raises(TypeError, match="must be a"):
+        compare(task(), **given)
+
+
 def test_a_best_rate_that_stays_an_end_is_said():
     with pytest.warns(UserWarning, match="an end of 1e-06 to 3e-06 for a"):
         found = compare(
@@ -130,9 +229,17 @@ def test_a_best_rate_that_stays_an_end_is_said():
         ({"longer": -1}, "longer must be at least 0"),
         ({"rates": {"slow": 0.1, "fast": 0.1}}, "rates must hold one rate for each"),
         ({"arms": {"a": {"dt": math.inf}}}, "dt must be positive"),
+        ({"grow": -1}, "grow must be at least 0"),
+        ({"checkpoint": "fit.pt"}, "checkpoint goes with fit only"),
+        ({"arms": {"a": {"checkpoint": "a.pt"}}}, "checkpoint goes with fit only"),
+        ({"rates": [0.1, math.nan]}, "at most a factor of 3 apart"),
+        ({"rates": {"a": math.nan}}, "lr must be finite"),
+        ({"arms": {"a": {}, "b": {"layer": "gru", "lr": 1}}}, "'b' must not hold lr"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments(arguments, message, monkeypatch):
+    """Each before anything is trained."""
+    monkeypatch.setattr(loop.Steps, "take", None)
     given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS
     with pytest.raises(ValueError, match=message):
         compare(task(), **given | arguments)
