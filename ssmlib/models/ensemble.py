@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from ssmlib.layers import ssm_layers
 from ssmlib.models.model import LayerInputs, Model
 
 
@@ -33,7 +32,8 @@ class Ensemble(nn.Module):
         self.size = len(models)
         self.stacked = copy.deepcopy(models[0])
         self._beginnings = [
-            [(m.init, m.seed) for m in ssm_layers(model)] for model in models
+            [(m.seed, getattr(m, "init", None)) for m in _seeded(model)]
+            for model in models
         ]
         self._buffers_of = [{n for n, _ in model.named_buffers()} for model in models]
         states = [model.state_dict() for model in models]
@@ -97,7 +97,9 @@ class Ensemble(nn.Module):
             part["rest"] = {n: value[group] for n, value in batch["rest"].items()}
             mine = {n: [m[k] for m in many] for n, many in given.items()}
             found.append(call({n: p[k] for n, p in own.items()}, mine, part))
-        return torch.stack(found)
+        if isinstance(found[0], Tensor):
+            return torch.stack(found)
+        return [torch.stack(parts) for parts in zip(*found, strict=True)]
 
     def member(self, k: int) -> Model:
         """Model k as it stands, as an ordinary module; what it holds are copies.
@@ -109,10 +111,16 @@ class Ensemble(nn.Module):
         model = copy.deepcopy(self.stacked)
         for name, value in self.stacked.state_dict().items():
             _put(model, name, value[k].clone(), name not in self._buffers_of[k])
-        beginnings = zip(ssm_layers(model), self._beginnings[k], strict=True)
-        for ssm, beginning in beginnings:
-            ssm.init, ssm.seed = beginning  # for reset_parameters
+        beginnings = zip(_seeded(model), self._beginnings[k], strict=True)
+        for module, (module.seed, init) in beginnings:  # for reset_parameters
+            if init is not None:
+                module.init = init
         return model
+
+
+def _seeded(model: nn.Module) -> list[nn.Module]:
+    """The modules within that draw their parameters from a seed of their own."""
+    return [m for m in model.modules() if hasattr(m, "seed")]
 
 
 def _put(model: nn.Module, name: str, value: Tensor, trained: bool) -> None:
