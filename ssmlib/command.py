@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from ssmlib._imports import optional
+
+if TYPE_CHECKING:
+    import typer
+else:
+    typer = optional("typer", "book")
 
 
 def recommend(

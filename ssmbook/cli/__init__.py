@@ -15,4 +15,4 @@ def main() -> None:
         if (error.name or "").partition(".")[0] in ("ssmlib", "ssmbook"):
             raise
         sys.exit(f"ssmbook needs the extra book, {error.name} is missing: "
-                 "pip install 'ssmlib[book]'")  # fmt: skip
+                 'pip install "ssmlib[book]"')  # fmt: skip

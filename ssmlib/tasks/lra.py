@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ssmlib._imports import optional
 from ssmlib.tasks.listops import WORDS
 from ssmlib.tasks.split import Split
 
@@ -68,8 +69,7 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
     Pillow. Raises FileNotFoundError where a file is missing, ValueError for a line of
     another form or pictures that differ in size.
     """
-    from PIL import Image
-
+    Image = optional("PIL.Image", "data")
     place = _there(Path(folder) / _PATHS)
     images, labels = [], []
     for file in sorted(place.glob("metadata/*.npy"), key=lambda file: int(file.stem)):

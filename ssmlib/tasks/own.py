@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.tasks import images, series
 
 _IMAGES = {
@@ -54,8 +55,7 @@ def load(source: str, column: str | None = None) -> Tensor:
 
 
 def _csv(path: Path, column: str | None) -> np.ndarray:
-    import pandas
-
+    pandas = optional("pandas", "data")
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     # An empty line is a gap, not nothing.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.tasks.cache import cached
 from ssmlib.tasks.split import Split
 
@@ -212,8 +213,7 @@ def _distractors(canvas: _Canvas) -> None:
 
 def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
     """(image, label, paths, discs) of one picture."""
-    from PIL import Image, ImageDraw
-
+    Image, ImageDraw = optional("PIL.Image", "data"), optional("PIL.ImageDraw", "data")
     canvas = _Canvas(size, style, rng)
     paths = _long_paths(canvas)
     _distractors(canvas)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.autocorrelation import windows
 from ssmlib.tasks.files import packaged
 from ssmlib.tasks.split import Split, evenly
@@ -71,8 +72,7 @@ class Series:
 
 
 def _table(file: tuple[str, str, str], **options):
-    import pandas
-
+    pandas = optional("pandas", "data")
     return pandas.read_csv(packaged(*file), **options)
 
 

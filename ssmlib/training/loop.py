@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.layers import S4D, SSM
 from ssmlib.models import Ensemble, Model
 from ssmlib.tasks.split import Split, stacked
@@ -26,6 +26,13 @@ from ssmlib.training.dropout import Dropout
 from ssmlib.training.grid import configurations
 from ssmlib.training.losses import evaluate, means
 from ssmlib.training.steps import Steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import tqdm
+else:
+    pd = optional("pandas", "train")
+    tqdm = optional("tqdm", "train")
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ def fit(
     Raises ValueError or TypeError for bad data or options, ValueError for a
     checkpoint of another configuration, or where no loss is finite at the first step.
     """
+    _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
     chosen = configurations(grid)
     if not isinstance(seeds, Sequence):
         raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
@@ -145,7 +153,7 @@ def fit(
 
     started = time.perf_counter()
     # disable=None: shown on a terminal only
-    bar = tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
+    bar = tqdm.tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
     for epoch in bar:
         if not bool(alive.any()):
             break

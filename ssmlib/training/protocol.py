@@ -12,14 +12,20 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ssmlib import _checks, statistics
+from ssmlib._imports import optional
 from ssmlib.tasks.split import Split
 from ssmlib.training.grid import KEYS
 from ssmlib.training.loop import fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = optional("pandas", "train")
 
 #: neighbouring rates are at most this factor apart
 FACTOR = 3.0

@@ -89,7 +89,7 @@ def test_a_file_that_differs_is_refused(tmp_path):
         files.checked(path, "0" * 64)
     with pytest.raises(ValueError, match="expected 000"):
         files.packaged("pandas", "__init__.py", "0" * 64)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ssmlib\[data\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "ssmlib\[data\]"'):
         files.packaged("no_such_package", "data.csv", "0" * 64)
 
 
