@@ -170,7 +170,6 @@ USES = {
     "tasks.images.digits()": "data",
     "tasks.images.mnist()": "data",
     "tasks.pathfinder.generate(1, size=16, seed=0)": "data",
-    "tasks.lra.pathfinder('.')": "data",
     "tasks.own.load('table.csv')": "data",
     "tasks.baselines.baselines(tasks.delay.block_copy(20, 10, 2))": "data",
 }
