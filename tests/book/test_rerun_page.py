@@ -25,7 +25,8 @@ def clone(root, tmp_path):
     folder.mkdir()
     for name in ("ssmlib", "ssmbook", "notebooks", "book", "benchmarks"):
         shutil.copytree(root / name, folder / name)
-    for name in ("requirements.lock", "_config.yml", "_toc.yml"):
+    locks = ("requirements.lock", "requirements-torch.lock")
+    for name in (*locks, "_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     (folder / ".venv").symlink_to(root / ".venv")
     (folder / "bin").mkdir()

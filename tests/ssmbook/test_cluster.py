@@ -89,7 +89,8 @@ def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
     other = own / "other"
     for package in ("ssmlib", "ssmbook", "toylib"):
         shutil.copytree(own / package, other / package)
-    shutil.copy(own / "requirements.lock", other)
+    for lock in ("requirements.lock", "requirements-torch.lock"):
+        shutil.copy(own / lock, other)
     (other / "toylib" / "base.py").write_text("# another\n")
     for folder in (own, other):
         cluster.worker(folder, "--nthreads", "1")

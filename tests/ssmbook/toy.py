@@ -113,7 +113,8 @@ def make(root: Path, place: Path) -> Path:
     for package in ("ssmlib", "ssmbook"):
         shutil.copytree(root / package, place / package)
     shutil.copytree(root / "book" / "_static", place / "book" / "_static")
-    for name in ("requirements.lock", "CITATION.cff", "benchmarks/results.csv"):
+    locks = ("requirements.lock", "requirements-torch.lock")
+    for name in (*locks, "CITATION.cff", "benchmarks/results.csv"):
         (place / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, place / name)
     shutil.copy(root / "book" / "data.md", place / "book")
