@@ -182,10 +182,24 @@ def archive(
     output: Annotated[
         Path | None, typer.Option("-o", help="folder; default: dist")
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="an archive to compare with the checksums that it holds"),
+    ] = None,
 ) -> None:
     """One reproducible tar of the commit: source, book, records, checksums."""
-    from ssmbook.publish.archive import pack
     from ssmbook.runs.stores import sha256
+
+    if verify is not None:
+        from ssmbook.publish.verify import verify as count
+
+        if output is not None:
+            raise typer.BadParameter("--verify writes nothing: give no -o")
+        with terminal.errors():
+            terminal.say(f"{count(verify)} files, all as SHA256SUMS lists them")
+            typer.echo(f"{sha256(verify.read_bytes())}  {verify}")
+        return
+    from ssmbook.publish.archive import pack
 
     root = terminal.repository()
     with terminal.errors(RuntimeError):
