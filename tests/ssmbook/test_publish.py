@@ -12,7 +12,7 @@ import yaml
 
 import ssmlib
 from ssmbook.cli import doctor
-from ssmbook.publish import archive, citation
+from ssmbook.publish import archive, citation, conformance
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
 
 
@@ -154,6 +154,20 @@ def test_the_crate_describes_the_book(packed, tmp_path):
         assert by_id[name]["license"]
     assert by_id["#toy/double"]["value"] == 4
     assert by_id["#claim-twice-is-small"]["creativeWorkStatus"] == "reproduced"
+
+
+@pytest.mark.network
+def test_the_crate_is_valid(packed, root, tmp_path):
+    with tarfile.open(packed[0]) as tar:
+        tar.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    place = root / "_build" / "roc-validator"
+    conformance.validate(folder, place)
+    description = folder / "ro-crate-metadata.json"
+    text = description.read_text(encoding="utf-8")
+    description.write_text(text.replace('"datePublished"', '"x"'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"(?s)no valid RO-Crate:.*datePublished"):
+        conformance.validate(folder, place)
 
 
 def test_a_dirty_tree_is_refused(committed, packed):
