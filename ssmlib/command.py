@@ -52,7 +52,7 @@ def recommend(
             raise ValueError(f"figure must be an .svg in a folder, got {figure}")
         from ssmlib.figures import svg
 
-        figure.write_text(svg(advice.figure(answer)))
+        figure.write_text(svg(advice.figure(answer)), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(answer.as_dict(), indent=1))
     else:

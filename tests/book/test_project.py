@@ -21,7 +21,7 @@ from ssmbook.publish import locks
 
 @pytest.fixture(scope="module")
 def pyproject(root):
-    return tomllib.loads((root / "pyproject.toml").read_text())
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def lock(root):
 
 @pytest.fixture(scope="module")
 def environment(root):
-    return yaml.safe_load((root / "environment.yml").read_text())
+    return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
 
 
 def test_carriers_of_data_are_installed_and_never_imported(root):
@@ -43,7 +43,7 @@ def test_carriers_of_data_are_installed_and_never_imported(root):
             ["git", "grep", "-lE", rf"^ *(import|from) {name}\\b", "--", "*.py"],
             cwd=root,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         assert found.stdout == ""
 
@@ -81,21 +81,23 @@ def test_environment_is_the_lock(environment, lock, root):
 
 
 def test_one_version_and_one_python(pyproject, root):
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     version = ssmlib.__version__
     assert importlib.metadata.version("ssmlib") == version == citation["version"]
-    assert f"## {version} " in (root / "CHANGELOG.md").read_text()
-    assert f"Version {version}" in (root / "book" / "cite.md").read_text()
+    assert f"## {version} " in (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"Version {version}" in (root / "book" / "cite.md").read_text(
+        encoding="utf-8"
+    )
     supported = SpecifierSet(pyproject["project"]["requires-python"])
     assert all(f"3.{minor}.1" in supported for minor in (11, 12, 13))
     assert "3.10.9" not in supported
     assert "3.14.0" not in supported
-    makefile = (root / "Makefile").read_text()
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
     assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in makefile
 
 
 def test_citation_has_what_the_format_asks_for(root):
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     schema = {
         "required": [
             "cff-version",
@@ -115,14 +117,14 @@ def test_citation_has_what_the_format_asks_for(root):
         },
     }
     jsonschema.validate(json.loads(json.dumps(citation, default=str)), schema)
-    bibliography = (root / "book" / "references.bib").read_text()
+    bibliography = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for reference in citation["references"]:
         assert reference["url"] in bibliography
 
 
 def test_no_address_is_made_up(root):
     """The repository's public address is not known: it stands in one place, empty."""
-    config = yaml.safe_load((root / "_config.yml").read_text())
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     assert config["repository"]["url"] == ""
     assert not config["html"]["use_repository_button"]
     assert not any(config.get("launch_buttons", {}).values())
@@ -148,7 +150,7 @@ def test_import_leaves_torch_unloaded(module):
 def test_a_bare_install_says_what_the_command_needs():
     code = "import sys; sys.modules['typer'] = None; import ssmbook.cli as c; c.main()"
     call = [sys.executable, "-c", code]
-    run = subprocess.run(call, capture_output=True, text=True)
+    run = subprocess.run(call, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert run.stderr == (
         'ssmbook needs the extra book, typer is missing: pip install "ssmlib[book]"\n'

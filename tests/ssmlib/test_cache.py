@@ -38,7 +38,7 @@ def test_made_once_and_read_back(place):
         assert np.array_equal(first[name], value)
         assert np.array_equal(again[name], value)
     (folder,) = place.iterdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["arguments"] == ARGUMENTS
     assert manifest["version"] == 1
     assert len(manifest["sha256"]) == 64
@@ -139,9 +139,9 @@ def test_a_foreign_folder_is_named_and_kept(place, content):
 def test_a_manifest_of_other_arguments_is_refused(place):
     get()
     (folder,) = place.iterdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["arguments"]["seed"] = 7
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ValueError, match="was made for other arguments"):
         get(refuse)
 
@@ -173,7 +173,7 @@ def test_an_interrupted_write_leaves_nothing_that_is_read(place, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written(place):
-    place.write_text("a file in its place")
+    place.write_text("a file in its place", encoding="utf-8")
     with pytest.raises(OSError, match=r"cannot be written .* by the variable SSML"):
         get(refuse)  # found out before the arrays are made
 

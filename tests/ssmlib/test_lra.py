@@ -19,7 +19,7 @@ def expressions(tmp_path):
     lines = [f"{source}\t{value}" for source, value in EXPRESSIONS]
     for name in ("train", "val", "test"):
         file = tmp_path / f"basic_{name}.tsv"
-        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n")
+        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n", encoding="utf-8")
     return tmp_path
 
 
@@ -36,7 +36,9 @@ def pictures(tmp_path):
             grey = np.full((8, 8), number, dtype=np.uint8)
             Image.fromarray(grey).save(place / "imgs" / str(folder) / name)
             lines.append(f"imgs/{folder} {name} {k} {number % 2} 1.8 14 2 5 0")
-        (place / "metadata" / f"{folder}.npy").write_text("\n".join(lines) + "\n")
+        (place / "metadata" / f"{folder}.npy").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
     return tmp_path
 
 

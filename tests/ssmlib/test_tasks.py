@@ -75,14 +75,14 @@ def test_unknown_series_lists_the_known_ones():
 
 
 def test_citations_are_in_the_bibliography(root):
-    entries = (root / "book" / "references.bib").read_text()
+    entries = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for name in series.names():
         assert f"{{{series.load(name).citation}," in entries
 
 
 def test_a_file_that_differs_is_refused(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_text("1,2\n")
+    path.write_text("1,2\n", encoding="utf-8")
     with pytest.raises(
         ValueError, match=r"data.csv is not the file this project knows"
     ):
