@@ -74,7 +74,7 @@ def measured_hash() -> str:
     digest = hashlib.sha256()
     package = ROOT / "ssmlib"
     for path in [path for name in MEASURED for path in sorted(package.glob(name))]:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         for part in ast.walk(tree):
             if hasattr(part, "body") and isinstance(part.body, list):
                 if ast.get_docstring(part) if isinstance(part, _DOCUMENTED) else None:
@@ -85,7 +85,7 @@ def measured_hash() -> str:
 
 def stored_hash() -> str:
     """The one that results.csv was measured with."""
-    for line in RESULTS.read_text().splitlines():
+    for line in RESULTS.read_text(encoding="utf-8").splitlines():
         if line.startswith("# source "):
             return line.removeprefix("# source ")
     return ""
@@ -233,7 +233,7 @@ def ask(**task):
     run = subprocess.run(
         [sys.executable, __file__, "--task", json.dumps(task)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         env=os.environ | {VARIABLE: "2", "OMP_NUM_THREADS": "2"},
     )
@@ -334,7 +334,7 @@ def error_row(real: float) -> dict:
 
 
 def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
@@ -366,7 +366,7 @@ def stamp() -> list[str]:
 
 def stored_rows() -> list[dict]:
     """What results.csv holds of this code and machine."""
-    lines = RESULTS.read_text().splitlines()
+    lines = RESULTS.read_text(encoding="utf-8").splitlines()
     head = [line[2:] for line in lines if line.startswith("# ")]
     return list(csv.DictReader(lines[len(head) :])) if head == stamp() else []
 
@@ -376,7 +376,7 @@ def group_of(row: dict) -> str:
 
 
 def write(rows: list[dict]) -> None:
-    with RESULTS.open("w", newline="") as file:
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
         file.writelines(f"# {line}\n" for line in stamp())
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

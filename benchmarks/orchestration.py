@@ -121,7 +121,7 @@ def test_rows() -> list[dict]:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     ).stdout.replace("\\\n", " ")
     # The table that the test asks for is only written after this.
     stale = "tests/book/test_project.py::test_benchmarks_were_measured_on_this_code"

@@ -66,13 +66,13 @@ def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
         return missing
 
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text()
-        path.write_text(glue.paste(text, lookup("")))
+        text = path.read_text(encoding="utf-8")
+        path.write_text(glue.paste(text, lookup("")), encoding="utf-8")
         for _, name in _FIGURE.findall(text):
             figure = tree / "book" / "_figures" / f"{name}.svg"
             if not figure.exists():
                 figure.parent.mkdir(exist_ok=True)
-                figure.write_text(_EMPTY)
+                figure.write_text(_EMPTY, encoding="utf-8")
     for slug, chapter in known.items():
         path = tree / chapter.document
         node = nbformat.read(path, 4)
@@ -90,7 +90,9 @@ def _values(node) -> dict[str, int | float]:
 
 def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> None:
     """The front page's table, and alt texts from where each figure is drawn."""
-    findings = yaml.safe_load((root / "book" / "findings.yml").read_text())
+    findings = yaml.safe_load(
+        (root / "book" / "findings.yml").read_text(encoding="utf-8")
+    )
     took = {
         slug: front.minutes(footer_seconds(nbformat.read(page.path, 4)))
         for slug, page in executed.items()
@@ -98,19 +100,20 @@ def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> N
     made = front.contents(findings, known, took)
     (tree / "book" / "findings.yml").unlink()
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text().replace(front.CONTENTS, made)
+        text = path.read_text(encoding="utf-8").replace(front.CONTENTS, made)
         path.write_text(
             _FIGURE.sub(
                 lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
-            )
+            ),
+            encoding="utf-8",
         )
 
 
 def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
     """Verdicts where text names a claim, or a paper's."""
     for path in (tree / "book").glob("*.md"):
-        text = front.with_bars(path.read_text(), judged)
-        path.write_text(pages.with_verdicts(text, judged))
+        text = front.with_bars(path.read_text(encoding="utf-8"), judged)
+        path.write_text(pages.with_verdicts(text, judged), encoding="utf-8")
     for slug, path in notebooks.items():
         own = [j for j in judged if j.claim.notebook == slug]
         chapter_page.judge(path, judged, claims.table(own))
@@ -140,7 +143,7 @@ def assemble(
         for name, (svg, alt) in shown.items():
             figure = tree / "book" / "_figures" / f"{name}.svg"
             figure.parent.mkdir(exist_ok=True)
-            figure.write_text(svg)
+            figure.write_text(svg, encoding="utf-8")
             own[name] = alt
         chapter_page.write(page, tree / known[slug].document, own, deposit)
         alts |= own
@@ -153,13 +156,19 @@ def assemble(
     judged = judge(load(root), paths, kept)
     _write_verdicts(tree, paths, judged)
     page = tree / "book" / "intro.md"
-    page.write_text(pdf.link(page.read_text(), made=with_pdf))
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    page.write_text(
+        pdf.link(page.read_text(encoding="utf-8"), made=with_pdf), encoding="utf-8"
+    )
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     book = tree / "book"
-    (book / "claims.md").write_text(claims.page(judged, known, citation))
+    (book / "claims.md").write_text(
+        claims.page(judged, known, citation), encoding="utf-8"
+    )
     (book / "_static" / "claims.json").write_text(
-        json.dumps(claims.as_data(judged), indent=1) + "\n"
+        json.dumps(claims.as_data(judged), indent=1) + "\n", encoding="utf-8"
     )
     measured = root / "benchmarks" / "results.csv"
-    (book / "benchmarks.md").write_text(pages.benchmarks_page(measured))
+    (book / "benchmarks.md").write_text(
+        pages.benchmarks_page(measured), encoding="utf-8"
+    )
     return judged

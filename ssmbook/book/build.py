@@ -35,7 +35,7 @@ def check_pages(html: Path) -> list[str]:
     """What a reader must not meet: resources from outside, markup left over."""
     problems = []
     for path in sorted(html.rglob("*.html")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         name = path.relative_to(html)
         problems += [f"{name}: loads {m[0][:120]}" for m in _OUTSIDE.finditer(text)]
         if "_static" not in path.parts and "_modules" not in path.parts:
@@ -126,7 +126,7 @@ def output_folder(root: Path, folder: Path, *, given: bool) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if root.resolve() in within and not any(folder.iterdir()):
         # A book inside the repository is no part of it, nor for ruff to look at.
-        (folder / ".gitignore").write_text("*\n")
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     mark.touch()
     return folder
 
@@ -203,14 +203,18 @@ def _build(
     mark = "".join(map(tree_hash, [tree, *packages]))
     stamp = html.with_name(html.name + ".hash")
     front = html / "index.html"
-    if front.is_file() and stamp.is_file() and stamp.read_text() == mark:
+    if (
+        front.is_file()
+        and stamp.is_file()
+        and stamp.read_text(encoding="utf-8") == mark
+    ):
         say("book: unchanged")
         return front
     stamp.unlink(missing_ok=True)
     strict(tree, html)
     if with_pdf:
         pdf.write(tree, html / "book.pdf")
-    stamp.write_text(mark)
+    stamp.write_text(mark, encoding="utf-8")
     return front
 
 

@@ -285,7 +285,7 @@ def load(root: Path) -> list[Claim]:
 def read(path: Path) -> list[Claim]:
     """The claims of one chapter, whose slug is the file's name; errors as `load`."""
     try:
-        entries = yaml.safe_load(path.read_text())
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):

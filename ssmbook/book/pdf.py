@@ -53,10 +53,10 @@ def single_page(folder: Path) -> Path:
     """
     (made,) = folder.glob("book/*.html")
     name = f"book/{made.name}"
-    text = made.read_text().replace("../_images/", "_images/")
+    text = made.read_text(encoding="utf-8").replace("../_images/", "_images/")
     text = text.replace("../_static/", "_static/").replace(f'href="{name}#', 'href="#')
     page = folder / "book.html"
-    page.write_text(re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text))
+    page.write_text(re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text), encoding="utf-8")
     return page
 
 

@@ -23,6 +23,6 @@ def run(
     return subprocess.run(
         [*command, "--keep-going", *options],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=os.environ | environment,
     )

@@ -177,7 +177,7 @@ def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
     Raises ValueError for a notebook that does not exist, or as `check`.
     """
     try:
-        chosen = yaml.safe_load(Path(path).read_text()) or {}
+        chosen = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(chosen, dict) or not all(

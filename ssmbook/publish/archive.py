@@ -70,7 +70,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
     epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     name = f"ssmbook-{citation['version']}-{commit[:7]}"
     work = root / "_build" / "archive"
     shutil.rmtree(work, ignore_errors=True)
@@ -103,7 +103,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         },
     )
     (folder / "README.md").write_text(
-        _README.format(title=citation["title"], commit=commit)
+        _README.format(title=citation["title"], commit=commit), encoding="utf-8"
     )
     crate.describe(
         folder,
@@ -112,11 +112,11 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         {chapters[slug].document: of for slug, of in values.items()},
         {slug: chapter.document for slug, chapter in chapters.items()},
         judged,
-        data_sets((source / "book" / "data.md").read_text()),
+        data_sets((source / "book" / "data.md").read_text(encoding="utf-8")),
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = [f"{sha256(p.read_bytes())}  {p.relative_to(folder)}\n" for p in files]
-    (folder / "SHA256SUMS").write_text("".join(sums))
+    (folder / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
     target = output / f"{name}.tar.gz"
     replace(target, _tar(folder, epoch))
     shutil.rmtree(work)
@@ -140,7 +140,9 @@ def _committed(root: Path, folder: Path) -> Path:
 
 
 def _json(path: Path, content) -> None:
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    path.write_text(
+        json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 def _tar(folder: Path, epoch: int) -> bytes:

@@ -31,14 +31,14 @@ def generated(root: Path) -> dict[str, str]:
     source = root / "CITATION.cff"
     tool = converter(root / "_build" / "cffconvert")
     call = [tool, "-i", source]
-    valid = subprocess.run([*call, "--validate"], capture_output=True, text=True)
+    valid = subprocess.run([*call, "--validate"], capture_output=True, encoding="utf-8")
     if valid.returncode:
         raise ValueError(f"{source} does not fit its schema:\n{valid.stderr}")
-    citation = yaml.safe_load(source.read_text())
+    citation = yaml.safe_load(source.read_text(encoding="utf-8"))
 
     def converted(form: str) -> dict:
         text = subprocess.run(
-            [*call, "-f", form], capture_output=True, text=True, check=True
+            [*call, "-f", form], capture_output=True, encoding="utf-8", check=True
         ).stdout
         return json.loads(text)
 

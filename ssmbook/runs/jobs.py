@@ -62,7 +62,7 @@ def plan_runs(notebook: Path, choices: list[dict], *, threads: int = 1) -> list[
 
     Raises ValueError, before anything runs, for a choice outside the interface.
     """
-    text = notebook.read_text()
+    text = notebook.read_text(encoding="utf-8")
     node = nbformat.reads(text, 4)
     known = declared(node, notebook)
     around = key.surroundings(node, threads)

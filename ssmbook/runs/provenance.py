@@ -14,7 +14,7 @@ def git(root: Path, *arguments: str) -> str | None:
     """What git says in `root`, None where there is no repository or no git."""
     try:
         run = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True
+            ["git", "-C", str(root), *arguments], capture_output=True, encoding="utf-8"
         )
     except FileNotFoundError:
         return None

@@ -94,7 +94,7 @@ def from_file(path: Path) -> list[dict]:
     Raises ValueError for another form.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     match content:

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 @pytest.fixture(scope="module")
 def page():
     """The names that the section's code leaves."""
-    text = (ROOT / "book" / "api" / "layers.md").read_text()
+    text = (ROOT / "book" / "api" / "layers.md").read_text(encoding="utf-8")
     section = text.split("(own-layer)=")[1]
     code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     names = {"__name__": "page"}
@@ -75,14 +75,14 @@ def test_the_frozen_step_is_the_trained_layer_s(page):
 
 
 def test_the_protocol_s_own_example(capsys):
-    text = (ROOT / "book" / "protocol.md").read_text()
+    text = (ROOT / "book" / "protocol.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(code, {"__name__": "page"})
     assert "undamped" in capsys.readouterr().out
 
 
 def test_the_first_calls():
-    text = (ROOT / "book" / "api.md").read_text()
+    text = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {"__name__": "page"}
     exec(code, names)
@@ -96,7 +96,7 @@ def test_the_first_calls():
 
 
 def test_the_names_of_other_code_lead_to_a_layer_here():
-    text = (ROOT / "book" / "symbols.md").read_text()
+    text = (ROOT / "book" / "symbols.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {"__name__": "page"}
     exec(code, names)
@@ -110,6 +110,6 @@ def test_the_names_of_other_code_lead_to_a_layer_here():
 
 
 def test_each_module_has_a_page_and_a_line():
-    text = (ROOT / "book" / "api.md").read_text()
+    text = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
     pages = {p.name for p in (ROOT / "book" / "api").glob("*.md")}
     assert set(re.findall(r"\[\]\(api/(\S+)\)", text)) == pages

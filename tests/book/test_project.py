@@ -134,7 +134,7 @@ def python(code, *arguments, **options):
     return subprocess.run(
         [sys.executable, *arguments, "-c", code],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         **options,
     ).stdout

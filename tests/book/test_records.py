@@ -135,7 +135,7 @@ def all_texts(root, ledger):
     for claim in ledger:
         yield claim.notebook, CHAPTERS[claim.notebook].document, claim.why
     for page in (root / "book").glob("*.md"):
-        yield None, "", page.read_text()
+        yield None, "", page.read_text(encoding="utf-8")
 
 
 #: mathematics and code may hold parameters; AR(0.9) and Theorem 4.1 are names
@@ -169,7 +169,9 @@ def test_no_measured_number_is_typed(chapter, root, ledger):
 def test_every_figure_has_alt_text_written_once(node, path, root):
     shown = glue.figures(node)
     assert shown
-    pages = "\n".join(p.read_text() for p in (root / "book").glob("**/*.md"))
+    pages = "\n".join(
+        p.read_text(encoding="utf-8") for p in (root / "book").glob("**/*.md")
+    )
     for name, (_, alt) in shown.items():
         assert len(alt) > 60
         assert f":alt: {alt[:30]}" not in pages, name
@@ -195,7 +197,7 @@ def test_the_ledger_is_not_all_praise(ledger):
 
 
 def test_papers_are_in_the_bibliography(ledger, root):
-    entries = (root / "book" / "references.bib").read_text()
+    entries = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for claim in ledger:
         assert claim.paper == "companion" or f"{{{claim.paper}," in entries
 
@@ -297,7 +299,7 @@ def test_a_sentence_without_a_claim_is_found(ledger):
 
 def findings(root):
     """What the front page says of each chapter."""
-    return yaml.safe_load((root / "book" / "findings.yml").read_text())
+    return yaml.safe_load((root / "book" / "findings.yml").read_text(encoding="utf-8"))
 
 
 def test_a_chapter_s_finding_is_short_and_rests_on_its_claims(chapter, root, ledger):

@@ -14,7 +14,9 @@ PLACES = ("book/claims", "book/claims.yml")
 
 
 def git(*arguments):
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         pytest.skip(f"git's history is not here: {done.stderr.strip()}")
     return done.stdout
@@ -39,7 +41,10 @@ def first_seen():
 def entries(commit, path):
     """(claim, hash) of each entry of a file at a commit; none where it was deleted."""
     text = subprocess.run(
-        ["git", "show", f"{commit}:{path}"], cwd=ROOT, capture_output=True, text=True
+        ["git", "show", f"{commit}:{path}"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
     ).stdout
     loaded = yaml.load(text, yaml.CSafeLoader) or []
     for entry in loaded["claims"] if isinstance(loaded, dict) else loaded:
@@ -80,6 +85,6 @@ def test_predictions_of_training_are_older_than_their_records(ledger, first_seen
 def test_entries_of_comparisons_have_a_null(ledger):
     """Where a notebook compares by training, each claim on figures with an error."""
     for claim in ledger:
-        text = CHAPTERS[claim.notebook].path.read_text()
+        text = CHAPTERS[claim.notebook].path.read_text(encoding="utf-8")
         if "from ssmlib.training import compare" in text and claim.scale != "exact":
             assert claim.null, claim.id

@@ -170,7 +170,7 @@ def test_its_python_gives_what_it_shows(name, reading, tmp_path, monkeypatch):
         code, names = figure.host.locator("pre").text_content(), {}
         column = figure.host.locator("textarea")
         if column.count():
-            (tmp_path / "column.txt").write_text(column.input_value())
+            (tmp_path / "column.txt").write_text(column.input_value(), encoding="utf-8")
         with contextlib.redirect_stdout(io.StringIO()):
             exec(code, names)
         if name == "data":
@@ -230,7 +230,8 @@ def test_a_mode_follows_the_pointer(reading):
 def test_a_file_of_numbers_is_read(reading, tmp_path):
     column = tmp_path / "series.csv"
     column.write_text(
-        "day,x\n" + "".join(f"{k},{(k * 7919) % 13}\n" for k in range(300))
+        "day,x\n" + "".join(f"{k},{(k * 7919) % 13}\n" for k in range(300)),
+        encoding="utf-8",
     )
     with reading() as reader:
         reader.open(PAGES["data"])

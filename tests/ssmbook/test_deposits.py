@@ -15,8 +15,10 @@ JUDGED = CLAIM | {"judged_on": "deposit", "valid_for": {"n": [4, 5]}}
 @pytest.fixture(scope="module")
 def kept(place):
     """The toy book with a deposit of n = 5, on which its claim is judged."""
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n")
-    (place / "book" / "claims" / "toy.yml").write_text(json.dumps([JUDGED]))
+    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    (place / "book" / "claims" / "toy.yml").write_text(
+        json.dumps([JUDGED]), encoding="utf-8"
+    )
     _, err = ssmbook(place, "deposits")
     assert "kept in" in err
     return place
@@ -54,11 +56,11 @@ def test_a_claim_is_judged_on_it_and_a_rerun_on_itself(kept):
 
 def test_its_page_shows_its_figures_by_name(kept):
     path = kept / "notebooks" / "part" / "toy.ipynb"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     pasted = text.replace(
         "The claim is on", "Longer: {glue:text}`deposit_double:d`. The"
     )
-    path.write_text(pasted)
+    path.write_text(pasted, encoding="utf-8")
     ssmbook(kept, "build", "-o", "longer")
     page = text_of(kept / "longer" / "html" / "notebooks" / "part" / "toy.html")
     assert "Longer: 10." in page
@@ -68,8 +70,8 @@ def test_its_page_shows_its_figures_by_name(kept):
 
 def test_a_changed_deposit_is_an_error(kept):
     folder = kept / "deposits" / "toy"
-    document = (folder / "run.json").read_text()
-    notebook = (folder / "toy.ipynb").read_text()
+    document = (folder / "run.json").read_text(encoding="utf-8")
+    notebook = (folder / "toy.ipynb").read_text(encoding="utf-8")
     found = deposits.read(kept)["toy"]
     assert found.records["double"].value == 10
     assert "n = 5" in found.stamp
@@ -80,11 +82,11 @@ def test_a_changed_deposit_is_an_error(kept):
         ("toy.ipynb", notebook + " ", "is not what run.json"),
         ("run.json", "", "must hold run.json"),
     ):
-        before = (folder / name).read_text()
-        (folder / name).write_text(content)
+        before = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=message):
             deposits.read(kept)
-        (folder / name).write_text(before)
+        (folder / name).write_text(before, encoding="utf-8")
     assert deposits.read(kept)
     (kept / "deposits" / "other").mkdir()
     with pytest.raises(ValueError, match="no chapter is called other"):

@@ -56,10 +56,10 @@ def test_the_hash_sees_an_edit_of_what_is_used_only(root, tmp_path, monkeypatch)
     assert key.code_hash(names) == before
     for module, seen in (("inputs", False), ("hippo", True), ("_checks", True)):
         path = tmp_path / "ssmlib" / f"{module}.py"
-        text = path.read_text()
-        path.write_text(text + "\n# edited\n")
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text + "\n# edited\n", encoding="utf-8")
         assert (key.code_hash(names) != before) is seen, module
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 def test_each_part_of_the_surroundings_counts():
@@ -110,10 +110,12 @@ def test_an_edited_module_runs_again_those_that_need_it(own):
     assert not reused()
     for module, runs in (("toylib/unused.py", False), ("toylib/base.py", True)):
         path = own / module
-        path.write_text(path.read_text() + "\n# edited\n")
+        path.write_text(
+            path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8"
+        )
         assert reused() is not runs, module
-    text = (own / NOTEBOOK).read_text()
-    (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"))
+    text = (own / NOTEBOOK).read_text(encoding="utf-8")
+    (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"), encoding="utf-8")
     assert reused()
 
 

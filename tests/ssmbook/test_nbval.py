@@ -84,7 +84,7 @@ def outcome(folder, root):
     command += ["--continue-on-collection-errors", f"--rootdir={folder}", "."]
     environment = os.environ | {"PYTHONPATH": str(root)}
     run = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
     )
     return run.stdout + run.stderr
 

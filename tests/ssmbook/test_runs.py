@@ -90,7 +90,7 @@ def test_bad_calls_say_what_is_allowed(place, arguments, message):
 def test_a_run_is_kept_with_all_that_made_it(place):
     document = ran(place, "1", "-p", "n=4")
     folder = place / "runs" / "toy" / document["key"][:16]
-    stored = json.loads((folder / "run.json").read_text())
+    stored = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert {"toy.ipynb", "toy.html", "run.json"} == {p.name for p in folder.iterdir()}
     assert stored["status"] == "complete"
     assert stored["threads"] == 1
@@ -100,7 +100,7 @@ def test_a_run_is_kept_with_all_that_made_it(place):
     assert stored["version"] == ssmlib.__version__
     assert len(stored["modules"]) == 64
     assert {"device", "python", "platform"} < set(stored["machine"])
-    page = (folder / "toy.html").read_text()
+    page = (folder / "toy.html").read_text(encoding="utf-8")
     assert "Twice is 8." in page
     assert "n = 4" in page
     assert '<script src="http' not in page
@@ -120,7 +120,9 @@ def test_the_same_run_again_is_answered_from_disk(place):
 def test_an_edited_notebook_is_another_run(own):
     first = ran(own, "1")
     path = own / NOTEBOOK
-    path.write_text(path.read_text().replace("2 * n", "3 * n"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("2 * n", "3 * n"), encoding="utf-8"
+    )
     second = ran(own, "1")
     assert second["key"] != first["key"]
     assert second["records"]["double"]["value"] == 6
@@ -155,13 +157,13 @@ def test_a_process_runs_one_at_a_time(own, monkeypatch):
 def test_a_truncated_or_damaged_run_is_run_again(own):
     document = ran(own, "1")
     folder = own / "runs" / "toy" / document["key"][:16]
-    text = (folder / "run.json").read_text()
-    (folder / "run.json").write_text(text[: len(text) // 2])
+    text = (folder / "run.json").read_text(encoding="utf-8")
+    (folder / "run.json").write_text(text[: len(text) // 2], encoding="utf-8")
     assert (
         ssmbook(own, "results", "1", status=1)[1] == "there are no runs to tabulate\n"
     )
     assert not ran(own, "1")["reused"]
-    (folder / "toy.ipynb").write_text("{}")
+    (folder / "toy.ipynb").write_text("{}", encoding="utf-8")
     assert not ran(own, "1")["reused"]
     assert ran(own, "1")["reused"]
 
@@ -172,7 +174,7 @@ def test_a_failed_run_says_so_and_is_tried_again(own):
     (short,) = documents(own, "failed.json")
     document = documents(own, "failed.json")[short]
     assert "n is too large" in document["traceback"]
-    page = (own / "runs" / "toy" / short / "failed.html").read_text()
+    page = (own / "runs" / "toy" / short / "failed.html").read_text(encoding="utf-8")
     assert "ArithmeticError" in page
     assert out.endswith("failed.html\n")
     path = own / NOTEBOOK
@@ -210,7 +212,9 @@ def test_heavy_imports_wait_until_they_are_needed():
     heavy = ("torch", "pandas", "papermill", "nbconvert", "distributed", "matplotlib")
     code = f"import sys, ssmbook.cli.main; print({{*{heavy}}} & {{*sys.modules}})"
     call = [sys.executable, "-c", code]
-    assert subprocess.run(call, capture_output=True, text=True).stdout == "set()\n"
+    assert (
+        subprocess.run(call, capture_output=True, encoding="utf-8").stdout == "set()\n"
+    )
 
 
 def test_a_store_that_cannot_be_written_is_seen_before_the_run(own):

@@ -71,7 +71,7 @@ def test_crossed_and_side_by_side():
 )
 def test_choices_from_a_file(tmp_path, content, choices):
     path = tmp_path / "sweep.yml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert sweeps.from_file(path) == choices
 
 
@@ -81,7 +81,7 @@ def test_choices_from_a_file(tmp_path, content, choices):
 )
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "sweep.yml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"must hold one of|is not YAML"):
         sweeps.from_file(path)
 
@@ -113,7 +113,7 @@ def test_one_tidy_table(place, swept):
     other = pandas.read_parquet(folder / "results.parquet")
     assert list(other.columns) == list(table.columns)
     assert (other["run"] == table["run"]).all()
-    assert (folder / "results.svg").read_text().startswith("<svg")
+    assert (folder / "results.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_results_of_the_sweep(place, swept, tmp_path):
@@ -150,7 +150,9 @@ def test_side_by_side_and_from_a_file(place, tmp_path):
     )
     assert "2 runs: 2 complete" in err
     path = tmp_path / "sweep.yml"
-    path.write_text("runs: [{n: 1, seed: 8}, {n: 2, seed: 9}, {n: 1, seed: 8}]")
+    path.write_text(
+        "runs: [{n: 1, seed: 8}, {n: 2, seed: 9}, {n: 1, seed: 8}]", encoding="utf-8"
+    )
     _, err = ssmbook(place, "sweep", "1", "--from", path)
     assert "2 runs: 2 complete (2 kept already)" in err
 
@@ -180,7 +182,9 @@ def test_bad_sweeps_run_nothing(own, arguments, status, message):
 def test_several_states_are_told_apart(own):
     ssmbook(own, "sweep", "1", "--grid", "n=1,2")
     path = own / NOTEBOOK
-    path.write_text(path.read_text().replace("2 * n", "300 * n"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("2 * n", "300 * n"), encoding="utf-8"
+    )
     _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2")
     assert "several states" in err
     table = pandas.read_csv(own / "runs" / "toy" / "results.csv")

@@ -129,7 +129,9 @@ def folder(tmp_path):
     lines = [str(v) for v in values]
 
     def csv(name, header, rows):
-        (tmp_path / name).write_text("\n".join([header, *rows]) + "\n")
+        (tmp_path / name).write_text(
+            "\n".join([header, *rows]) + "\n", encoding="utf-8"
+        )
 
     csv("one.csv", "x", lines)
     csv("two.csv", "t,x", [f"{k},{v}" for k, v in enumerate(lines)])
@@ -159,7 +161,7 @@ def test_the_command_reads_what_it_is_given(folder):
         folder / "two.csv", "--column", "x", "--length", 16, "--json", "--figure", drawn
     )
     assert json.loads(found.stdout)["L"] == 16
-    assert drawn.read_text().startswith("<svg")
+    assert drawn.read_text(encoding="utf-8").startswith("<svg")
     assert "25 independent sequences" in ask(folder / "windows.npy").stdout
     assert ask("digits", "--standardize").exit_code == 0
 
