@@ -17,11 +17,11 @@ import nbformat
 from ssmbook.book.chapters import chapters
 from ssmbook.notebook import glue
 from ssmbook.notebook.parameters import profile
-from ssmbook.runs import cluster
+from ssmbook.runs import cluster, sharing
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
-from ssmbook.runs.stores import Store, replace, sha256
+from ssmbook.runs.stores import Store, sha256
 
 PROFILE = "evening"
 #: what its records are called where a chapter's text pastes them
@@ -96,12 +96,55 @@ def named_outputs(deposit: Deposit) -> list:
 
 
 def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
-    """Run the chapters of the profile, or those named, and keep what they leave.
+    """Run the chapters of the profile, or those named, and store what they leave.
 
-    A run that was finished before is kept already, so that an interrupted call goes
-    on. Raises ValueError for a name that has no line in the profile, RuntimeError
-    that names those that failed.
+    A run that was finished before is stored already, so that an interrupted call goes
+    on. A deposit that was edited during its run is left as it is. Raises ValueError
+    for a name that has no line in the profile, RuntimeError that names those that
+    failed.
     """
+    _planned(
+        root, names
+    )  # a wrong name is an error before another command is waited for
+    with sharing.lock(root / "_build"):
+        planned = _planned(root, names)
+        seen = {
+            path: sharing.content(path) for job in planned for path in _files(root, job)
+        }
+        kept, failed = Store(root / "_build" / "runs"), {}
+
+        def done(job: Job, run: Run) -> None:
+            if run.failed:
+                failed[job.notebook] = run.error
+                say(f"{job.notebook}: FAILED: {run.error}")
+                return
+            notebook, document = _files(root, job)
+            content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+            files = run.files | {notebook.name: sha256(content)}
+            about = changed(run, files=files).to_json()
+            try:
+                sharing.update(root, {notebook: content, document: about}, seen)
+            except ValueError as error:
+                failed[job.notebook] = str(error)
+                say(f"{job.notebook}: NOT STORED: {error}")
+            else:
+                say(f"{job.notebook}: {run.seconds:.0f} s, kept in {document.parent}")
+
+        workers = jobs or cluster.workers_for(1)
+        cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
+    if failed:
+        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise RuntimeError(f"not kept: {reasons}")
+
+
+def _files(root: Path, job: Job) -> tuple[Path, Path]:
+    """A deposit's notebook and its document."""
+    folder = root / "deposits" / job.notebook
+    return folder / f"{job.notebook}.ipynb", folder / "run.json"
+
+
+def _planned(root: Path, names: list[str]) -> list[Job]:
+    """The runs of the chapters of the profile, or of those named."""
     known = {slug: chapter.path for slug, chapter in chapters(root).items()}
     chosen = profile(root / "notebooks" / f"{PROFILE}.yml", known)
     if unknown := set(names) - set(chosen):
@@ -109,30 +152,9 @@ def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
             f"{PROFILE}.yml has no line for {', '.join(sorted(unknown))}; it has "
             f"{', '.join(chosen)}"
         )
-    planned = [
+    return [
         job
         for slug, values in chosen.items()
         if not names or slug in names
         for job in plan_runs(known[slug], [values])
     ]
-    kept, failed = Store(root / "_build" / "runs"), {}
-
-    def done(job: Job, run: Run) -> None:
-        if run.failed:
-            failed[job.notebook] = run.error
-            say(f"{job.notebook}: FAILED: {run.error}")
-            return
-        target = root / "deposits" / job.notebook
-        target.mkdir(parents=True, exist_ok=True)
-        name = f"{job.notebook}.ipynb"
-        content = code_and_outputs(kept.read(f"{job.folder}/{name}"))
-        files = run.files | {name: sha256(content)}
-        replace(target / name, content)
-        replace(target / "run.json", changed(run, files=files).to_json())
-        say(f"{job.notebook}: {run.seconds:.0f} s, kept in {target}")
-
-    workers = jobs or cluster.workers_for(1)
-    cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not kept: {reasons}")

@@ -72,9 +72,9 @@ def benchmarks_page(results: Path) -> str:
         "to the machine named below; ratios travel better. `make bench` measures anew.",
         "",
     ]
-    with results.open() as file:
+    with results.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    with results.open() as file:
+    with results.open(encoding="utf-8") as file:
         stamp = [line[1:].strip() for line in file if line.startswith("#")]
     header = list(rows[0])
     lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]

@@ -53,10 +53,11 @@ def single_page(folder: Path) -> Path:
     """
     (made,) = folder.glob("book/*.html")
     name = f"book/{made.name}"
-    text = made.read_text().replace("../_images/", "_images/")
+    text = made.read_text(encoding="utf-8").replace("../_images/", "_images/")
     text = text.replace("../_static/", "_static/").replace(f'href="{name}#', 'href="#')
     page = folder / "book.html"
-    page.write_text(re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text))
+    text = re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text)
+    page.write_text(text, encoding="utf-8")
     return page
 
 
@@ -68,8 +69,7 @@ def write(tree: Path, target: Path) -> None:
     program = chromium()
     run = sphinx.run(tree, "--builder", "singlehtml")
     if run.returncode:
-        lines = (run.stdout + run.stderr).splitlines()[-30:]
-        raise RuntimeError("the book does not build:\n" + "\n".join(lines))
+        raise RuntimeError(sphinx.failure(tree, run))
     page = single_page(tree / "_build" / "singlehtml")
     try:
         _print(program, page, target)

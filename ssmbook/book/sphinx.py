@@ -23,6 +23,18 @@ def run(
     return subprocess.run(
         [*command, "--keep-going", *options],
         capture_output=True,
-        text=True,
-        env=os.environ | environment,
+        encoding="utf-8",
+        errors="replace",
+        # Pages are written in UTF-8, whatever the locale.
+        env=os.environ | {"PYTHONUTF8": "1"} | environment,
     )
+
+
+def failure(tree: Path, run: subprocess.CompletedProcess[str]) -> str:
+    """Say why a build failed, in lines: its warnings, or the end of its report.
+
+    Files of the tree are named as those of the repository from which they come.
+    """
+    report = (run.stdout + run.stderr).replace(f"{tree}/", "").splitlines()
+    lines = [line for line in report if "WARNING" in line or "ERROR" in line]
+    return "\n".join(["the book does not build:", *(lines or report[-30:])])

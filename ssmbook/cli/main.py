@@ -198,14 +198,12 @@ def citation() -> None:
     """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
     from subprocess import CalledProcessError
 
-    from ssmbook.publish.citation import generated
-    from ssmbook.runs.stores import replace
+    from ssmbook.publish.citation import write
 
     root = terminal.repository()
     with terminal.errors(CalledProcessError):
-        for name, text in generated(root).items():
-            replace(root / name, text.encode())
-            typer.echo(root / name)
+        for path in write(root):
+            typer.echo(path)
 
 
 for point in entry_points(group="ssmbook.commands"):

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from ssmbook.notebook.parameters import Parameter, Value, from_text
+from ssmbook.runs import sharing
 from ssmbook.runs.stores import Store
 
 MOST = 1_000_000  # values of an axis, runs of a grid
@@ -94,7 +95,7 @@ def from_file(path: Path) -> list[dict]:
     Raises ValueError for another form.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     match content:
@@ -112,25 +113,12 @@ def from_file(path: Path) -> list[dict]:
 
 @contextlib.contextmanager
 def lock(store: Store, notebook: str) -> Iterator[None]:
-    """Lock a notebook's folder of a store; ValueError where another sweep has it.
+    """Lock a notebook's folder of a store; another sweep there is waited for.
 
     The lock ends with the process, however it ends. A bucket knows no locks.
     """
-    from filelock import FileLock, Timeout
-
     if store.folder is None:
         yield
         return
-    folder = store.folder / notebook
-    folder.mkdir(parents=True, exist_ok=True)
-    held = FileLock(folder / ".lock", timeout=0)
-    try:
-        held.acquire()
-    except Timeout as error:
-        raise ValueError(
-            f"another sweep works in {folder}: wait for it, or choose another store"
-        ) from error
-    try:
+    with sharing.lock(store.folder / notebook):
         yield
-    finally:
-        held.release()

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import ssmlib
-from ssmbook.book import build
+from ssmbook.book import build, output
 from tests.ssmbook.toy import ssmbook
 
 
@@ -100,20 +100,27 @@ def test_edited_prose_reaches_the_book_without_a_run(own):
     assert "Double is 4." in page
 
 
-@pytest.mark.parametrize("output", [".", "", "thesis"])
-def test_a_folder_that_is_not_ours_is_left_alone(own, output):
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        (".", "is the repository itself"),
+        ("", "is the repository itself"),
+        ("thesis", "was not made by ssmbook build"),
+    ],
+)
+def test_a_folder_that_is_not_ours_is_left_alone(own, folder, reason):
     (own / "thesis" / "book").mkdir(parents=True)
     (own / "thesis" / "book" / "thesis.tex").touch()
-    _, err = ssmbook(own, "build", "-o", output, status=1)
-    assert "not made by ssmbook build" in err
+    _, err = ssmbook(own, "build", "-o", folder, status=1)
+    assert reason in err
     assert (own / "book" / "intro.md").is_file()
     assert (own / "thesis" / "book" / "thesis.tex").is_file()
 
 
-@pytest.mark.parametrize("output", ["book", "notebooks/mine", "here/mine"])
-def test_a_book_among_the_sources_is_refused(own, output):
+@pytest.mark.parametrize("folder", ["book", "notebooks/mine", "here/mine"])
+def test_a_book_among_the_sources_is_refused(own, folder):
     (own / "here").symlink_to(own / "ssmlib")
-    _, err = ssmbook(own, "build", "-o", output, status=1)
+    _, err = ssmbook(own, "build", "-o", folder, status=1)
     assert "choose another folder" in err
     assert not (own / "_build").exists()
 
@@ -129,9 +136,7 @@ def test_a_link_in_the_books_place_is_replaced(own):
 
 def test_git_does_not_see_a_rebuilt_book(rebuilt, tmp_path):
     assert (rebuilt[0] / ".gitignore").read_text() == "*\n"
-    build.output_folder(
-        tmp_path / "repository", tmp_path, given=True
-    )  # elsewhere, it may
+    output.prepare(tmp_path / "repository", tmp_path)  # elsewhere, it may
     assert not (tmp_path / ".gitignore").exists()
 
 
