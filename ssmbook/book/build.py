@@ -88,6 +88,11 @@ def plan(
     if with_profile is not None:
         path = Path(with_profile)
         if path.suffix not in (".yml", ".yaml"):
+            if path.name != with_profile:
+                raise ValueError(
+                    "a profile is the name of a file in notebooks/, or a path that "
+                    f"ends in .yml, got {with_profile!r}"
+                )
             path = root / "notebooks" / f"{with_profile}.yml"
         if not path.is_file():
             names = sorted(p.stem for p in (root / "notebooks").glob("*.yml"))
@@ -226,9 +231,7 @@ def store_outputs(
     ran, is left as it was. Raises ValueError for a name that is no chapter,
     RuntimeError that names those that were not stored.
     """
-    _chosen(
-        root, names
-    )  # a wrong name is an error before another command is waited for
+    _chosen(root, names)  # a wrong name is an error at once, without a wait
     with sharing.lock(root / "_build"):
         chosen = _chosen(root, names)
         known = {chapter.slug: chapter.path for chapter in chosen}

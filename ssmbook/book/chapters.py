@@ -36,7 +36,7 @@ def chapters(root: Path) -> dict[str, Chapter]:
     Raises ValueError where _toc.yml and the folder of notebooks disagree, or two
     chapters have one slug.
     """
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc = yaml.safe_load((root / "_toc.yml").read_text())
     files = _files(toc.get("parts") or [toc | {"numbered": True}])
     result, number = {}, 0
     for file, numbered in files:

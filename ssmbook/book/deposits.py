@@ -103,9 +103,7 @@ def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
     for a name that has no line in the profile, RuntimeError that names those that
     failed.
     """
-    _planned(
-        root, names
-    )  # a wrong name is an error before another command is waited for
+    _planned(root, names)  # a wrong name is an error at once, without a wait
     with sharing.lock(root / "_build"):
         planned = _planned(root, names)
         seen = {

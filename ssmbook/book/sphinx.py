@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,6 +14,9 @@ _START = """import gc
 gc.disable()
 from jupyter_book.cli.main import main
 main()"""
+
+#: what a file system says where there is no place for a file
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(
@@ -35,6 +39,10 @@ def failure(tree: Path, run: subprocess.CompletedProcess[str]) -> str:
 
     Files of the tree are named as those of the repository from which they come.
     """
-    report = (run.stdout + run.stderr).replace(f"{tree}/", "").splitlines()
+    text = (run.stdout + run.stderr).replace(f"{tree}/", "")
+    for number in _FULL:
+        if os.strerror(number) in text:
+            return f"the book cannot be written in {tree}: {os.strerror(number)}"
+    report = text.splitlines()
     lines = [line for line in report if "WARNING" in line or "ERROR" in line]
     return "\n".join(["the book does not build:", *(lines or report[-30:])])

@@ -59,6 +59,29 @@ def check_output(root: Path, folder: Path, option: str = "-o") -> Path:
     return folder
 
 
+def check_file(root: Path, path: Path, option: str) -> Path:
+    """Return a path for a file of results, which need not exist.
+
+    Raises:
+        ValueError: for a folder, a link, or a file among the repository's sources.
+    """
+    place, top = real(path), real(root)
+    reason = None
+    if path.is_symlink():
+        reason = f"is a link to {place}"
+    elif path.is_dir():
+        reason = "is a folder"
+    elif not place.parent.is_dir():
+        reason = f"needs a folder, but {place.parent} is none"
+    elif place.is_relative_to(top):
+        first = place.relative_to(top).parts[0]
+        if first.startswith(".") or first in sources(root):
+            reason = f"lies in {top / first}, a part of the repository"
+    if reason is not None:
+        raise ValueError(f"{option} {path} {reason}: choose another file")
+    return path
+
+
 def writable(folder: Path) -> Path:
     """Make a folder and check that it can be written; OSError where it cannot."""
     folder.mkdir(parents=True, exist_ok=True)
