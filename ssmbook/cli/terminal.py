@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import select
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -85,11 +86,9 @@ def _said(error: Exception) -> str:
 
 def _reader_is_gone() -> bool:
     """Whether stdout leads nowhere; a pipe to a kernel may have broken instead."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    stdout = select.poll()
+    stdout.register(1, 0)
+    return any(event & select.POLLERR for _, event in stdout.poll(0))
 
 
 def guarded(command: Callable, *kinds: type[Exception]) -> Callable:
