@@ -260,6 +260,15 @@ def test_a_build_that_is_killed_leaves_a_whole_book(
     assert {p.name for p in tmp_path.iterdir()} == {"book", "html", "html.hash"}
 
 
+def test_a_swap_that_fails_leaves_the_last_book(tmp_path):
+    """At once, not only at the next build: the new pages are not there."""
+    place = tmp_path / "html"
+    place.mkdir()
+    with pytest.raises(FileNotFoundError):
+        output.swap(tmp_path / "html.new", place)
+    assert [path.name for path in tmp_path.iterdir()] == ["html"]
+
+
 @pytest.mark.parametrize("step", ["strict", "pdf.write", "assemble"])
 def test_a_build_that_fails_leaves_the_last_book(make, tmp_path, monkeypatch, step):
     make("one", with_pdf=True)
