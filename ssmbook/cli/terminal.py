@@ -35,7 +35,11 @@ def repository() -> Path:
     Raises typer.BadParameter outside, or in another copy than the one installed: a
     run would take its code from there and its name from here.
     """
-    for folder in (Path.cwd(), *Path.cwd().parents):
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise typer.BadParameter("the current folder was removed") from None
+    for folder in (here, *here.parents):
         if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
             if folder.resolve() != ROOT:
                 raise typer.BadParameter(

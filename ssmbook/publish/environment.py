@@ -31,9 +31,15 @@ def python() -> Finding:
 
 
 def packages(lock: Path) -> list[Finding]:
-    """Every package of the lock that is missing or has another version."""
-    pins = dict(line.split("==") for line in lock.read_text().split())
-    wrong = []
+    """Every package of the lock that is missing or has another version.
+
+    Raises ValueError for a line that does not read `name==version`.
+    """
+    pins, wrong = {}, []
+    for line in lock.read_text(encoding="utf-8").split():
+        name, _, pins[name] = line.partition("==")
+        if not pins[name]:
+            raise ValueError(f"{lock}: expected name==version, got {line!r}")
     for name, pinned in pins.items():
         try:
             installed = version(name).split("+")[0]

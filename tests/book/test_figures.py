@@ -120,6 +120,12 @@ def test_each_figure_is_what_its_cell_draws(node):
     assert problems(node.cells) == []
 
 
+@pytest.mark.parametrize("slug", deposits.read(ROOT))
+def test_each_figure_of_a_longer_run_is_what_its_cell_draws(slug):
+    path = ROOT / "deposits" / slug / f"{slug}.ipynb"
+    assert problems(nbformat.read(path, 4).cells) == []
+
+
 def output_of(node, name):
     """The stored output of a figure, and the cell that it is in."""
     for cell in code_cells(node):
