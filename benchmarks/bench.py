@@ -189,7 +189,7 @@ def ask(**task):
     run = subprocess.run(
         [sys.executable, __file__, "--task", json.dumps(task)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         env=os.environ | {VARIABLE: "2", "OMP_NUM_THREADS": "2"},
     )
@@ -290,7 +290,7 @@ def error_row(real: float) -> dict:
 
 
 def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

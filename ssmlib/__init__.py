@@ -6,35 +6,17 @@ not load PyTorch.
 
 from __future__ import annotations
 
-import importlib
+from types import ModuleType
+
+from ssmlib import _imports
 
 __version__ = "0.2.0"
 
-_MODULES = (
-    "autocorrelation",
-    "discretization",
-    "figures",
-    "hippo",
-    "initialization",
-    "inputs",
-    "kernels",
-    "layers",
-    "models",
-    "published",
-    "recommend",
-    "statistics",
-    "tasks",
-    "theory",
-    "training",
-    "uncertainty",
-)
-__all__ = [*_MODULES, "__version__"]
+__all__ = [*_imports.submodules(__name__), "__version__"]
 
 
-def __getattr__(name: str):
-    if name in _MODULES:
-        return importlib.import_module(f"ssmlib.{name}")
-    raise AttributeError(f"module 'ssmlib' has no attribute {name!r}")
+def __getattr__(name: str) -> ModuleType:
+    return _imports.submodule(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -2,23 +2,115 @@
 
 from __future__ import annotations
 
+import cmath
+import functools
 import math
-from collections.abc import Sequence
-from numbers import Integral
+import os
+from collections.abc import Hashable, Sequence
+from numbers import Integral, Real
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
-def integer(name: str, value: int, least: int = 1) -> int:
-    """The value, if it is an integer of at least `least`; a symbol, while tracing."""
+def integer(name: str, value: int, least: int = 1, most: int | None = None) -> int:
+    """The value, if it is an integer in least .. most; a symbol, while tracing."""
     if isinstance(value, torch.SymInt):
         return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most}, got {value}")
     return int(value)
+
+
+def number(name: str, value: float) -> float:
+    """The value as a float, if it is one real and finite number."""
+    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return float(value)
+
+
+def inside(name: str, value: float, low: float, high: float) -> float:
+    """The value as a float, if it is one number strictly between low and high."""
+    if not low < number(name, value) < high:
+        raise ValueError(f"{name} must be in ({low}, {high}), got {value}")
+    return float(value)
+
+
+@functools.cache
+def _memory() -> float:
+    """Bytes of this machine's memory; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def fits(name: str, value: int, numbers: int) -> int:
+    """The value, if as many float64 numbers as it asks for fit into memory."""
+    if not torch.compiler.is_compiling() and 8 * numbers > _memory():
+        raise ValueError(
+            f"{name} = {value} takes {8 * numbers / 1e9:.3g} GB of memory, which has "
+            f"{_memory() / 1e9:.3g} GB: choose a smaller {name}"
+        )
+    return value
+
+
+def array(name: str, values) -> np.ndarray:
+    """Real numbers, in a sequence, an array or a tensor, as a float64 array."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().resolve_conj()
+        values = (values if values.is_complex() else values.double()).numpy()
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    mixed = found.dtype == object and all(isinstance(v, Real) for v in found.flat)
+    if found.dtype.kind not in "fiub" and not mixed:
+        raise TypeError(f"{name} must hold real numbers, got {found.dtype}")
+    return found.astype(float)
+
+
+def is_tensor(name: str, value: Tensor) -> Tensor:
+    """The value, if it is a tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    return value
+
+
+def real(name: str, value: Tensor) -> Tensor:
+    """A tensor of real numbers, integers included, as float64."""
+    if is_tensor(name, value).is_complex() or value.dtype == torch.bool:
+        raise TypeError(f"{name} must be real, got {value.dtype}")
+    return value.double()
+
+
+def numbers(name: str, values, device: torch.device) -> Tensor:
+    """Real numbers, one or (k,), k >= 1, in any form, as float64 on a device."""
+    if isinstance(values, Tensor):
+        found = real(name, values).to(device)
+    elif isinstance(values, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a real number, got bool")
+    else:
+        found = torch.from_numpy(array(name, values)).to(device)
+    if found.ndim > 1 or not found.numel():
+        raise ValueError(f"{name} must be a number or (k,), got {tuple(found.shape)}")
+    return finite(name, found)
+
+
+def is_complex(name: str, value: Tensor) -> Tensor:
+    """A tensor of complex numbers as complex128."""
+    if not is_tensor(name, value).is_complex():
+        raise TypeError(f"{name} must be complex, got {value.dtype}")
+    return value.to(torch.complex128)
 
 
 def readable(tensor: Tensor) -> bool:
@@ -29,20 +121,37 @@ def readable(tensor: Tensor) -> bool:
 
 def finite(name: str, value: Tensor) -> Tensor:
     """The value, if it holds neither NaN nor infinity."""
-    if readable(value) and not bool(torch.isfinite(value).all()):
+    # A sum shows both in one pass; it may also overflow, which the second look tells.
+    if (
+        readable(value)
+        and not cmath.isfinite(value.detach().sum().item())
+        and not bool(torch.isfinite(value).all())
+    ):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return value
 
 
+def not_negative(name: str, value: float) -> float:
+    """The value as a float, if it is one number, at least 0."""
+    if number(name, value) < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return float(value)
+
+
 def positive(name: str, value: float | Tensor) -> float | Tensor:
     """The value, a number or a tensor, if all of it is positive and finite."""
-    if isinstance(value, Tensor):
+    if not isinstance(value, Tensor):
+        value = number(name, value)
+        if value <= 0:
+            raise ValueError(f"{name} must be positive and finite, got {value}")
+        return value
+    if value.is_complex() or value.dtype == torch.bool:
+        raise TypeError(f"{name} must be real, got {value.dtype}")
+    # One look at the values, since on a GPU each one waits for it.
+    if readable(value) and not bool(((value > 0) & (value < math.inf)).all()):
         finite(name, value)
-        if readable(value) and not bool((value > 0).all()):
-            least = float(value.detach().min())
-            raise ValueError(f"{name} must be positive, got {least:g}")
-    elif not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, got {value}")
+        least = float(value.detach().min())
+        raise ValueError(f"{name} must be positive, got {least:g}")
     return value
 
 
@@ -50,17 +159,52 @@ def stable(name: str, eigenvalues: Tensor) -> Tensor:
     """Eigenvalues whose real parts are at most zero."""
     finite(name, eigenvalues)
     if readable(eigenvalues) and bool((eigenvalues.real > 0).any()):
-        worst = float(eigenvalues.real.max())
+        worst = float(eigenvalues.detach().real.max())
         raise ValueError(f"{name} must have real parts <= 0, got {worst:g}")
     return eigenvalues
 
 
+def modes(name: str, A: Tensor) -> Tensor:
+    """Eigenvalues (m,), m >= 1, with real parts at most zero, complex128."""
+    A = is_complex(name, A)
+    if A.ndim != 1 or A.numel() == 0:
+        raise ValueError(
+            f"{name} must have shape (m,) with m >= 1, got {tuple(A.shape)}"
+        )
+    return stable(name, A)
+
+
 def one_of(name: str, value: str, allowed) -> str:
     """The value, if it is one of those allowed."""
-    if value not in allowed:
-        known = ", ".join(sorted(allowed))
+    if not isinstance(value, Hashable) or value not in allowed:
+        known = ", ".join(sorted(map(str, allowed)))
         raise ValueError(f"{name} must be one of {known}; got {value!r}")
     return value
+
+
+def one_dtype(allowed, **values: Tensor) -> torch.dtype:
+    """The dtype that all tensors share, one of those allowed."""
+    found = {is_tensor(name, value).dtype for name, value in values.items()}
+    if len(found) > 1 or not found <= set(allowed):
+        known = " or ".join(str(dtype).removeprefix("torch.") for dtype in allowed)
+        got = ", ".join(str(value.dtype) for value in values.values())
+        raise TypeError(
+            f"{' and '.join(values)} must share one dtype, {known}, got {got}"
+        )
+    return found.pop()
+
+
+def broadcast(**shapes: torch.Size) -> None:
+    """Refuse shapes that do not broadcast; most are equal, which costs nothing."""
+    if torch.compiler.is_compiling() or len(set(shapes.values())) == 1:
+        return
+    try:
+        torch.broadcast_shapes(*shapes.values())
+    except RuntimeError as error:
+        got = ", ".join(str(tuple(shape)) for shape in shapes.values())
+        raise ValueError(
+            f"{' and '.join(shapes)} must broadcast, got shapes {got}"
+        ) from error
 
 
 def within(name: str, values: Tensor, low: int, high: int) -> Tensor:
@@ -81,11 +225,23 @@ def several(name: str, values, allowed) -> tuple[str, ...]:
     return tuple(one_of(name, value, allowed) for value in values)
 
 
+def dense(name: str, x: Tensor) -> Tensor:
+    """The value, if it is a tensor that holds its values in full."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor, got {type(x).__name__}; torch.as_tensor makes "
+            "one from an array or a list"
+        )
+    if x.is_meta or x.layout != torch.strided:
+        raise ValueError(
+            f"{name} must be a dense tensor with values, got {x.layout} on {x.device}"
+        )
+    return x
+
+
 def sequences(name: str, x: Tensor) -> Tensor:
     """Real, finite sequences of shape (n, L)."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
-    if not x.is_floating_point():
+    if not is_tensor(name, x).is_floating_point():
         raise TypeError(f"{name} must be real floating point, got {x.dtype}")
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(
@@ -96,11 +252,19 @@ def sequences(name: str, x: Tensor) -> Tensor:
 
 def moment(name: str, R: Tensor) -> Tensor:
     """A second moment (L, L), or its first row (L,), in float64."""
-    if (
-        R.is_complex()
-        or R.ndim not in (1, 2)
-        or R.shape[0] != R.shape[-1]
-        or not len(R)
-    ):
+    R = real(name, R)
+    if R.ndim not in (1, 2) or R.shape[0] != R.shape[-1] or not len(R):
         raise ValueError(f"{name} must be real, (L, L) or (L,), got {tuple(R.shape)}")
-    return finite(name, R).double()
+    finite(name, R)
+    return symmetric(name, R) if R.ndim == 2 else R
+
+
+def symmetric(name: str, R: Tensor, rtol: float = 1e-9, atol: float = 1e-12) -> Tensor:
+    """A square float64 matrix, symmetric to rtol, and to atol of its largest entry."""
+    if R.ndim != 2 or R.shape[0] != R.shape[1] or not len(R):
+        raise ValueError(f"{name} must have shape (m, m), got {tuple(R.shape)}")
+    finite(name, R)
+    near = atol * float(R.detach().abs().max()) if readable(R) else 0.0
+    if readable(R) and not torch.allclose(R, R.mT, rtol=rtol, atol=near):
+        raise ValueError(f"{name} must be symmetric")
+    return R

@@ -13,19 +13,31 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 
+# Data in other formats are converted to float64 in blocks of this many numbers.
+_BLOCK = 2**22
 # Up to these sizes a dense eigensolver costs little. Data may be white, and Lanczos
 # is slow in a cluster of eigenvalues; a stationary moment has no such cluster.
 _DENSE, _DENSE_TOEPLITZ = 1024, 256
 
 
 def windows(series: Tensor, L: int, stride: int = 1) -> Tensor:
-    """Windows of length L of one series (T,), every `stride` steps: (n, L), a view.
+    """Return the windows of length L of one series, as a view.
 
-    Raises ValueError where L is longer than the series or a value is not finite.
+    Args:
+        series: (T,), real floating point.
+        L: length of a window, at most T.
+        stride: steps from one window to the next.
+
+    Returns:
+        (n, L), in the dtype of the series.
+
+    Raises:
+        TypeError: if the series is not a real floating-point tensor.
+        ValueError: if L is longer than the series, or a value is not finite.
     """
-    if series.ndim != 1:
+    if _checks.is_tensor("series", series).ndim != 1:
         raise ValueError(f"series must have shape (T,), got {tuple(series.shape)}")
     _checks.integer("L", L)
     _checks.integer("stride", stride)
@@ -37,37 +49,91 @@ def windows(series: Tensor, L: int, stride: int = 1) -> Tensor:
 
 
 def standardize(x: Tensor) -> Tensor:
-    """Each sequence of (n, L) to mean 0 and mean square 1.
+    """Bring each sequence to mean 0 and mean square 1.
 
-    Raises ValueError for a constant sequence, which has no such scale.
+    Args:
+        x: (n, L), real floating point. Sums and squares are in float64.
+
+    Returns:
+        (n, L) in x's dtype.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor.
+        ValueError: if a value is not finite, or a sequence is constant, which has no
+            such scale.
     """
     _checks.sequences("x", x)
-    centred = x - x.mean(-1, keepdim=True)
-    scale = centred.square().mean(-1, keepdim=True).sqrt()
-    if bool((scale <= 1e-12 * x.abs().amax(-1, keepdim=True)).any()):
+    return torch.cat([_standardized(part).to(x.dtype) for part in _blocks(x)])
+
+
+def _standardized(x: Tensor) -> Tensor:
+    x = x.double()
+    x = _scale.shifted(x, _scale.shifts(x.abs().amax(-1, keepdim=True)))
+    centered = x - x.mean(-1, keepdim=True)
+    size = centered.square().mean(-1, keepdim=True).sqrt()
+    if bool((size <= 1e-12 * x.abs().amax(-1, keepdim=True)).any()):
         raise ValueError("x must hold no constant sequence to be standardized")
-    return centred / scale
+    return centered / size
+
+
+def _blocks(x: Tensor) -> tuple[Tensor, ...]:
+    """x in blocks of rows, so that no copy in float64 is large."""
+    return x.split(max(1, _BLOCK // x.shape[1]))
 
 
 def second_moment(x: Tensor) -> Tensor:
-    """(1/n) sum_i x_i x_i^T of sequences x (n, L): (L, L), symmetric, x's dtype.
+    """Return the mean of x_i x_i^T over sequences x_i, symmetric.
 
-    Raises TypeError unless x is real floating point, ValueError for NaN.
+    Args:
+        x: (n, L), real floating point. Products and sums are in float64.
+
+    Returns:
+        (L, L) in x's dtype.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor.
+        ValueError: if a value is not finite, or the moment is outside the range of
+            x's dtype.
     """
     _checks.sequences("x", x)
-    return x.mT @ x / x.shape[0]
+    shift = _scale.shift(x)
+    gram = _gram(x, shift) / x.shape[0]
+    return _scale.restored("the second moment of x", gram, shift, shift, dtype=x.dtype)
+
+
+def _gram(x: Tensor, shift: int) -> Tensor:
+    """x^T x of shifted x (n, L): (L, L) float64."""
+    if x.dtype == torch.float64 and shift == 0:
+        return x.mT @ x
+    parts = (_scale.shifted(part.double(), shift) for part in _blocks(x))
+    return sum(part.mT @ part for part in parts)
 
 
 def toeplitz_moment(x: Tensor) -> Tensor:
-    """Stationary estimate of the second moment's first row, (L,), from x (n, L).
+    """Return the stationary estimate of the second moment's first row.
 
-    r_k = (1/(nL)) sum_i sum_l x_il x_i,l+k: biased, hence positive semidefinite.
-    Raises as `second_moment`.
+    r_k = (1/(nL)) sum_i sum_l x_il x_i,l+k. It is biased, and so positive semidefinite.
+
+    Args:
+        x: (n, L), real floating point. Products and sums are in float64.
+
+    Returns:
+        (L,) in x's dtype.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor.
+        ValueError: if a value is not finite, or the moment is outside the range of
+            x's dtype.
     """
     _checks.sequences("x", x)
     n, L = x.shape
-    power = torch.fft.rfft(x, n=2 * L).abs().square().sum(0)
-    return torch.fft.irfft(power, n=2 * L)[:L] / (n * L)
+    shift = _scale.shift(x)
+    power = 0.0
+    for part in _blocks(x):
+        wave = torch.fft.rfft(_scale.shifted(part.double(), shift), n=2 * L)
+        power = power + wave.abs().square().sum(0)
+    row = torch.fft.irfft(power, n=2 * L)[:L] / (n * L)
+    return _scale.restored("the second moment of x", row, shift, shift, dtype=x.dtype)
 
 
 def _largest(size: int, matvec, device, dtype) -> float:
@@ -109,40 +175,71 @@ def _windows_gram(series: Tensor, n: int, L: int) -> Tensor:
 
 
 def largest_eigenvalue(x: Tensor) -> float:
-    """lambda_max of the second moment of x (n, L), without forming it.
+    """Return lambda_max of the second moment without forming it.
 
-    Lanczos with two products by x an iteration: O(nL) memory, in float64 on x's
-    device. Many `windows` a step apart take hardly longer than one.
-    Raises as `second_moment`.
+    Lanczos with two products by x per iteration, in float64 on x's device and in
+    O(nL) memory. Many `windows` one step apart take little longer than one.
+
+    Args:
+        x: (n, L), real floating point.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor.
+        ValueError: if a value is not finite, or the eigenvalue is outside float64's
+            range.
     """
-    x = _checks.sequences("x", x)
+    _checks.sequences("x", x)
+    top, shift = _top(x.detach())
+    return _scale.restored("lambda_max of x", top, shift, shift)
+
+
+def _top(x: Tensor) -> tuple[float, int]:
+    """lambda_max of x, shifted, and the shift."""
     n, L = x.shape
-    if L <= min(n, _DENSE) and x.stride() == (1, 1):
-        series = x.as_strided((n + L - 1,), (1,)).double()
-        gram = _windows_gram(series, n, L) / n
+    # Windows one step apart: what they hold is one short series.
+    overlapping = x.stride() == (1, 1)
+    series = x.as_strided((n + L - 1,), (1,)) if overlapping else x
+    size = _scale.largest(series)
+    shift = _scale.shift(size)
+    if size == 0:
+        return 0.0, shift  # ARPACK takes no operator that is zero
+    if L <= min(n, _DENSE) and overlapping:
+        gram = _windows_gram(_scale.shifted(series.double(), shift), n, L) / n
         if L > _DENSE_TOEPLITZ:  # nearly Toeplitz
-            return _largest(L, lambda v: gram @ v, x.device, gram.dtype)
-        return float(torch.linalg.eigvalsh(gram)[-1])
-    x = x.double()
-    if min(n, L) <= _DENSE:
-        gram = (x @ x.mT if n < L else x.mT @ x) / n
-        return float(torch.linalg.eigvalsh(gram)[-1])
-    return _largest(L, lambda v: x.mT @ (x @ v) / n, x.device, x.dtype)
+            return _largest(L, lambda v: gram @ v, x.device, gram.dtype), shift
+        return float(torch.linalg.eigvalsh(gram)[-1]), shift
+    if L <= min(n, _DENSE):
+        return float(torch.linalg.eigvalsh(_gram(x, shift) / n)[-1]), shift
+    x = _scale.shifted(x.double(), shift)
+    if n <= _DENSE:
+        return float(torch.linalg.eigvalsh(x @ x.mT / n)[-1]), shift
+    return _largest(L, lambda v: x.mT @ (x @ v) / n, x.device, x.dtype), shift
 
 
 def moment_largest_eigenvalue(R: Tensor) -> float:
-    """lambda_max of a second moment: R (L, L), or its first row (L,) if Toeplitz.
+    """Return lambda_max of a second moment.
 
-    Products with a long first row go through the FFT. Raises ValueError for other
-    shapes, an R that is not symmetric, or values that are not finite.
+    Products with a long first row go through the FFT.
+
+    Args:
+        R: (L, L), symmetric, or its first row (L,) if it is Toeplitz.
+
+    Raises:
+        TypeError: if R is not a real tensor.
+        ValueError: for other shapes, an R that is not symmetric, values that are not
+            finite, or an eigenvalue outside float64's range.
     """
-    R = _checks.finite("R", R).double()
-    if R.ndim == 2 and R.shape[0] == R.shape[1]:
-        if not torch.allclose(R, R.mT, rtol=1e-9, atol=1e-12 * float(R.abs().max())):
-            raise ValueError("R must be symmetric, as a second moment is")
+    R = _checks.moment("R", R).detach()
+    shift = _scale.shift(R)
+    if _scale.largest(R) == 0:
+        return 0.0  # ARPACK takes no operator that is zero
+    top = _moment_top(_scale.shifted(R, shift))
+    return _scale.restored("lambda_max of R", top, shift)
+
+
+def _moment_top(R: Tensor) -> float:
+    if R.ndim == 2:
         return float(torch.linalg.eigvalsh(R)[-1])
-    if R.ndim != 1 or R.numel() == 0:
-        raise ValueError(f"R must have shape (L, L) or (L,), got {tuple(R.shape)}")
     L = R.numel()
     if L <= _DENSE_TOEPLITZ:
         lag = torch.arange(L, device=R.device)
@@ -157,15 +254,26 @@ def moment_largest_eigenvalue(R: Tensor) -> float:
 
 
 def timescale(x: Tensor, constant: float = 1.0) -> float:
-    """The dt that "Autocorrelation Matters" asks for: constant / sqrt(L lambda_max).
+    """Return the dt of "Autocorrelation Matters": constant / sqrt(L lambda_max).
 
-    x (n, L), in the scale it is fed in; dt is per step. `constant` sets how large
-    the output may be: ``E|y_L|^2 <= (m/2) constant^2`` for m modes and complex
-    normal C. Raises ValueError for constant <= 0 or data that is zero throughout.
+    Args:
+        x: (n, L), real floating point, in the scale in which a model reads it.
+        constant: how large the output may be: ``E|y_L|^2 <= (m/2) constant^2`` for m
+            modes and complex normal C.
+
+    Returns:
+        dt in units of time per step.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor.
+        ValueError: if constant is not positive, a value is not finite, all data are
+            zero, or dt is outside float64's range.
+
     Source: arXiv 2411.19455, Theorem 4.1 in our reading; chapter `timescale`.
     """
-    _checks.positive("constant", constant)
-    top = largest_eigenvalue(x)
+    constant = float(_checks.positive("constant", constant))
+    _checks.sequences("x", x)
+    top, shift = _top(x.detach())
     if top <= 0:
-        raise ValueError("x must not be zero throughout: it asks for no timescale")
-    return constant / math.sqrt(x.shape[1] * top)
+        raise ValueError("x must not be zero throughout: it has no timescale")
+    return _scale.restored("dt of x", constant / math.sqrt(x.shape[1] * top), -shift)

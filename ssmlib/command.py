@@ -1,53 +1,80 @@
-"""`ssmbook recommend`, and the data sets that `ssmbook doctor` loads: entry points."""
+"""The command `ssmbook recommend`, and the data sets that `ssmbook doctor` loads."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from ssmlib._imports import optional
+
+if TYPE_CHECKING:
+    import typer
+else:
+    typer = optional("typer", "book")
 
 
 def recommend(
-    data: Annotated[str, typer.Argument(help="a .csv or .npy file, or a data set")],
-    column: Annotated[str | None, typer.Option(help="column of a .csv")] = None,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A table (.csv, .tsv, .txt), a .npy file of shape (T,) or (n, L), or "
+            "the name of a data set."
+        ),
+    ],
+    column: Annotated[
+        str | None,
+        typer.Option(help="Column of a table: its name, or its number from 1."),
+    ] = None,
     length: Annotated[
         int | None,
         typer.Option(
-            help="length of a window of one series; default: the power of two below "
-            "a sixteenth of the series, at most 1024"
+            help="Length of a window of one series, in steps. Default: the power of "
+            "two below a sixteenth of the series, at most 1024."
         ),
     ] = None,
-    standardize: Annotated[
-        bool, typer.Option(help="first bring all values to mean 0, mean square 1")
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="Use the data in their own scale. Default: standardize all values by "
+            "one mean and one scale.",
+        ),
     ] = False,
     constant: Annotated[
-        float, typer.Option(help="C of dt = C / sqrt(L lambda_max)")
+        float, typer.Option(help="C of dt = C / sqrt(L lambda_max).")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="answer in JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="an .svg file to draw the answer in")
+        Path | None, typer.Option(help="An .svg file to draw the answer in.")
     ] = None,
 ) -> None:
-    """How an SSM might begin on your sequences: dt, real part, frequencies."""
-    from ssmlib import autocorrelation
+    """Recommend dt, real part and frequencies of an SSM for your own data."""
+    if figure is not None and (
+        figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
+    ):
+        raise ValueError(
+            f"figure must be an .svg file in a folder that exists, got {figure}"
+        )
+    typer.echo(f"reading {data}", err=True)
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
 
-    x = own.load(data, column)
-    if standardize:
-        x = autocorrelation.standardize(x.reshape(1, -1)).reshape(x.shape)
+    x, notes = own.read(data, column)
     if x.ndim == 1 and length is None:
         length = min(1024, 2 ** max(1, (len(x) // 16).bit_length() - 1))
-    answer = advice.recommend(x, length, constant=constant)
+        notes += ("The length was chosen from the size of the data: --length sets it.",)
+    typer.echo("computing lambda_max and its interval", err=True)
+    answer = advice.recommend(x, length, constant=constant, raw=raw)
+    if notes:
+        seen = " ".join([answer.reasons["data"], *notes])
+        answer = replace(answer, reasons={**answer.reasons, "data": seen})
     if figure is not None:
-        if figure.suffix != ".svg" or not figure.absolute().parent.is_dir():
-            raise ValueError(f"figure must be an .svg in a folder, got {figure}")
         from ssmlib.figures import svg
 
-        figure.write_text(svg(advice.figure(answer)))
+        figure.write_text(svg(advice.figure(answer)), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(answer.as_dict(), indent=1))
     else:
@@ -55,7 +82,7 @@ def recommend(
 
 
 def loaders() -> dict[str, Callable]:
-    """Every data set that the notebooks read, as a call that loads it."""
+    """Return a call for each data set that the notebooks read, by name."""
     from functools import partial
 
     from ssmlib.tasks import images, medical, series, speech

@@ -8,76 +8,141 @@ logarithms first: differences are then shares of a loss.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import nnls
 
+from ssmlib import _checks
+
 #: how far above its least value a curve is taken to be convex
 NEAR = 1.0
+#: how many times `NEAR` above it a point is taken to be larger than any other
+_FAR = 1e6
 
 
-def _mean(x: Sequence[float], curves: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """(x (k,), the mean curve (k,))."""
-    x, curves = np.asarray(x, dtype=float), np.atleast_2d(np.asarray(curves, float))
+def _mean(
+    x: Sequence[float], curves: Sequence
+) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """x (k,) and the mean curve (k,), over powers of two, and the two powers."""
+    x, curves = _checks.array("x", x), np.atleast_2d(_checks.array("curves", curves))
     if curves.ndim != 2 or x.shape != curves.shape[1:] or len(x) < 3:
         raise ValueError(
             "curves must be (n, k) or (k,) for x (k,), k >= 3, got "
             f"{curves.shape} and {x.shape}"
         )
+    if not np.isfinite(x).all():
+        raise ValueError("x must be finite, got NaN or infinity")
     if not (np.diff(x) > 0).all():
         raise ValueError("x must rise")
-    mean = np.where(np.isfinite(curves).all(0), curves.mean(0), np.inf)
-    if not np.isfinite(mean).any():
+    finite = np.isfinite(curves).all(0) & bool(len(curves))
+    if not finite.any():
         raise ValueError("curves must be finite at some x")
-    return x, mean
+    of_x = _power(np.abs(x).max())
+    of_y = _power(np.median(np.abs(curves[:, finite]).max(0)))
+    mean = np.full(len(x), np.inf)
+    with np.errstate(over="ignore"):  # then it is larger than any other
+        mean[finite] = np.ldexp(curves[:, finite], -of_y).mean(0)
+    return np.ldexp(x, -of_x), mean, of_x, of_y
+
+
+def _power(size: float) -> int:
+    """The power of two of a size that is far from 1, else 0."""
+    power = math.frexp(size)[1]
+    return power if abs(power) > 100 else 0
 
 
 def minimum(x: Sequence[float], curves: Sequence, width: float) -> float:
-    """Where the mean curve is least: the vertex of a parabola, by least squares.
+    """Locate the minimum of the mean curve as the vertex of a parabola.
 
-    It is fitted to the points at most `width` from the least one, at least three. A
-    vertex outside these, or a parabola without one, is their end that lies lower.
+    The parabola is fitted by least squares to the points at most `width` from the
+    lowest one, at least three. If it has no vertex or one outside these points, the
+    result is the lower one of their two ends.
+
+    Args:
+        x: (k,) finite numbers, rising, k >= 3.
+        curves: (n, k) or (k,); where one is not finite, the mean is infinite.
+        width: at least 0, in units of x.
+
+    Raises:
+        TypeError: if a value is not a real number.
+        ValueError: for other shapes, x that do not rise, a negative width, or curves
+            that are finite nowhere.
     """
-    x, y = _mean(x, curves)
+    x, y, of_x, _ = _mean(x, curves)
+    width = _checks.not_negative("width", width)
     apart = np.abs(x - x[y.argmin()])
-    near = (apart <= max(width, np.sort(apart)[2])) & np.isfinite(y)
+    reach = max(math.ldexp(width, -of_x), np.sort(apart)[2])
+    near = (apart <= reach) & np.isfinite(y)
     x, y = x[near], y[near]
     if len(x) < 3:
-        return float(x[y.argmin()])
+        return math.ldexp(x[y.argmin()], of_x)
     middle = x.mean()
     bend, tilt, _ = np.polyfit(x - middle, y, 2)
     vertex = middle - tilt / (2 * bend) if bend > 0 else -np.sign(tilt) * np.inf
-    return float(np.clip(vertex, x[0], x[-1]))
+    return math.ldexp(np.clip(vertex, x[0], x[-1]), of_x)
 
 
 def cost(x: Sequence[float], curves: Sequence, at: float) -> float:
-    """The mean curve at `at` less its least value, of the curve that `edges` reads."""
-    x, y = _mean(x, curves)
-    y = _convex(x, y)
-    if not x[0] <= at <= x[-1]:
-        raise ValueError(f"at must be in [{x[0]:g}, {x[-1]:g}], got {at:g}")
-    return float(np.interp(at, x, y) - y.min())
+    """Return how far the mean curve lies above its lowest value.
+
+    Args:
+        x: as `minimum`.
+        curves: as `minimum`; they are made convex as in `edges`.
+        at: in the range of x.
+
+    Returns:
+        The difference, in units of the curves.
+
+    Raises:
+        TypeError: as `minimum`.
+        ValueError: as `minimum`, or for a value outside the range of x.
+    """
+    x, y, of_x, of_y = _mean(x, curves)
+    y = _convex(x, y, math.ldexp(NEAR, -of_y))
+    at_unit = math.ldexp(_checks.number("at", at), -of_x)
+    if not x[0] <= at_unit <= x[-1]:
+        low, high = (math.ldexp(end, of_x) for end in (x[0], x[-1]))
+        raise ValueError(f"at must be in [{low:g}, {high:g}], got {at:g}")
+    return math.ldexp(np.interp(at_unit, x, y) - y.min(), of_y)
 
 
 def edges(x: Sequence[float], curves: Sequence, rise: float) -> tuple[float, float]:
-    """The smallest and the largest x at most `rise` above the mean curve's least value.
+    """Return the smallest and largest x where the mean curve is low.
 
-    Of the convex curve nearest to it, by least squares, as far as it rises by 1 on
-    each side: what goes up and down on a flat part is noise, and would make the edge
-    jump. Between points it is linear. An end of x says: as far as was looked.
+    The mean curve is replaced by the convex curve nearest to it, by least squares, as
+    far as it rises by 1 on each side: what goes up and down on a flat part is noise,
+    and would make the edge jump. Between points it is linear.
+
+    Args:
+        x: as `minimum`.
+        curves: as `minimum`.
+        rise: how far above its lowest value the curve counts as low, at least 0.
+
+    Returns:
+        The two ends. An end of x says that the curve is still low there.
+
+    Raises:
+        TypeError: as `minimum`.
+        ValueError: as `minimum`, or for a negative rise.
     """
-    x, y = _mean(x, curves)
-    y = _convex(x, y)
+    x, y, of_x, of_y = _mean(x, curves)
+    rise = _checks.not_negative("rise", rise)
+    y = _convex(x, y, math.ldexp(NEAR, -of_y))
+    rise = math.ldexp(rise, -of_y)
     low = _first(x, y - y.min(), rise)
     high = -_first(-x[::-1], (y - y.min())[::-1], rise)
-    return low, high
+    return math.ldexp(low, of_x), math.ldexp(high, of_x)
 
 
-def _convex(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _convex(x: np.ndarray, y: np.ndarray, near: float = NEAR) -> np.ndarray:
     """y with the nearest convex curve around its least value."""
-    low, high = _run(y <= y.min() + NEAR, int(y.argmin()))
-    low, high = _run(np.isfinite(y), int(y.argmin()), max(0, low - 1), high + 1)
+    low, high = _run(y <= y.min() + near, int(y.argmin()))
+    # A point far above is no constraint, and costs the others their digits.
+    low, high = _run(
+        y <= y.min() + _FAR * near, int(y.argmin()), max(0, low - 1), high + 1
+    )
     x, found = x[low:high], y.copy()
     line = np.column_stack([np.ones_like(x), x - x[0]])
     bends = np.maximum(0, x[:, None] - x[None, 1:-1])

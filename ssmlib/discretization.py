@@ -14,11 +14,19 @@ _SERIES_TERMS = 12  # 0.25**12 / 13! is below float64's rounding
 
 
 def phi(z: Tensor) -> Tensor:
-    """(exp(z) - 1) / z for complex z, value and derivatives exact at z = 0.
+    """Return (exp(z) - 1) / z, value and derivatives exact at z = 0.
 
     Near zero a power series: the quotient's derivative cancels there long before
     its value does, and `where(z == 0, ...)` alone has a NaN gradient.
+
+    Args:
+        z: complex or real floating point, any shape; the result is of its dtype.
+
+    Raises:
+        TypeError: if z is not such a tensor.
     """
+    if not (_checks.is_tensor("z", z).is_complex() or z.is_floating_point()):
+        raise TypeError(f"z must be complex or real floating point, got {z.dtype}")
     near = z.abs() < _SERIES_RADIUS
     small = torch.where(near, z, torch.zeros_like(z))
     # sum_k z^k / (k+1)!, by Horner's rule
@@ -71,42 +79,60 @@ def dense_parts(
 
 
 def _discretize(method: str, A: Tensor, B: Tensor, dt) -> tuple[Tensor, Tensor]:
-    if not (A.is_complex() and B.is_complex()) or A.dtype != B.dtype:
-        raise TypeError(
-            f"A and B must share one complex dtype, got {A.dtype} and {B.dtype}"
-        )
+    _checks.one_dtype((torch.complex64, torch.complex128), A=A, B=B)
     _checks.finite("A", A)
+    _checks.finite("B", B)
     _checks.positive("dt", dt)
-    try:
-        shape = dt.shape if isinstance(dt, Tensor) else ()
-        torch.broadcast_shapes(A.shape, B.shape, shape)
-    except RuntimeError as error:
-        raise ValueError(
-            "A, B and dt must broadcast, got shapes "
-            f"{tuple(A.shape)}, {tuple(B.shape)}, {tuple(shape)}"
-        ) from error
+    size = dt.shape if isinstance(dt, Tensor) else torch.Size()
+    _checks.broadcast(A=A.shape, B=B.shape, dt=size)
     log_A_bar, B_bar = METHODS[method](A, B, dt)
     return torch.exp(log_A_bar), B_bar
 
 
 def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Zero-order hold: (A_bar, B_bar) = (exp(A dt), (exp(A dt) - 1) / A * B).
+    """Discretize by zero-order hold, exact if the input is constant over each step.
 
-    Exact where the input is constant over each step. A, B complex, one dtype;
-    dt > 0 in units of time, broadcast against them: (H, 1) over (H, N/2). Value
-    and gradient are exact as A -> 0. Raises TypeError for real or mixed dtypes,
-    ValueError for dt <= 0, values not finite, or shapes that do not broadcast.
+    (A_bar, B_bar) = (exp(A dt), (exp(A dt) - 1) / A * B). Value and gradient are exact
+    as A -> 0.
+
+    Args:
+        A: eigenvalues, complex64 or complex128, such as (H, N/2).
+        B: input weights of the same dtype, broadcasting against A.
+        dt: time per step, positive; a number, or real of a shape that broadcasts, such
+            as (H, 1).
+
+    Returns:
+        A_bar and B_bar, of the broadcast shape.
+
+    Raises:
+        TypeError: if A and B are not of one complex dtype, or dt is not real.
+        ValueError: if dt is not positive, a value is not finite, or the shapes do not
+            broadcast.
+
     Source: S4D, Section 2; derived in chapter `state-space-models`.
     """
     return _discretize("zoh", A, B, dt)
 
 
 def bilinear(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Bilinear (Tustin): A_bar = (1 + z/2) / (1 - z/2), B_bar = dt B / (1 - z/2).
+    """Discretize by the bilinear (Tustin) rule.
 
-    z = A dt. Maps the left half plane onto the unit disc, so that no frequency
-    aliases: omega becomes 2 atan(omega dt / 2) a step.
-    Arguments, results and errors as `zoh`.
+    With z = A dt, A_bar = (1 + z/2) / (1 - z/2) and B_bar = dt B / (1 - z/2). It maps
+    the left half plane onto the unit disc, so that no frequency aliases: omega becomes
+    2 atan(omega dt / 2) per step.
+
+    Args:
+        A: as `zoh`.
+        B: as `zoh`.
+        dt: as `zoh`.
+
+    Returns:
+        As `zoh`.
+
+    Raises:
+        TypeError: as `zoh`.
+        ValueError: as `zoh`.
+
     Source: S4D, Section 2; derived in chapter `state-space-models`.
     """
     return _discretize("bilinear", A, B, dt)

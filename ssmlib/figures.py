@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import io
 import re
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from ssmlib._imports import optional
+
+if TYPE_CHECKING:
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+else:
+    mpl = optional("matplotlib", "book")
+    plt = optional("matplotlib.pyplot", "book")
 
 #: at least 3:1 on white and on the dark theme's background
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
@@ -27,7 +35,6 @@ _STYLE = {
     "axes.edgecolor": _INK,
     "axes.grid": True,
     "axes.labelcolor": _INK,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 11.5,
@@ -47,12 +54,16 @@ _STYLE = {
 }
 
 
+def _style() -> dict:
+    return _STYLE | {"axes.prop_cycle": mpl.cycler(color=COLOURS)}
+
+
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
     """`plt.subplots` in the book's style: 6.4 inches wide, `height` a row.
 
     The style stays in force: legends and labels are made after the axes.
     """
-    mpl.rcParams.update(_STYLE)
+    mpl.rcParams.update(_style())
     return plt.subplots(rows, columns, figsize=(6.4, height * rows), **options)
 
 
@@ -69,7 +80,7 @@ def band(axis: Axes, x, draws, **style) -> None:
 def svg(figure: Figure) -> str:
     """The figure as SVG text, the same bytes for the same figure; closes it."""
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_style()):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = buffer.getvalue()

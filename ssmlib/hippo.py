@@ -14,53 +14,88 @@ from torch import Tensor
 
 from ssmlib import _checks
 
+#: the largest state size: a matrix of it takes 2 GB, its frequencies a minute
+MOST = 2**14
+
+
+def _even(N: int, why: str) -> int:
+    _checks.integer("N", N, least=2, most=MOST)
+    if N % 2:
+        raise ValueError(f"N must be even {why}, got {N}")
+    return N
+
 
 def legs(N: int) -> tuple[Tensor, Tensor]:
-    """HiPPO-LegS: A (N, N) and B (N,), float64.
+    """Return HiPPO-LegS: A (N, N) and B (N,), float64.
 
     A[n, k] = -sqrt((2n+1)(2k+1)) below the diagonal, -(n+1) on it, 0 above;
     B[n] = sqrt(2n+1). The eigenvalues of A are -1, ..., -N.
-    Raises ValueError for N < 1. Source: HiPPO (arXiv 2008.07669), S4.
+
+    Args:
+        N: state size, in 1 .. `MOST`.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is outside its range.
+
+    Source: HiPPO (arXiv 2008.07669), S4.
     """
-    N = _checks.integer("N", N)
-    n = torch.arange(N, dtype=torch.float64)
+    N = _checks.integer("N", N, most=MOST)
+    n = torch.arange(N, dtype=torch.float64, device="cpu")
     B = torch.sqrt(2 * n + 1)
     A = -torch.tril(torch.outer(B, B), -1) - torch.diag(n + 1)
     return A, B
 
 
 def legs_nplr(N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """LegS as normal plus low rank: Lambda (N,), P (N,), B (N,), V (N, N).
+    """Return LegS as normal plus low rank: A = V diag(Lambda) V* - P P^T.
 
-    A = V diag(Lambda) V* - P P^T with V unitary and P = B / sqrt(2).
-    The normal part is -1/2 plus a skew matrix S, so -iS is Hermitian and `eigh`
-    gives an exactly unitary V; A itself has no usable eigenbasis. Lambda is
-    sorted by imaginary part, ascending; complex128, P and B float64.
-    Raises ValueError unless N is even: an odd N would leave a mode without its
-    conjugate. Source: S4 (arXiv 2111.00396), S4D (arXiv 2206.11893).
+    V is unitary and P = B / sqrt(2). The normal part is -1/2 plus a skew matrix S, so
+    that -iS is Hermitian and `eigh` gives an exactly unitary V; A itself has no usable
+    eigenbasis.
+
+    Args:
+        N: state size, even: an odd N would leave a mode without its conjugate. At most
+            `MOST`.
+
+    Returns:
+        Lambda (N,), complex128, by imaginary part, ascending; P (N,) and B (N,),
+        float64; V (N, N), complex128.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is odd or outside its range.
+
+    Source: S4 (arXiv 2111.00396), S4D (arXiv 2206.11893).
     """
-    _checks.integer("N", N)
-    if N % 2:
-        raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
+    _even(N, "for LegS modes in conjugate pairs")
     A, B = legs(N)
     P = B / math.sqrt(2)
-    S = A + torch.outer(P, P) + 0.5 * torch.eye(N, dtype=torch.float64)
+    S = A + torch.outer(P, P) + 0.5 * torch.eye(N, dtype=A.dtype, device=A.device)
     omega, V = torch.linalg.eigh(-1j * S.to(torch.complex128))
     return torch.complex(torch.full_like(omega, -0.5), omega), P, B, V
 
 
 def legs_frequencies(N: int) -> Tensor:
-    """The N/2 positive imaginary parts of the normal part of LegS, descending.
+    """Return the N/2 positive imaginary parts of the normal part of LegS, descending.
 
     Solves theta(omega) = (N/2 - m - 1/2) pi for m = 0 .. N/2-1, where
-    theta(y) = sum_k atan(2y / (2k+1)), k < N: one monotone equation a mode, no
-    eigensolver. float64, (N/2,). The largest is N^2/pi - pi/6 + O(1/N^2).
-    Raises ValueError unless N is even and positive.
-    Derived in chapter `initialization-schemes`.
+    theta(y) = sum_k atan(2y / (2k+1)), k < N: one monotone equation per mode, no
+    eigensolver. The largest is N^2/pi - pi/6 + O(1/N^2).
+
+    Args:
+        N: state size, even, at most `MOST`.
+
+    Returns:
+        (N/2,) float64.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is odd or outside its range.
+
+    Source: derived in chapter `initialization-schemes`.
     """
-    _checks.integer("N", N, least=2)
-    if N % 2:
-        raise ValueError(f"N must be even for LegS modes in conjugate pairs, got {N}")
+    _even(N, "for LegS modes in conjugate pairs")
     odd = 2 * np.arange(N) + 1.0
     roots = [
         brentq(
@@ -72,16 +107,30 @@ def legs_frequencies(N: int) -> Tensor:
         )
         for m in range(N // 2)
     ]
-    return torch.tensor(roots, dtype=torch.float64)
+    return torch.tensor(roots, dtype=torch.float64, device="cpu")
 
 
 def legs_input_weights(omega: Tensor) -> Tensor:
-    """Sizes b of the LegS modes' input weights: sqrt(2 / theta'(omega)).
+    """Return the sizes b of the LegS modes' input weights: sqrt(2 / theta'(omega)).
 
-    omega (N/2,) as `legs_frequencies` returns it; (N/2,) float64. Both signs of
-    frequency together, their squares add up to N^2.
-    Derived in chapter `initialization-schemes`.
+    Both signs of frequency together, their squares add up to N^2.
+
+    Args:
+        omega: (N/2,) real, as `legs_frequencies` returns it.
+
+    Returns:
+        (N/2,) float64.
+
+    Raises:
+        TypeError: if omega is not a real tensor.
+        ValueError: for another shape, or a value that is not positive and finite.
+
+    Source: derived in chapter `initialization-schemes`.
     """
+    omega = _checks.real("omega", omega)
+    if omega.ndim != 1 or not len(omega):
+        raise ValueError(f"omega must have shape (N/2,), got {tuple(omega.shape)}")
+    _checks.positive("omega", omega)
     k = torch.arange(2 * omega.numel(), dtype=torch.float64, device=omega.device)
     k = k + 0.5  # (N,)
     slope = (k / (k**2 + omega[:, None] ** 2)).sum(-1)
@@ -89,21 +138,27 @@ def legs_input_weights(omega: Tensor) -> Tensor:
 
 
 def fout(N: int) -> tuple[Tensor, Tensor]:
-    """HiPPO-FouT, a sliding window in the Fourier basis: A (N, N), B (N,).
+    """Return HiPPO-FouT, a sliding window in the Fourier basis: A (N, N), B (N,).
 
     A = K - B B^T, where K rotates each pair of states at pi n, n < N/2: the
-    frequencies of S4D-Lin. float64. Raises ValueError unless N is even.
+    frequencies of S4D-Lin. float64.
+
+    Args:
+        N: state size, even, at most `MOST`.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is odd or outside its range.
+
     Source: S4-FouT (How to Train Your HiPPO, arXiv 2206.12037).
     """
-    _checks.integer("N", N, least=2)
-    if N % 2:
-        raise ValueError(f"N must be even for FouT: sine and cosine pairs, got {N}")
-    K = torch.zeros(N, N, dtype=torch.float64)
-    n = torch.arange(N // 2)
+    _even(N, "for FouT: sine and cosine pairs")
+    K = torch.zeros(N, N, dtype=torch.float64, device="cpu")
+    n = torch.arange(N // 2, device="cpu")
     frequency = math.pi * n.to(torch.float64)
     K[2 * n, 2 * n + 1] = -frequency
     K[2 * n + 1, 2 * n] = frequency
-    B = torch.zeros(N, dtype=torch.float64)
+    B = torch.zeros(N, dtype=K.dtype, device=K.device)
     B[0::2] = math.sqrt(2)
     B[0] = 1.0
     return K - torch.outer(B, B), B

@@ -37,10 +37,21 @@ class Process:
 
 
 def _lags(L: int) -> Tensor:
-    return torch.arange(_checks.integer("L", L), dtype=torch.float64, device="cpu")
+    _checks.fits("L", _checks.integer("L", L), L)
+    return torch.arange(L, dtype=torch.float64, device="cpu")
+
+
+def _size(n: int, L: int, generator: torch.Generator) -> None:
+    """Check the arguments of a sample."""
+    _checks.integer("n", n)
+    _checks.fits("L", _checks.integer("L", L), n * L)
+    if not isinstance(generator, torch.Generator):
+        kind = type(generator).__name__
+        raise TypeError(f"generator must be a torch.Generator, got {kind}")
 
 
 def _normal(n: int, L: int, generator: torch.Generator) -> Tensor:
+    _size(n, L, generator)
     device = generator.device
     return torch.randn(n, L, generator=generator, dtype=torch.float64, device=device)
 
@@ -52,7 +63,7 @@ def _gaussian(row: Callable[[int], Tensor]) -> Callable:
     """
 
     def sample(n: int, L: int, generator: torch.Generator) -> Tensor:
-        _checks.integer("n", n)
+        _size(n, L, generator)
         r = row(L + 1).to(generator.device)
         circle = torch.cat([r, r[1:L].flip(0)])  # (2L,)
         power = torch.fft.fft(circle).real.clamp(min=0)
@@ -66,48 +77,70 @@ def _gaussian(row: Callable[[int], Tensor]) -> Callable:
 
 
 def white() -> Process:
-    """Independent standard normals: r_k = 0 for k > 0."""
+    """Make independent standard normals: r_k = 0 for k > 0."""
     return Process(
         "white",
         lambda L: (_lags(L) == 0).double(),
         lambda n, L, generator: _normal(n, L, generator),
-        lambda L: 1.0,
-        lambda omega: torch.ones_like(omega),
+        lambda L: 1.0 if _checks.integer("L", L) else 0.0,
+        lambda omega: torch.ones_like(_checks.real("omega", omega)),
     )
 
 
 def ar1(rho: float) -> Process:
-    """Gaussian AR(1): r_k = rho^k, 0 <= rho < 1. Raises ValueError otherwise."""
+    """Make a Gaussian AR(1): r_k = rho^k.
+
+    Args:
+        rho: in [0, 1).
+
+    Raises:
+        TypeError: if rho is not a real number.
+        ValueError: if rho is outside its range.
+    """
+    rho = _checks.number("rho", rho)
     if not 0 <= rho < 1:
         raise ValueError(f"rho must be in [0, 1), got {rho}")
+    gap = 1 - rho  # exact where it is small
 
     def row(L: int) -> Tensor:
         return rho ** _lags(L)
 
     def density(omega: Tensor) -> Tensor:
-        return (1 - rho**2) / (1 - 2 * rho * torch.cos(omega) + rho**2)
+        half = torch.sin(_checks.real("omega", omega) / 2)
+        return gap * (1 + rho) / (gap**2 + 4 * rho * half.square())
 
     def largest(L: int) -> float:
         """S_x at the first zero of the Kac-Murdock-Szego secular equation."""
-        if rho == 0 or L == 1:
+        if rho == 0 or _checks.integer("L", L) == 1:
             return 1.0
 
-        def secular(t: float) -> float:  # over sin(t), so that t = 0 is no root
-            return (
-                math.sin((L + 1) * t)
-                - 2 * rho * math.sin(L * t)
-                + rho**2 * math.sin((L - 1) * t)
-            ) / math.sin(t)
+        def secular(t: float) -> float:
+            """sin((L+1)t) - 2 rho sin(Lt) + rho^2 sin((L-1)t), over sin(t).
 
-        root = brentq(secular, 1e-9 / L, math.pi / (L + 1), xtol=1e-16, rtol=1e-14)
-        return float(density(torch.tensor(root, dtype=torch.float64)))
+            Over sin(t), so that t = 0 is no root, and without differences of numbers
+            that are nearly equal where rho is near 1.
+            """
+            bend = gap - 2 * math.sin(t / 2) ** 2
+            later = gap * (1 + rho) * math.sin((L - 1) * t)
+            return (2 * math.sin(L * t) * bend - later) / math.sin(t)
+
+        root = brentq(secular, 1e-9 / L, math.pi / (L + 1), xtol=1e-300, rtol=1e-14)
+        return float(density(torch.tensor(root, dtype=torch.float64, device="cpu")))
 
     return Process(f"AR({rho:g})", row, _gaussian(row), largest, density)
 
 
 def power_law(alpha: float) -> Process:
-    """Gaussian long memory: r_k = (1 + k)^(-alpha), alpha > 0 else ValueError."""
-    _checks.positive("alpha", alpha)
+    """Make a Gaussian of long memory: r_k = (1 + k)^(-alpha).
+
+    Args:
+        alpha: positive.
+
+    Raises:
+        TypeError: if alpha is not a real number.
+        ValueError: if alpha is not positive and finite.
+    """
+    alpha = float(_checks.positive("alpha", alpha))
 
     def row(L: int) -> Tensor:
         return (1 + _lags(L)) ** -alpha
@@ -116,7 +149,16 @@ def power_law(alpha: float) -> Process:
 
 
 def equicorrelated(r: float) -> Process:
-    """A shared normal plus independent ones: r_k = r for k > 0, 0 <= r <= 1."""
+    """Make the sum of a shared normal and independent ones: r_k = r for k > 0.
+
+    Args:
+        r: in [0, 1].
+
+    Raises:
+        TypeError: if r is not a real number.
+        ValueError: if r is outside its range.
+    """
+    r = _checks.number("r", r)
     if not 0 <= r <= 1:
         raise ValueError(f"r must be in [0, 1], got {r}")
 
@@ -126,24 +168,36 @@ def equicorrelated(r: float) -> Process:
         return moment
 
     def sample(n: int, L: int, generator: torch.Generator) -> Tensor:
+        _size(n, L, generator)
         shared = _normal(n, 1, generator)
         return math.sqrt(r) * shared + math.sqrt(1 - r) * _normal(n, L, generator)
 
-    return Process(f"equicorrelated {r:g}", row, sample, lambda L: 1 - r + r * L)
+    def largest(L: int) -> float:
+        return 1 - r + r * _checks.integer("L", L)
+
+    return Process(f"equicorrelated {r:g}", row, sample, largest)
 
 
 def constant() -> Process:
-    """One normal repeated: r_k = 1. The equicorrelated input with r = 1."""
+    """Make one normal, repeated: r_k = 1. The equicorrelated input with r = 1."""
     process = equicorrelated(1.0)
     return replace(process, name="constant")
 
 
 def sinusoid(omega: float) -> Process:
-    """sqrt(2) cos(omega l + random phase): r_k = cos(omega k); radians a step."""
-    if not math.isfinite(omega):
-        raise ValueError(f"omega must be finite, got {omega}")
+    """Make sqrt(2) cos(omega l + random phase): r_k = cos(omega k).
+
+    Args:
+        omega: radians per step.
+
+    Raises:
+        TypeError: if omega is not a real number.
+        ValueError: if omega is not finite.
+    """
+    omega = _checks.number("omega", omega)
 
     def sample(n: int, L: int, generator: torch.Generator) -> Tensor:
+        _size(n, L, generator)
         device = generator.device
         phase = torch.rand(
             n, 1, generator=generator, dtype=torch.float64, device=device
@@ -153,6 +207,7 @@ def sinusoid(omega: float) -> Process:
 
     def largest(L: int) -> float:
         """The matrix has rank 2: cosine and sine about the middle of the window."""
+        _checks.integer("L", L)
         overlap = L if math.sin(omega) == 0 else math.sin(L * omega) / math.sin(omega)
         return (L + abs(overlap)) / 2
 

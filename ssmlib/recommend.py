@@ -1,36 +1,56 @@
-"""A user's own data in; dt, real part and frequencies out, with reasons."""
+"""Recommend dt, real part and frequencies of an SSM from a user's own data."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from dataclasses import asdict, dataclass
+from numbers import Real
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _advice, _checks, _doubts
 from ssmlib.initialization import DAMPING, Initialization
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
-#: a share of squared weight below which a step counts as forgotten; our choice
-FORGOTTEN = 0.05
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH = 79
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """How an SSM might begin on given data, and how each answer was reached.
+    """A recommended initialization for given data, with its reasons.
 
-    data: what was seen; L: the length the model will read. moment: lambda_max of
-    the second moment, with its interval; dt, dt_low, dt_high: time a step for it and
-    for the interval's ends. mean_share: how much of lambda_max a constant input of
-    the data's mean would have alone. real, imag_scale: as `initialization.initialize`
-    takes them, for S4D-Lin; d_state: the largest real state size without aliasing.
-    reasons: answer -> how it was reached. cautions: what the rule cannot tell.
-    `str` gives all as text, `as_dict` as JSON's types.
+    `str` gives it as text, and `as_dict` in the types of JSON.
+
+    Attributes:
+        data: what was read, in words.
+        L: length that the model will read, in steps.
+        shift: number to subtract from every value before training.
+        scale: number to divide by after that; 0 and 1 if the scale was not changed.
+        moment: lambda_max of the second moment, with its interval.
+        mean_share: share of lambda_max that the mean of the data has by itself.
+        dt: time per step for the estimate of lambda_max.
+        dt_low: time per step for the upper end of the interval of lambda_max.
+        dt_high: time per step for its lower end.
+        real: real part of the modes, as `initialization.initialize` takes it.
+        imag_scale: factor of S4D-Lin's frequencies, as `initialize` takes it.
+        d_state: largest real state size without aliasing.
+        decision: what to do about S4D's default range, in one sentence.
+        configurations: three to try, in order; each a pair of a description and an
+            `Initialization`.
+        reasons: by answer, how it was reached.
+        warnings: signs in the data that make the answer or its interval unreliable.
+        cautions: questions that the rule cannot answer.
     """
 
     data: str
     L: int
+    shift: float
+    scale: float
     moment: Interval
     mean_share: float
     dt: float
@@ -39,143 +59,209 @@ class Recommendation:
     real: float
     imag_scale: float
     d_state: int
+    decision: str
+    configurations: tuple[tuple[str, Initialization], ...]
     reasons: dict[str, str]
+    warnings: tuple[str, ...]
     cautions: tuple[str, ...]
 
     @property
     def init(self) -> Initialization:
-        """What a layer's `init` takes, or that of a grid: dt is within it."""
-        return Initialization(
-            "lin", real=self.real, imag_scale=self.imag_scale, dt=self.dt
-        )
+        """The initialization with the recommended dt, for a layer or a grid."""
+        return _advice.initialization_at(self.dt, self.L)
 
     def as_dict(self) -> dict:
-        """All of it, in JSON's types."""
+        """Return all fields in the types of JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        def block(first: str, text: str) -> str:
-            return textwrap.fill(
-                text, 79, initial_indent=first, subsequent_indent=" " * len(first)
-            )
-
-        lines = [self.data]
-        lines += [block(f"  {name:12}", text) for name, text in self.reasons.items()]
-        lines += ["what the rule cannot tell"]
-        lines += [block("  - ", text) for text in self.cautions]
-        lines += [
-            "in code",
-            f"  init = Initialization('lin', real={self.real}, "
-            f"imag_scale={self.imag_scale:.4g}, dt={self.dt:.3g})",
-            "  S4D(d_model, N, init=init)",
-        ]
+        lines = [self.input, *textwrap.wrap(self.decision, _WIDTH)]
+        lines += [_block("  ! ", text) for text in self.warnings]
+        lines += ["three configurations to try, each as S4D(d_model, N, init=init)"]
+        for k, (text, init) in enumerate(self.configurations, 1):
+            lines += [_block(f"  {k}. ", text), f"     init = {_code(init)}"]
+        lines += ["reasons"]
+        lines += [_block(f"  {name:12}", text) for name, text in self.reasons.items()]
+        lines += ["limits of the rule"]
+        lines += [_block("  - ", text) for text in self.cautions]
         return "\n".join(lines)
+
+    @property
+    def input(self) -> str:
+        """The scale of the input that the answer is for, in words."""
+        if (self.shift, self.scale) == (0.0, 1.0):
+            return "for the input in the scale that it has"
+        sign, size = (
+            ("add", -self.shift) if self.shift < 0 else ("subtract", self.shift)
+        )
+        return f"for standardized input; {sign} {size:.6g}, divide by {self.scale:.6g}"
+
+
+def _block(first: str, text: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
+    )
+
+
+def _code(init: Initialization) -> str:
+    """The call that makes an initialization, as a user would write it."""
+    if isinstance(init.dt, tuple):
+        return f"Initialization({init.scheme!r})"
+    return (
+        f"Initialization({init.scheme!r}, real={init.real}, "
+        f"imag_scale={init.imag_scale:.4g}, dt={init.dt:.3g})"
+    )
+
+
+def _standardized(x: Tensor) -> tuple[Tensor, float, float]:
+    """x (float64) with one mean and one scale over all values removed, and both."""
+    size = float(x.abs().max())
+    if size == 0:
+        raise ValueError("x must not be constant: it is zero throughout")
+    # A power of two, so that the squares of extreme values are numbers.
+    unit = 1.0 if 1e-100 < size < 1e100 else 2.0 ** min(1023, math.frexp(size)[1])
+    small = x / unit
+    mean, square = float(small.mean()), float(small.square().mean())
+    if unit == 1 and abs(mean) < 1e-6 and abs(square - 1) < 1e-6:
+        return x, 0.0, 1.0
+    small = small - mean
+    scale = math.sqrt(float(small.square().mean()))
+    if scale <= 1e-12 * size / unit:
+        raise ValueError(
+            f"x must not be constant: all its values are {float(x.flatten()[0]):.6g} "
+            "up to rounding, so there is no scale to divide by"
+        )
+    return small / scale, mean * unit, scale * unit
 
 
 def recommend(
-    x: Tensor, L: int | None = None, *, constant: float = 1.0, seed: int = 0
+    x: Tensor,
+    L: int | None = None,
+    *,
+    constant: float = 1.0,
+    seed: int = 0,
+    raw: bool = False,
 ) -> Recommendation:
-    """dt, real part and frequencies that "Autocorrelation Matters" leads to for x.
+    """Recommend dt, real part and frequencies by the rule of "Autocorrelation Matters".
 
-    x: independent sequences (n, L), at least 20, or one series (T,) of which a model
-    will read windows of length L, at least four disjoint ones; in the scale in which
-    the model will see them, since dt goes with 1 / scale. constant: C of
-    dt = C / sqrt(L lambda_max). seed: of the interval's random draws.
+    The data are first standardized by one mean and one scale over all values, since
+    most models see them so and dt goes with 1 / scale. `Recommendation.shift` and
+    `.scale` say how to bring the data to that scale.
 
-    Raises TypeError for complex numbers or integers, ValueError for other shapes,
-    values that are not finite, too few sequences or windows, a constant series.
-    Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt), `zero-real-part`
-    (real part and frequencies), `real-series` (how it fares).
+    Args:
+        x: one series (T,) of which a model will read windows of length L, at least
+            four disjoint ones, or independent sequences (n, L), at least 20 of at
+            least two steps; real floating point.
+        L: length of a window, in steps; for sequences their length or None.
+        constant: C of dt = C / sqrt(L lambda_max).
+        seed: seed of the interval's random draws.
+        raw: use the data in the scale that they have.
+
+    Returns:
+        The recommendation, with an interval, reasons and warnings.
+
+    Raises:
+        TypeError: if x is not a real floating-point tensor, L or seed not an int,
+            constant not a number, or raw not a bool.
+        ValueError: if x has another shape, too few sequences or windows, values that
+            are not finite, or is constant; if L is missing or not the sequences'
+            length; if constant is not positive.
+
+    Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt),
+    `zero-real-part` (real part and frequencies), `real-series` (a test on data).
     """
-    _checks.positive("constant", constant)
-    if isinstance(x, Tensor) and x.ndim == 1:
-        if L is None:
-            raise ValueError("L must be given for one series: the length of a window")
+    x, L = _checked(x, L, constant, raw)
+    suspects = _doubts.of_values(x)
+    shift, scale = 0.0, 1.0
+    if not raw:
+        x, shift, scale = _standardized(x)
+    series = x.ndim == 1
+    if series:
         moment = of_series(x, L, seed=seed)
-        constant_input = L * float(x.double().mean()) ** 2
-        data = f"one series of {len(x)} steps, read in windows of L = {L}"
+        constant_input = L * float(x.mean()) ** 2
+        data = f"one series of {len(x):,} steps, read in windows of L = {L}"
     else:
         moment = of_sequences(x, seed=seed)
-        if L not in (None, x.shape[1]):
-            raise ValueError(f"L must be that of x, {x.shape[1]}, or None, got {L}")
-        L = x.shape[1]
-        constant_input = float(x.double().mean(0).square().sum())
-        data = f"{len(x)} independent sequences of L = {L}"
-    share = moment.estimate / (L * float(x.double().square().mean()))
+        constant_input = float(x.mean(0).square().sum())
+        data = f"{len(x):,} independent sequences of L = {L}"
+    share = moment.estimate / (L * float(x.square().mean()))
     mean_share = min(1.0, constant_input / moment.estimate)
     dt, dt_low, dt_high = (
         constant / math.sqrt(L * v) for v in (moment.estimate, moment.high, moment.low)
     )
-    left = math.exp(2 * DAMPING * dt * L)
-    real = DAMPING if left >= FORGOTTEN else 0.0
-    # Undamped modes at pi n repeat after 2 / dt steps, here within a window; those of
-    # the grid after L.
-    imag_scale = 1.0 if real else 2 / (dt * L)
-    half_turns = 1 / dt if real else L / 2
-    d_state = 2 * math.ceil(half_turns)
-
-    reasons = {
-        "lambda_max": (
-            f"{moment.estimate:.4g}, nominal 90 % interval {moment.low:.4g} to "
-            f"{moment.high:.4g} ({moment.method}). {share:.2g} of "
-            f"the power lies in one direction: 1/L = {1 / L:.2g} for white input, 1 "
-            "for constant."
-        ),
-        "dt": (
-            f"{dt:.3g}, range {dt_low:.3g} to {dt_high:.3g}: {constant:g} / "
-            "sqrt(L lambda_max), at the estimate and at the ends of its interval."
-        ),
-        "real part": (
-            f"{real:g}: at {DAMPING:g} and this dt the first step of a window keeps "
-            f"{left:.2g} of the last one's weight (squared), "
-            + ("at least " if real else "less than ")
-            + f"{FORGOTTEN:g}: damping "
-            + ("lets it through." if real else "would forget it.")
-        ),
-        "frequencies": (
-            "pi n, S4D-Lin's own: damped, and far enough apart."
-            if real
-            else f"2 pi n / (dt L), imag_scale {imag_scale:.3g}: undamped modes at "
-            f"pi n repeat after {2 / dt:.0f} steps, within a window."
-        ),
-        "d_state": f"at most {d_state}: beyond, a mode turns by pi or more a step.",
-    }
+    decision, configurations = _advice.decision(dt, L, bool(suspects))
+    init = _advice.initialization_at(dt, L)
     return Recommendation(
-        data, L, moment, mean_share, dt, dt_low, dt_high, real, imag_scale, d_state,
-        reasons, _cautions(moment, mean_share, x.ndim == 1),
-    )  # fmt: skip
+        data=data,
+        L=L,
+        shift=shift,
+        scale=scale,
+        moment=moment,
+        mean_share=mean_share,
+        dt=dt,
+        dt_low=dt_low,
+        dt_high=dt_high,
+        real=init.real,
+        imag_scale=init.imag_scale,
+        d_state=_advice.largest_state(dt, L),
+        decision=decision,
+        configurations=configurations,
+        reasons=_advice.reasons(
+            data, moment, share, (dt, dt_low, dt_high), L, constant
+        ),
+        warnings=suspects + moment.doubts,
+        cautions=_advice.cautions(moment, mean_share, series),
+    )
 
 
-def _cautions(moment: Interval, mean_share: float, series: bool) -> tuple[str, ...]:
-    cautions = []
-    if mean_share > 0.5:
-        mean = "mean" if series else "mean sequence"
-        cautions.append(
-            f"The {mean} alone makes {mean_share:.0%} of lambda_max. Subtract it, "
-            "unless the model will see it: dt would rise."
+def _checked(
+    x: Tensor, L: int | None, constant: float, raw: bool
+) -> tuple[Tensor, int]:
+    """The data in float64 and the length, if all arguments are what they must be."""
+    if isinstance(constant, bool) or not isinstance(constant, Real):
+        raise TypeError(f"constant must be a number, got {type(constant).__name__}")
+    _checks.positive("constant", constant)
+    if not isinstance(raw, bool):
+        raise TypeError(f"raw must be True or False, got {raw!r}")
+    if L is not None:
+        _checks.integer("L", L)
+    x = _checks.dense("x", x).detach()
+    if x.ndim not in (1, 2) or 0 in x.shape:
+        raise ValueError(
+            "x must have shape (T,), one series, or (n, L), independent sequences, got "
+            f"{tuple(x.shape)}"
         )
-    if moment.high > 4 * moment.low:
-        cautions.append(
-            "lambda_max is known within a factor of "
-            f"{moment.high / moment.low:.1f} only: the data are few for this L."
+    if x.ndim == 2 and 1 in x.shape:
+        column = "x[:, 0]" if x.shape[1] == 1 else "x[0]"
+        raise ValueError(
+            f"x must be one series (T,) or at least 20 sequences (n, L) of at least 2 "
+            f"steps, got {tuple(x.shape)}; if it is one series, give {column} and L"
         )
-    if series:
-        cautions.append(
-            "Stationarity and short memory are assumed: a trend, long memory, or a "
-            "period longer than the record, is in no interval."
-        )
-    cautions += [
-        "It bounds the size of an untrained model's output. In training it was found "
-        "to be a ceiling: larger dt cost more, smaller ones little. Try dt / 4.",
-        "How far back the target looks is not in the inputs. If only recent steps "
-        "matter, a larger dt may do better, and damping does no harm.",
-        "Learning rates, width and depth are not in it; deeper layers see other input.",
-    ]
-    return tuple(cautions)
+    values = x if x.ndim == 2 else x[None]
+    values = _checks.sequences("x", values).double()
+    if x.ndim == 1:
+        if L is None:
+            raise ValueError("L must be given for one series: the length of a window")
+        return values[0], L
+    if L not in (None, x.shape[1]):
+        raise ValueError(f"L must be that of x, {x.shape[1]}, or None, got {L}")
+    return values, x.shape[1]
 
 
-def figure(advice: Recommendation):
-    """A matplotlib figure: dt beside S4D's range, and how far back a window is seen."""
+def figure(advice: Recommendation) -> Figure:
+    """Draw dt next to S4D's range, and how far back a window is seen.
+
+    Args:
+        advice: the value that `recommend` returned.
+
+    Returns:
+        A matplotlib figure with two panels.
+
+    Raises:
+        TypeError: if advice is not a `Recommendation`.
+    """
+    if not isinstance(advice, Recommendation):
+        raise TypeError(f"advice must be a Recommendation, got {type(advice).__name__}")
     from ssmlib import figures
 
     fig, (scale, memory) = figures.subplots(1, 2, height=2.6)
@@ -188,8 +274,8 @@ def figure(advice: Recommendation):
         scale.annotate(
             name, (value, 0.85), (-3, 0), textcoords="offset points", ha="right"
         )
-    scale.set(xscale="log", xlabel=r"$\Delta$; grey: S4D's range", ylim=(-1, 1))
-    scale.set(yticks=[], title="asked for, with its interval")
+    scale.set(xscale="log", xlabel=r"$\Delta$; gray: S4D's range", ylim=(-1, 1))
+    scale.set(yticks=[], title="recommended, with its interval")
     ages = range(0, advice.L, max(1, advice.L // 256))
     damped = [math.exp(2 * DAMPING * advice.dt * age) for age in ages]
     memory.plot(ages, damped, color=orange, label=f"Re w = {DAMPING:g}")

@@ -13,19 +13,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from ssmlib import _checks, _scale
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its standard error, and the degrees of freedom that the error has.
+    """A value with its standard error.
 
-    low, high: the ends of a two-sided interval of Student's t at `level`; for several
-    comparisons, `holm`.
+    Attributes:
+        value: the estimate.
+        se: its standard error, at least 0.
+        freedom: the degrees of freedom that the error has.
+        level: of the two-sided interval of Student's t between `low` and `high`; for
+            several comparisons, `holm`.
     """
 
     value: float
     se: float
     freedom: int
     level: float = 0.95
+
+    def __post_init__(self):
+        _checks.inside("level", self.level, 0, 1)
 
     @property
     def half(self) -> float:
@@ -59,7 +68,7 @@ class Estimate:
 
 
 def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
-    draws = np.asarray(values, dtype=float)
+    draws = _checks.array(name, values)
     if draws.ndim != 1 or len(draws) < least:
         raise ValueError(
             f"{name} must be (n,) with n >= {least}, got shape {draws.shape}"
@@ -70,67 +79,138 @@ def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
 
 
 def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
-    """The mean of independent draws (n,), n >= 2, with its standard error.
+    """Estimate the mean of independent draws.
 
-    Raises ValueError for fewer, or values that are not finite.
+    Args:
+        values: (n,) real numbers, n >= 2.
+        level: of the interval, in (0, 1).
+
+    Returns:
+        The mean and its standard error, with n - 1 degrees of freedom.
+
+    Raises:
+        TypeError: if a value is not a real number.
+        ValueError: for fewer draws, values that are not finite, or another level.
     """
     draws = _draws("values", values, 2)
+    shift = _scale.shift(draws)
+    draws = _scale.shifted(draws, shift)
     error = float(draws.std(ddof=1)) / math.sqrt(len(draws))
-    return Estimate(float(draws.mean()), error, len(draws) - 1, level)
+    return Estimate(
+        _scale.shifted(float(draws.mean()), -shift),
+        _scale.shifted(error, -shift),
+        len(draws) - 1,
+        level,
+    )
 
 
 def paired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> Estimate:
-    """The mean difference a - b of draws (n,) that belong together, pair by pair.
+    """Estimate the mean difference a - b of draws that belong together in pairs.
 
-    Raises ValueError as `mean`, or for a and b of different lengths.
+    Args:
+        a, b: (n,) real numbers each, n >= 2.
+        level: of the interval, in (0, 1).
+
+    Returns:
+        As `mean`, of the differences.
+
+    Raises:
+        TypeError: as `mean`.
+        ValueError: as `mean`, or if a and b have different lengths.
     """
     a, b = _draws("a", a, 2), _draws("b", b, 2)
     if a.shape != b.shape:
         raise ValueError(f"a and b must be of one length, got {len(a)} and {len(b)}")
-    return mean(a - b, level=level)
+    with np.errstate(over="ignore"):  # refused by name
+        return mean(_draws("a - b", a - b, 2), level=level)
 
 
 def count_error(count: int, n: int) -> float:
-    """The standard error of a count out of n independent trials.
+    """Return the standard error of a count out of n independent trials.
 
-    sqrt(n p (1 - p)) at the posterior mean p = (count + 1/2) / (n + 1), so that it
-    is not zero for none or all. Raises ValueError unless 0 <= count <= n.
+    It is sqrt(n p (1 - p)) at the posterior mean p = (count + 1/2) / (n + 1), so that
+    it is not zero if none or all succeed.
+
+    Args:
+        count: the number of successes, in 0 .. n.
+        n: the number of trials, at least 1.
+
+    Raises:
+        TypeError: if one is not an integer.
+        ValueError: if one is outside its range.
     """
-    if not 0 <= count <= n:
+    _checks.integer("n", n)
+    if _checks.integer("count", count, least=0) > n:
         raise ValueError(f"count must be in [0, {n}], got {count}")
     p = (count + 0.5) / (n + 1)
     return math.sqrt(n * p * (1 - p))
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
-    """The slope of y against x (n,) by least squares, with its standard error.
+    """Fit the slope of y against x by least squares.
 
-    n >= 3. Raises ValueError for fewer, values not finite, or x that are all alike.
+    Args:
+        x, y: (n,) real numbers each, n >= 3.
+
+    Returns:
+        The slope and its standard error, with n - 2 degrees of freedom.
+
+    Raises:
+        TypeError: if a value is not a real number.
+        ValueError: for fewer points, values that are not finite, x that are all
+            equal, or a slope outside float64's range.
     """
     x, y = _draws("x", x, 3), _draws("y", y, 3)
+    by_x, by_y = _scale.shift(x), _scale.shift(y)
+    x, y = _scale.shifted(x, by_x), _scale.shifted(y, by_y)
     if x.shape != y.shape or np.ptp(x) == 0:
-        raise ValueError("x and y must be of one length, x not all alike")
+        raise ValueError("x and y must be of one length, x not all equal")
     fit = stats.linregress(x, y)
-    return Estimate(float(fit.slope), float(fit.stderr), len(x) - 2)
+    value, error = (
+        _scale.restored(f"the {name} of y against x", float(found), by_y, -by_x)
+        for name, found in (("slope", fit.slope), ("slope's error", fit.stderr))
+    )
+    return Estimate(value, error, len(x) - 2)
 
 
 def log_log_slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
-    """The power p of y ~ x^p: the slope in logarithms; x and y positive.
+    """Fit the power p of y ~ x^p: the slope in logarithms.
 
-    Raises ValueError as `slope`, or for a value that is not positive.
+    Args:
+        x, y: (n,) positive numbers each, n >= 3.
+
+    Returns:
+        As `slope`.
+
+    Raises:
+        TypeError: as `slope`.
+        ValueError: as `slope`, or for a value that is not positive.
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = _draws("x", x, 3), _draws("y", y, 3)
     if not ((x > 0).all() and (y > 0).all()):
         raise ValueError("x and y must be positive for a slope in logarithms")
     return slope(np.log(x), np.log(y))
 
 
 def holm(estimates: Sequence[Estimate], level: float = 0.95) -> list[Estimate]:
-    """Several comparisons, each at the level of its step in Holm's procedure.
+    """Set the interval of each of several comparisons by Holm's procedure.
 
-    An interval leaves zero out exactly if Holm rejects it: the chance that any of
-    them leaves out a true zero is at most 1 - level. Source: Holm 1979.
+    An interval excludes zero exactly if Holm rejects it: the probability that any of
+    them excludes a true zero is at most 1 - level.
+
+    Args:
+        estimates: one per comparison.
+        level: of all comparisons together, in (0, 1).
+
+    Returns:
+        The estimates in the same order, each at the level of its step.
+
+    Raises:
+        ValueError: for another level.
+
+    Source: Holm 1979.
     """
+    _checks.inside("level", level, 0, 1)
     order = sorted(range(len(estimates)), key=lambda k: estimates[k].p)
     found, left = list(estimates), len(estimates)
     for k in order:
@@ -144,27 +224,46 @@ def holm(estimates: Sequence[Estimate], level: float = 0.95) -> list[Estimate]:
 def bootstrap(
     statistic: Callable[..., float], *draws: Sequence, level: float = 0.95
 ) -> Estimate:
-    """A function of draws with the error that drawing them again, with return, gives.
+    """Estimate a function of draws with the bootstrap's standard error.
 
-    draws: arrays (n, ...), n >= 3, that belong together draw by draw; statistic takes
-    them and returns a number. The error is that of 400 resamples, always the same
-    ones, times sqrt(n / (n - 1)), so that a mean's is its usual one; n - 1 degrees of
-    freedom. Source: Efron 1979. Raises ValueError for fewer draws, or arrays of
-    different n.
+    The error is the standard deviation over 400 resamples with replacement, always
+    the same ones, times sqrt(n / (n - 1)), so that a mean's is its usual one.
+
+    Args:
+        statistic: takes the arrays and returns a finite number.
+        draws: arrays (n, ...), n >= 3, that belong together draw by draw.
+        level: of the interval, in (0, 1).
+
+    Returns:
+        The value and its error, with n - 1 degrees of freedom.
+
+    Raises:
+        TypeError: if a draw or a value of the statistic is not a real number.
+        ValueError: for no arrays, fewer draws, arrays of different n, a value that
+            is not finite, or another level.
+
+    Source: Efron 1979.
     """
-    arrays = [np.asarray(own, dtype=float) for own in draws]
-    n = len(arrays[0])
-    if n < 3 or {len(own) for own in arrays} != {n}:
-        raise ValueError(
-            f"draws must be of one length n >= 3, got {[len(own) for own in arrays]}"
+    arrays = [_checks.array("draws", own) for own in draws]
+    sizes = [len(own) if own.ndim else 0 for own in arrays]
+    if not sizes or min(sizes) < 3 or len(set(sizes)) > 1:
+        raise ValueError(f"draws must be of one length n >= 3, got {sizes}")
+
+    def value(chosen: np.ndarray) -> float:
+        return _checks.number("statistic", statistic(*(own[chosen] for own in arrays)))
+
+    n = sizes[0]
+    with np.errstate(over="ignore"):  # in SciPy's own error, which is not used
+        found = stats.bootstrap(
+            (np.arange(n),),
+            value,
+            vectorized=False,
+            n_resamples=400,
+            method="basic",
+            rng=np.random.default_rng(0),
         )
-    found = stats.bootstrap(
-        (np.arange(n),),
-        lambda chosen: statistic(*(own[chosen] for own in arrays)),
-        vectorized=False,
-        n_resamples=400,
-        method="basic",
-        rng=np.random.default_rng(0),
-    )
-    error = float(found.standard_error) * math.sqrt(n / (n - 1))
-    return Estimate(float(statistic(*arrays)), error, n - 1, level)
+    samples = found.bootstrap_distribution
+    shift = _scale.shift(samples)
+    error = float(np.std(_scale.shifted(samples, shift), ddof=1))
+    error = _scale.shifted(error, -shift) * math.sqrt(n / (n - 1))
+    return Estimate(value(np.arange(n)), error, n - 1, level)

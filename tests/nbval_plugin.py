@@ -1,22 +1,22 @@
 """nbval with this book's rules: compare by `notebook.comparison`, keep what ran.
 
 nbval alone knows no tolerance, compares records by position, and passes a notebook
-that was never executed. Fresh outputs go to _build/fresh, for the ledger. Notebooks
-run longest first, so that none is left over when the others have ended.
+that was never executed. Its kernels are isolated as those of a run are. Fresh outputs
+go to _build/fresh, for the ledger. Notebooks run longest first, so that none is left
+over when the others have ended.
 """
 
 from __future__ import annotations
 
-import os
-
 import nbformat
+import nbval.kernel
+from jupyter_client.manager import KernelManager
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from ssmbook.notebook.comparison import differences
-from ssmbook.notebook.session import VARIABLE, footer_seconds
+from ssmbook.notebook.session import footer_seconds
+from ssmbook.runs import isolation
 from ssmbook.runs.execution import write
-
-os.environ |= {VARIABLE: "1", "OMP_NUM_THREADS": "1"}  # as ssmbook's own kernels
 
 
 def pytest_collection_modifyitems(items):
@@ -47,13 +47,31 @@ def runtest(self):
     self.parent.ran.append(self.cell_num)
 
 
+def loaded(kernel) -> str:
+    """What `isolation.LOADED` prints in a kernel."""
+    printed = []
+
+    def note(message):
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+
+    kernel.kc.execute_interactive(isolation.LOADED, timeout=60, output_hook=note)
+    return "".join(printed)
+
+
 def teardown(self):
-    plain_teardown(self)
     code = [cell for cell in self.nb.cells if cell.cell_type == "code"]
-    if len(self.ran) == len(code):
+    whole = len(self.ran) == len(code)
+    try:
+        if whole:
+            isolation.check(self.nb, loaded(self.kernel))
+    finally:
+        plain_teardown(self)
+    if whole:
         write(self.nb, self.config.rootpath / "_build" / "fresh" / self.path.name)
 
 
+nbval.kernel.KernelManager = isolation.manager(KernelManager, threads=1)
 plain_collect, IPyNbFile.collect = IPyNbFile.collect, collect
 plain_runtest, IPyNbCell.runtest = IPyNbCell.runtest, runtest
 plain_teardown, IPyNbFile.teardown = IPyNbFile.teardown, teardown

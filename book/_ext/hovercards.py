@@ -47,14 +47,14 @@ def _write(app, failure):
         return
     known = {}
     for path, read in sources.items():
-        known |= read(path.read_text())
+        known |= read(path.read_text(encoding="utf-8"))
     for path in folder.rglob("*.html"):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         used = dict.fromkeys(name for name in _LINK.findall(text) if name in known)
         if path in sources or not used:
             continue
         cards = "".join(f'<template id="card-{t}">{known[t]}</template>' for t in used)
-        path.write_text(text.replace("</body>", cards + "</body>"))
+        path.write_text(text.replace("</body>", cards + "</body>"), encoding="utf-8")
 
 
 def setup(app):

@@ -25,7 +25,9 @@ def _drop_icons(app, failure):
     if failure:
         return
     for path in Path(app.outdir).rglob("*.html"):
-        path.write_text(_ICONS.sub("", path.read_text()))
+        path.write_text(
+            _ICONS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8"
+        )
 
 
 def setup(app):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from ssmbook.book import chapter_page, claims, deposits, front, pages, pdf
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
-from ssmbook.notebook import glue
+from ssmbook.notebook import glue, strict_yaml
 from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import execution
 
@@ -25,16 +23,6 @@ _EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
     'font-size="16" fill="#7f7f7f">Missing: its notebook failed.</text></svg>\n'
 )
-
-
-def tree_hash(folder: Path) -> str:
-    """sha256 over every file of a folder, by name and content; compiled ones apart."""
-    digest = hashlib.sha256()
-    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
-    for path in sorted(files):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _shown(node, values: dict) -> dict[str, tuple[str, str]]:
@@ -66,13 +54,13 @@ def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
         return missing
 
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text()
-        path.write_text(glue.paste(text, lookup("")))
+        text = path.read_text(encoding="utf-8")
+        path.write_text(glue.paste(text, lookup("")), encoding="utf-8")
         for _, name in _FIGURE.findall(text):
             figure = tree / "book" / "_figures" / f"{name}.svg"
             if not figure.exists():
                 figure.parent.mkdir(exist_ok=True)
-                figure.write_text(_EMPTY)
+                figure.write_text(_EMPTY, encoding="utf-8")
     for slug, chapter in known.items():
         path = tree / chapter.document
         node = nbformat.read(path, 4)
@@ -90,7 +78,7 @@ def _values(node) -> dict[str, int | float]:
 
 def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> None:
     """The front page's table, and alt texts from where each figure is drawn."""
-    findings = yaml.safe_load((root / "book" / "findings.yml").read_text())
+    findings = strict_yaml.load(root / "book" / "findings.yml")
     took = {
         slug: front.minutes(footer_seconds(nbformat.read(page.path, 4)))
         for slug, page in executed.items()
@@ -98,19 +86,18 @@ def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> N
     made = front.contents(findings, known, took)
     (tree / "book" / "findings.yml").unlink()
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text().replace(front.CONTENTS, made)
-        path.write_text(
-            _FIGURE.sub(
-                lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
-            )
+        text = path.read_text(encoding="utf-8").replace(front.CONTENTS, made)
+        text = _FIGURE.sub(
+            lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
         )
+        path.write_text(text, encoding="utf-8")
 
 
 def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
     """Verdicts where text names a claim, or a paper's."""
     for path in (tree / "book").glob("*.md"):
-        text = front.with_bars(path.read_text(), judged)
-        path.write_text(pages.with_verdicts(text, judged))
+        text = front.with_bars(path.read_text(encoding="utf-8"), judged)
+        path.write_text(pages.with_verdicts(text, judged), encoding="utf-8")
     for slug, path in notebooks.items():
         own = [j for j in judged if j.claim.notebook == slug]
         chapter_page.judge(path, judged, claims.table(own))
@@ -125,6 +112,11 @@ def assemble(
     judged on these notebooks.
     """
     known = chapters(root)
+    if differing := sorted(set(known) ^ set(executed)):
+        raise ValueError(
+            f"_toc.yml was edited while the book was built: {', '.join(differing)} is "
+            "new or gone; run the same command again"
+        )
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(root / "book", tree / "book")
     for name in ("_config.yml", "_toc.yml"):
@@ -140,7 +132,7 @@ def assemble(
         for name, (svg, alt) in shown.items():
             figure = tree / "book" / "_figures" / f"{name}.svg"
             figure.parent.mkdir(exist_ok=True)
-            figure.write_text(svg)
+            figure.write_text(svg, encoding="utf-8")
             own[name] = alt
         chapter_page.write(page, tree / known[slug].document, own, deposit)
         alts |= own
@@ -153,13 +145,15 @@ def assemble(
     judged = judge(load(root), paths, kept)
     _write_verdicts(tree, paths, judged)
     page = tree / "book" / "intro.md"
-    page.write_text(pdf.link(page.read_text(), made=with_pdf))
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    text = pdf.link(page.read_text(encoding="utf-8"), made=with_pdf)
+    page.write_text(text, encoding="utf-8")
+    citation = strict_yaml.load(root / "CITATION.cff")
     book = tree / "book"
-    (book / "claims.md").write_text(claims.page(judged, known, citation))
-    (book / "_static" / "claims.json").write_text(
-        json.dumps(claims.as_data(judged), indent=1) + "\n"
-    )
     measured = root / "benchmarks" / "results.csv"
-    (book / "benchmarks.md").write_text(pages.benchmarks_page(measured))
+    for name, text in (
+        ("claims.md", claims.page(judged, known, citation)),
+        ("_static/claims.json", json.dumps(claims.as_data(judged), indent=1) + "\n"),
+        ("benchmarks.md", pages.benchmarks_page(measured)),
+    ):
+        (book / name).write_text(text, encoding="utf-8")
     return judged

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
@@ -9,18 +11,20 @@ from pathlib import Path
 
 import nbformat
 
+from ssmbook.book import output as outputs
 from ssmbook.book import pdf, sphinx
-from ssmbook.book.assembly import assemble, tree_hash
+from ssmbook.book.assembly import assemble
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
+from ssmbook.book.output import tree_hash
 from ssmbook.notebook.parameters import interface, profile
 from ssmbook.notebook.session import footer_seconds
-from ssmbook.runs import cluster, execution
+from ssmbook.runs import cluster, folders, sharing
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
-from ssmbook.runs.key import ROOT
-from ssmbook.runs.stores import Store
+from ssmbook.runs.key import lock_hash
+from ssmbook.runs.stores import Store, replace
 
 _LEFTOVER = re.compile(r"\{(?:glue|cite|ref|eq|numref|doc)[:}]|```\{|:::\{|\[\[|%\(")
 _OUTSIDE = re.compile(
@@ -35,7 +39,7 @@ def check_pages(html: Path) -> list[str]:
     """What a reader must not meet: resources from outside, markup left over."""
     problems = []
     for path in sorted(html.rglob("*.html")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         name = path.relative_to(html)
         problems += [f"{name}: loads {m[0][:120]}" for m in _OUTSIDE.finditer(text)]
         if "_static" not in path.parts and "_modules" not in path.parts:
@@ -47,24 +51,17 @@ def check_pages(html: Path) -> list[str]:
 def strict(tree: Path, html: Path, **environment: str) -> None:
     """Build the tree from nothing, warnings being errors, execution off.
 
-    Raises RuntimeError with the end of Sphinx's report where it fails; the folder
-    `html` is only replaced by a book that is whole.
+    html: where the pages go; nothing may be there. Raises RuntimeError with the end of
+    Sphinx's report where it fails.
     """
     run = sphinx.run(tree, **environment)
-    report = run.stdout + run.stderr
     built = tree / "_build" / "html"
-    problems = [] if run.returncode else check_pages(built)
-    if run.returncode or problems:
-        lines = [
-            line for line in report.splitlines() if "WARNING" in line or "ERROR" in line
-        ]
-        lines = lines or report.splitlines()[-30:]
-        raise RuntimeError("the book does not build:\n" + "\n".join(lines + problems))
-    if html.is_symlink():
-        html.unlink()
-    shutil.rmtree(html, ignore_errors=True)
+    if run.returncode:
+        raise RuntimeError(sphinx.failure(tree, run))
+    if problems := check_pages(built):
+        raise RuntimeError("\n".join(["the book does not build:", *problems]))
     html.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(built, html)
+    os.rename(built, html)
     shutil.rmtree(tree / "_build")
 
 
@@ -91,6 +88,11 @@ def plan(
     if with_profile is not None:
         path = Path(with_profile)
         if path.suffix not in (".yml", ".yaml"):
+            if path.name != with_profile:
+                raise ValueError(
+                    "a profile is the name of a file in notebooks/, or a path that "
+                    f"ends in .yml, got {with_profile!r}"
+                )
             path = root / "notebooks" / f"{with_profile}.yml"
         if not path.is_file():
             names = sorted(p.stem for p in (root / "notebooks").glob("*.yml"))
@@ -103,32 +105,6 @@ def plan(
             values["device"] = device
         planned += plan_runs(chapter.path, [values], threads=threads)
     return planned
-
-
-def output_folder(root: Path, folder: Path, *, given: bool) -> Path:
-    """A folder marked as this tool's, which replaces `book` and `html` in it.
-
-    Raises ValueError where a reader gave it and they are there, someone else's, or it
-    lies among the sources.
-    """
-    within = [p.resolve() for p in (folder, *folder.absolute().parents)]
-    sources = [p.parent for p in root.glob("*/__init__.py")]
-    for source in (root / "book", root / "notebooks", *sources):
-        if source.resolve() in within:
-            raise ValueError(f"{folder} lies in {source}: choose another folder")
-    mark = folder / ".ssmbook"
-    theirs = [n for n in ("book", "html") if (folder / n).exists()]
-    if given and theirs and not mark.is_file():
-        raise ValueError(
-            f"{folder} holds {' and '.join(theirs)}, not made by ssmbook build: choose "
-            "another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    if root.resolve() in within and not any(folder.iterdir()):
-        # A book inside the repository is no part of it, nor for ruff to look at.
-        (folder / ".gitignore").write_text("*\n")
-    mark.touch()
-    return folder
 
 
 def build(
@@ -147,13 +123,35 @@ def build(
 
     The tree lies in <output>/book, the book in <output>/html, output being _build.
     Runs are kept in _build/runs, by key, and `jobs` run at once, as many as the cores
-    hold; nothing is built where the tree is the one the book was made from. A
+    hold; nothing is built where the tree and the pages are those of the last build. A
     notebook that fails leaves the others, and a page that says so. with_pdf: book.pdf
-    beside the pages, for which Chromium is needed. Raises ValueError
-    for a bad profile or ledger, RuntimeError for a build with warnings.
+    beside the pages, for which Chromium is needed. Another build in this checkout, or
+    into this output, is waited for. Raises ValueError for a bad profile, ledger or
+    output, RuntimeError for a build with warnings.
     """
+    folder = output or root / "_build"
+    outputs.check_folder(root, folder)
+    if with_pdf:
+        pdf.chromium()  # a reason to stop before anything runs
     planned = plan(root, with_profile, device, threads)
-    folder = output_folder(root, output or root / "_build", given=output is not None)
+    with contextlib.ExitStack() as locks:
+        waited = locks.enter_context(sharing.lock(root / "_build"))
+        outputs.prepare(root, folder)
+        if folders.real(folder) != folders.real(root / "_build"):
+            waited |= locks.enter_context(sharing.lock(folder))
+        if waited:
+            planned = plan(root, with_profile, device, threads)
+        ordered = _executed(
+            root, planned, say, jobs or cluster.workers_for(threads), timeout
+        )
+        front = _build(root, ordered, folder / "book", folder / "html", say, with_pdf)
+    return front, [slug for slug, page in ordered.items() if page.failed]
+
+
+def _executed(
+    root: Path, planned: list[Job], say: Say, workers: int, timeout: int
+) -> dict[str, Page]:
+    """Run what is not stored in _build/runs yet; the executed notebooks, in order."""
     kept = Store(root / "_build" / "runs")
     known = chapters(root)
     executed = {}
@@ -171,17 +169,17 @@ def build(
             took = f"executed in {run.seconds:.0f} s"
             say(f"{job.notebook}: {'unchanged' if run.reused else took}")
 
-    workers = jobs or cluster.workers_for(threads)
     cluster.run_all(planned, kept, done, workers=workers, timeout=timeout)
-    ordered = {slug: executed[slug] for slug in known}
-    front = _build(root, ordered, folder / "book", folder / "html", say, with_pdf)
-    return front, [slug for slug, page in ordered.items() if page.failed]
+    return {job.notebook: executed[job.notebook] for job in planned}
 
 
 def build_stored(root: Path, say: Say, *, with_pdf: bool = False) -> Path:
     """Build the book from the stored outputs, into _build/stored-html."""
     tree, html = (root / "_build" / f"stored-{name}" for name in ("book", "html"))
-    return _build(root, stored(root), tree, html, say, with_pdf)
+    if with_pdf:
+        pdf.chromium()
+    with sharing.lock(root / "_build"):
+        return _build(root, stored(root), tree, html, say, with_pdf)
 
 
 def stored(root: Path) -> dict[str, Page]:
@@ -192,26 +190,36 @@ def stored(root: Path) -> dict[str, Page]:
 def _build(
     root: Path, executed: dict, tree: Path, html: Path, say: Say, with_pdf: bool
 ) -> Path:
-    if with_pdf:
-        pdf.chromium()  # a reason to stop before all is built
-    for judged in assemble(root, tree, executed, with_pdf=with_pdf):
-        if not judged.agrees:
-            ledger = judged.claim.verdict
-            say(f"claim {judged.claim.id}: {judged.verdict}; the ledger says {ledger}")
+    """Build the book aside, then put its tree and its pages in place.
+
+    Whenever this is interrupted, the last whole book is there, or is put back by the
+    next build.
+    """
+    made, pages = outputs.aside(tree), outputs.aside(html)
     # API pages are made from docstrings, so the packages count as part of the tree.
     packages = sorted(p.parent for p in root.glob("*/__init__.py"))
-    mark = "".join(map(tree_hash, [tree, *packages]))
-    stamp = html.with_name(html.name + ".hash")
-    front = html / "index.html"
-    if front.is_file() and stamp.is_file() and stamp.read_text() == mark:
-        say("book: unchanged")
-        return front
-    stamp.unlink(missing_ok=True)
-    strict(tree, html)
-    if with_pdf:
-        pdf.write(tree, html / "book.pdf")
-    stamp.write_text(mark)
-    return front
+    about = [lock_hash(), f"PDF: {with_pdf}"]
+    stamp = outputs.stamp(html)
+    try:
+        for judged in assemble(root, made, executed, with_pdf=with_pdf):
+            if not judged.agrees:
+                said = f"{judged.verdict}; the ledger says {judged.claim.verdict}"
+                say(f"claim {judged.claim.id}: {said}")
+        mark = outputs.state(made, packages, html, *about)
+        if sharing.content(stamp) == mark and tree_hash(made) == tree_hash(tree):
+            say("book: unchanged")
+            return html / "index.html"
+        strict(made, pages)
+        if with_pdf:
+            pdf.write(made, pages / "book.pdf")
+        mark = outputs.state(made, packages, pages, *about)
+        outputs.swap(pages, html)
+        outputs.swap(made, tree)
+        replace(stamp, mark)
+    finally:
+        for left in (made, pages):
+            shutil.rmtree(left, ignore_errors=True)
+    return html / "index.html"
 
 
 def store_outputs(
@@ -219,27 +227,51 @@ def store_outputs(
 ) -> None:
     """Execute notebooks with their defaults and store the outputs in place.
 
-    Each is stored as soon as it has run; one that fails is left as it was. Raises
-    ValueError for a name that is no chapter, RuntimeError that names those that
-    failed.
+    Each is stored as soon as it has run; one that fails, or that was edited while it
+    ran, is left as it was. Raises ValueError for a name that is no chapter,
+    RuntimeError that names those that were not stored.
     """
-    known = chapters(root)
-    chosen = [known[find(root, name).stem] for name in names] or known.values()
-    planned = [j for c in longest_first(chosen) for j in plan_runs(c.path, [{}])]
-    kept = Store(ROOT / "_build" / "runs")
-    failed = {}
+    _chosen(root, names)  # a wrong name is an error at once, without a wait
+    with sharing.lock(root / "_build"):
+        chosen = _chosen(root, names)
+        known = {chapter.slug: chapter.path for chapter in chosen}
+        seen = {path: sharing.content(path) for path in known.values()}
+        planned = [j for c in longest_first(chosen) for j in plan_runs(c.path, [{}])]
+        kept = Store(root / "_build" / "runs")
+        failed = {}
 
-    def done(job: Job, run: Run) -> None:
-        if run.failed:
-            failed[job.notebook] = run.error
-            say(f"{job.notebook}: FAILED: {run.error}")
-            return
-        path = kept.folder / job.folder / f"{job.notebook}.ipynb"
-        execution.write(nbformat.read(path, 4), known[job.notebook].path)
-        say(f"{job.notebook}: executed in {run.seconds:.0f} s and stored")
+        def done(job: Job, run: Run) -> None:
+            if run.failed:
+                failed[job.notebook] = run.error
+                say(f"{job.notebook}: FAILED: {run.error}")
+                return
+            path = kept.folder / job.folder / f"{job.notebook}.ipynb"
+            node = nbformat.read(path, 4)
+            content = (nbformat.writes(node) + "\n").encode()
+            try:
+                sharing.update(root, {known[job.notebook]: content}, seen)
+            except ValueError as error:
+                failed[job.notebook] = str(error)
+                say(f"{job.notebook}: NOT STORED: {error}")
+            else:
+                say(f"{job.notebook}: executed in {run.seconds:.0f} s and stored")
 
-    workers = jobs or cluster.workers_for(1)
-    cluster.run_all(planned, kept, done, workers=workers, force=True)
+        workers = jobs or cluster.workers_for(1)
+        cluster.run_all(planned, kept, done, workers=workers, force=True)
     if failed:
         reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RuntimeError(f"not stored: {reasons}")
+
+
+def _chosen(root: Path, names: list[str]) -> list[Chapter]:
+    """The chapters of that name, number or path, each once; without names, all."""
+    by_path = {chapter.path.resolve(): chapter for chapter in chapters(root).values()}
+    chosen = {}
+    for name in names or by_path:
+        path = find(root, str(name)).resolve()
+        if path not in by_path:
+            raise ValueError(
+                f"{path} is no chapter of this book: give a chapter's name"
+            )
+        chosen[path] = by_path[path]
+    return list(chosen.values())

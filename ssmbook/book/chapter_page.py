@@ -58,20 +58,24 @@ def _with_prose_of(source: Path, executed):
 
     Text is not part of a run's key: it may have been edited since.
     """
-    code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
     injected = [
-        cell
-        for cell in executed.cells
-        if "injected-parameters" in cell.metadata.get("tags", [])
+        cell for cell in ran if "injected-parameters" in cell.metadata.get("tags", [])
     ]
+    own = [cell for cell in ran if cell not in injected]
+    text = nbformat.read(source, 4).cells
+    asked = [cell.source for cell in text if cell.cell_type == "code"]
+    if asked != [cell.source for cell in own]:
+        raise ValueError(
+            f"the code of {source} was edited while the book was built: it is not the "
+            "code that ran; run the same command again"
+        )
+    code = iter(own)
     cells = []
-    for cell in nbformat.read(source, 4).cells:
-        if cell.cell_type != "code":
-            cells.append(cell)
-            continue
-        cells.append(next(code))
-        if "parameters" in cell.metadata.get("tags", []) and injected:
-            cells.append(next(code))
+    for cell in text:
+        cells.append(next(code) if cell.cell_type == "code" else cell)
+        if "parameters" in cell.metadata.get("tags", []):
+            cells += injected
     executed.cells = cells
     return executed
 

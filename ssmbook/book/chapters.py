@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ssmbook.notebook import strict_yaml
+from ssmbook.notebook.files import check_name, shown
 
 
 @dataclass(frozen=True)
@@ -21,23 +22,38 @@ class Chapter:
     path: Path
 
 
-def _files(parts: list) -> list[tuple[str, bool]]:
-    """(file, whether numbered), part by part."""
-    return [
-        (entry["file"], bool(part.get("numbered")))
-        for part in parts
-        for entry in part.get("chapters") or ()
-    ]
+def _files(toc: object) -> list[tuple[str, bool]]:
+    """(file, whether numbered), part by part; ValueError for another form."""
+    parts = toc.get("parts") or [toc | {"numbered": True}] if _is_map(toc) else None
+    if not isinstance(parts, list) or not all(map(_is_map, parts)):
+        raise ValueError(f"_toc.yml must hold parts or chapters, got {shown(toc)}")
+    found = []
+    for part in parts:
+        listed = part.get("chapters") or []
+        for entry in listed if isinstance(listed, list) else [listed]:
+            file = entry.get("file") if _is_map(entry) else None
+            if not isinstance(file, str):
+                raise ValueError(
+                    f"_toc.yml: a chapter must read `- file: PATH`, got {shown(entry)}"
+                )
+            for name in file.split("/"):
+                check_name(name, f"_toc.yml: {file}: each part of the path")
+            found.append((file, bool(part.get("numbered"))))
+    return found
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def chapters(root: Path) -> dict[str, Chapter]:
     """Every chapter by slug, in order.
 
-    Raises ValueError where _toc.yml and the folder of notebooks disagree, or two
-    chapters have one slug.
+    Raises ValueError where _toc.yml is of another form, it and the folder of notebooks
+    disagree, or two chapters have one slug.
     """
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
-    files = _files(toc.get("parts") or [toc | {"numbered": True}])
+    toc = strict_yaml.load(root / "_toc.yml")
+    files = _files(toc)
     result, number = {}, 0
     for file, numbered in files:
         notebook = file.startswith("notebooks/")
@@ -63,7 +79,9 @@ def find(root: Path, name: str) -> Path:
     """
     if name.endswith(".ipynb"):
         if Path(name).is_file():
-            return Path(name).resolve()
+            path = Path(name).resolve()
+            check_name(path.stem, f"the name of the notebook {shown(name)}")
+            return path
         raise ValueError(f"there is no notebook {name}")
     known = chapters(root)
     for chapter in known.values():

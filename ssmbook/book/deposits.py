@@ -1,9 +1,10 @@
 """Deposits: longer runs of chapters, kept in the repository.
 
-deposits/<slug>/ holds what a run leaves, its document (run.json) and the code cells of
-the executed notebook; its text is the chapter's. The document names the notebook's
-sha256 and each record, so that a changed record is an error. They are made with the
-profile `evening` (`make deposits`), never by a build or a test.
+deposits/<slug>/ contains the document of a run (run.json) and the code cells of the
+executed notebook; its text is the chapter's. The document has a checksum of its own
+content and names the notebook's SHA-256, its records and its parameters, so that a
+change in either file is an error. They are made with the profile `evening` (`make
+deposits`), never by a build or a test.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import nbformat
 
 from ssmbook.book.chapters import chapters
 from ssmbook.notebook import glue
+from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
-from ssmbook.runs import cluster
-from ssmbook.runs.document import Run, as_records
+from ssmbook.runs import cluster, sharing
+from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
-from ssmbook.runs.stores import Store, replace, sha256
+from ssmbook.runs.reading import check_notebook
+from ssmbook.runs.stores import Store, sha256
 
 PROFILE = "evening"
 #: what its records are called where a chapter's text pastes them
@@ -45,23 +48,30 @@ class Deposit:
 
 def read(root: Path) -> dict[str, Deposit]:
     """The deposits of a repository, by slug; ValueError for one that was changed."""
-    found = {}
+    found, known = {}, chapters(root)
     for folder in sorted((root / "deposits").glob("*/")):
         slug = folder.name
-        if slug not in chapters(root):
+        if slug not in known:
             raise ValueError(f"{folder}: no chapter is called {slug}")
-        document = folder / "run.json"
-        run = Run.from_json(document.read_bytes() if document.is_file() else None)
-        notebook = folder / f"{slug}.ipynb"
-        if run is None or run.failed or not notebook.is_file():
-            raise ValueError(f"{folder} must hold run.json and {slug}.ipynb, complete")
+        document, notebook = folder / "run.json", folder / f"{slug}.ipynb"
+        if not (document.is_file() and notebook.is_file()):
+            raise ValueError(f"{folder} must contain run.json and {slug}.ipynb")
+        run = Run.from_json(document.read_bytes(), document)
+        if run.failed or run.notebook != slug:
+            raise ValueError(
+                f"{document} must be of a complete run of {slug}, got {run.notebook}, "
+                f"{run.status}"
+            )
         content = notebook.read_bytes()
-        if run.files.get(notebook.name) != sha256(content):
-            raise ValueError(f"{notebook} is not what run.json was written for")
-        node = nbformat.reads(content.decode(), 4)
+        try:
+            check_notebook(run, content, notebook)
+        except ValueError as error:
+            raise ValueError(
+                f"{document} is refused: {error}: restore both files from the "
+                "repository, or make them again with `make deposits`"
+            ) from error
+        node = notebook_of(content, notebook)
         records = glue.node_records(node, notebook)
-        if as_records(records) != run.records:
-            raise ValueError(f"{document}: its records are not those of {notebook}")
         outputs = tuple(o for cell in node.cells for o in cell.get("outputs", []))
         found[slug] = Deposit(run, records, outputs)
     return found
@@ -72,7 +82,7 @@ def code_and_outputs(content: bytes) -> bytes:
 
     Its code folds: it is the chapter's, as it was on the day of the run.
     """
-    node = nbformat.reads(content.decode(), 4)
+    node = notebook_of(content, "the executed notebook")
     node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
     for cell in node.cells:
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
@@ -96,12 +106,53 @@ def named_outputs(deposit: Deposit) -> list:
 
 
 def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
-    """Run the chapters of the profile, or those named, and keep what they leave.
+    """Run the chapters of the profile, or those named, and store what they leave.
 
-    A run that was finished before is kept already, so that an interrupted call goes
-    on. Raises ValueError for a name that has no line in the profile, RuntimeError
-    that names those that failed.
+    A run that was finished before is stored already, so that an interrupted call goes
+    on. A deposit that was edited during its run is left as it is. Raises ValueError
+    for a name that has no line in the profile, RuntimeError that names those that
+    failed.
     """
+    _planned(root, names)  # a wrong name is an error at once, without a wait
+    with sharing.lock(root / "_build"):
+        planned = _planned(root, names)
+        seen = {
+            path: sharing.content(path) for job in planned for path in _files(root, job)
+        }
+        kept, failed = Store(root / "_build" / "runs"), {}
+
+        def done(job: Job, run: Run) -> None:
+            if run.failed:
+                failed[job.notebook] = run.error
+                say(f"{job.notebook}: FAILED: {run.error}")
+                return
+            notebook, document = _files(root, job)
+            content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+            files = run.files | {notebook.name: sha256(content)}
+            about = changed(run, files=files).to_json()
+            try:
+                sharing.update(root, {notebook: content, document: about}, seen)
+            except ValueError as error:
+                failed[job.notebook] = str(error)
+                say(f"{job.notebook}: NOT STORED: {error}")
+            else:
+                say(f"{job.notebook}: {run.seconds:.0f} s, kept in {document.parent}")
+
+        workers = jobs or cluster.workers_for(1)
+        cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
+    if failed:
+        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise RuntimeError(f"not kept: {reasons}")
+
+
+def _files(root: Path, job: Job) -> tuple[Path, Path]:
+    """A deposit's notebook and its document."""
+    folder = root / "deposits" / job.notebook
+    return folder / f"{job.notebook}.ipynb", folder / "run.json"
+
+
+def _planned(root: Path, names: list[str]) -> list[Job]:
+    """The runs of the chapters of the profile, or of those named."""
     known = {slug: chapter.path for slug, chapter in chapters(root).items()}
     chosen = profile(root / "notebooks" / f"{PROFILE}.yml", known)
     if unknown := set(names) - set(chosen):
@@ -109,30 +160,9 @@ def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
             f"{PROFILE}.yml has no line for {', '.join(sorted(unknown))}; it has "
             f"{', '.join(chosen)}"
         )
-    planned = [
+    return [
         job
         for slug, values in chosen.items()
         if not names or slug in names
         for job in plan_runs(known[slug], [values])
     ]
-    kept, failed = Store(root / "_build" / "runs"), {}
-
-    def done(job: Job, run: Run) -> None:
-        if run.failed:
-            failed[job.notebook] = run.error
-            say(f"{job.notebook}: FAILED: {run.error}")
-            return
-        target = root / "deposits" / job.notebook
-        target.mkdir(parents=True, exist_ok=True)
-        name = f"{job.notebook}.ipynb"
-        content = code_and_outputs(kept.read(f"{job.folder}/{name}"))
-        files = run.files | {name: sha256(content)}
-        replace(target / name, content)
-        replace(target / "run.json", changed(run, files=files).to_json())
-        say(f"{job.notebook}: {run.seconds:.0f} s, kept in {target}")
-
-    workers = jobs or cluster.workers_for(1)
-    cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not kept: {reasons}")

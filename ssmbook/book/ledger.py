@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from ssmbook.book.chapters import chapters
+from ssmbook.notebook import strict_yaml
 
 VERDICTS = (
     "reproduced",
@@ -284,10 +283,7 @@ def load(root: Path) -> list[Claim]:
 
 def read(path: Path) -> list[Claim]:
     """The claims of one chapter, whose slug is the file's name; errors as `load`."""
-    try:
-        entries = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    entries = strict_yaml.load(path)
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ValueError(f"{path} must be a list of claims")
     return [_claim(entry, path.stem) for entry in entries]

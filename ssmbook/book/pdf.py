@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from ssmbook.book import sphinx
@@ -27,8 +28,12 @@ _TIMEOUT = 600_000  # ms
 def chromium() -> str:
     """The browser's program: that of CHROMIUM, or one on the path.
 
-    Raises RuntimeError where there is none.
+    Raises RuntimeError where there is none, or not the package that calls it.
     """
+    if find_spec("playwright") is None:
+        raise RuntimeError(
+            "no PDF: the package playwright is missing: pip install 'ssmlib[test]'"
+        )
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
@@ -53,10 +58,11 @@ def single_page(folder: Path) -> Path:
     """
     (made,) = folder.glob("book/*.html")
     name = f"book/{made.name}"
-    text = made.read_text().replace("../_images/", "_images/")
+    text = made.read_text(encoding="utf-8").replace("../_images/", "_images/")
     text = text.replace("../_static/", "_static/").replace(f'href="{name}#', 'href="#')
     page = folder / "book.html"
-    page.write_text(re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text))
+    text = re.sub(r'(<a [^>]*href=")\.\./#', r"\1#", text)
+    page.write_text(text, encoding="utf-8")
     return page
 
 
@@ -68,8 +74,7 @@ def write(tree: Path, target: Path) -> None:
     program = chromium()
     run = sphinx.run(tree, "--builder", "singlehtml")
     if run.returncode:
-        lines = (run.stdout + run.stderr).splitlines()[-30:]
-        raise RuntimeError("the book does not build:\n" + "\n".join(lines))
+        raise RuntimeError(sphinx.failure(tree, run))
     page = single_page(tree / "_build" / "singlehtml")
     try:
         _print(program, page, target)
@@ -78,6 +83,16 @@ def write(tree: Path, target: Path) -> None:
 
 
 def _print(program: str, page: Path, target: Path) -> None:
+    from playwright.sync_api import Error
+
+    try:
+        _print_with(program, page, target)
+    except Error as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RuntimeError(f"no PDF: {program}: {reason}") from error
+
+
+def _print_with(program: str, page: Path, target: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -27,6 +27,7 @@ from scipy import stats
 
 from ssmbook.book.deposits import Deposit
 from ssmbook.book.ledger import Claim, Expectation
+from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.glue import Record, node_records
 from ssmbook.notebook.parameters import parameters
 
@@ -165,9 +166,7 @@ def judge(
 
 def _ran(path: Path) -> tuple[dict[str, Record] | None, dict]:
     """Records and parameters of a notebook; None for one that a build marks failed."""
-    import nbformat
-
-    notebook = nbformat.read(path, 4)
+    notebook = read_notebook(path)
     if "failed" in notebook.metadata:
         return None, {}
     return node_records(notebook, path), parameters(path)

@@ -15,8 +15,7 @@ DISK = 3  # GiB, where the book is built
 
 def examine(root: Path) -> list[Finding]:
     """Python, packages, device, memory, disk and data, in this order."""
-    lock = packages(root / "requirements.lock")
-    return [python(), *lock, device(), memory(), disk(root), *data(loaders())]
+    return [python(), *packages(root), device(), memory(), disk(root), *data(loaders())]
 
 
 def device() -> Finding:

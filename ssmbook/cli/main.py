@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -27,13 +29,21 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("list")(runs.list_notebooks)
-app.command()(runs.run)
-app.command()(runs.sweep)
-app.command()(runs.results)
 
 
-@app.command()
+def command(function: Callable, name: str | None = None) -> Callable:
+    """Add a command, its errors in one line."""
+    app.command(name)(terminal.guarded(function))
+    return function
+
+
+command(runs.list_notebooks, "list")
+command(runs.run)
+command(runs.sweep)
+command(runs.results)
+
+
+@command
 def claims(
     check: Annotated[
         Path | None,
@@ -52,11 +62,17 @@ def claims(
     from ssmbook.book import deposits
     from ssmbook.book.ledger import answerable, load
     from ssmbook.book.verdicts import judge
+    from ssmbook.runs.reading import run_in
 
     root = terminal.repository()
-    with terminal.errors():
-        claimed, notebooks = answerable(load(root), check or root / "notebooks")
-        judged = judge(claimed, notebooks, None if check else deposits.read(root))
+    claimed, notebooks = answerable(load(root), check or root / "notebooks")
+    folder = check.parent if check and check.suffix == ".html" else check
+    if folder and (folder / "run.json").is_file():
+        # Its document says which notebook it is of, and what that recorded.
+        ran = run_in(folder).notebook
+        claimed = [claim for claim in claimed if claim.notebook == ran]
+        notebooks = {ran: folder / f"{ran}.ipynb"}
+    judged = judge(claimed, notebooks, None if check else deposits.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(
@@ -80,7 +96,7 @@ def claims(
         raise typer.Exit(1)
 
 
-@app.command()
+@command
 def build(
     profile: Annotated[
         str | None, typer.Option(help="a profile of notebooks/, or a .yml file")
@@ -113,28 +129,27 @@ def build(
             "--stored executes nothing: give no other option but --pdf"
         )
     failed: list[str] = []
-    with terminal.errors(RuntimeError):
-        if stored:
-            front = builder.build_stored(root, terminal.say, with_pdf=pdf)
-        else:
-            front, failed = builder.build(
-                root,
-                terminal.say,
-                with_profile=profile,
-                device=device,
-                output=output,
-                jobs=jobs,
-                threads=threads,
-                timeout=timeout,
-                with_pdf=pdf,
-            )
+    if stored:
+        front = builder.build_stored(root, terminal.say, with_pdf=pdf)
+    else:
+        front, failed = builder.build(
+            root,
+            terminal.say,
+            with_profile=profile,
+            device=device,
+            output=output,
+            jobs=jobs,
+            threads=threads,
+            timeout=timeout,
+            with_pdf=pdf,
+        )
     typer.echo(f"Open {front}")
     if failed:
         terminal.say(f"failed, and shown so: {', '.join(failed)}")
         raise typer.Exit(1)
 
 
-@app.command()
+@command
 def notebooks(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
     jobs: runs.Jobs = None,
@@ -142,11 +157,10 @@ def notebooks(
     """Execute notebooks in place and store their outputs."""
     from ssmbook.book.build import store_outputs
 
-    with terminal.errors(RuntimeError):
-        store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
+    store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
 
 
-@app.command(name="deposits")
+@partial(command, name="deposits")
 def make_deposits(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
     jobs: runs.Jobs = None,
@@ -155,11 +169,10 @@ def make_deposits(
     from ssmbook.book import deposits
 
     root = terminal.repository()
-    with terminal.errors(RuntimeError):
-        deposits.make(root, names or [], terminal.say, jobs=jobs)
+    deposits.make(root, names or [], terminal.say, jobs=jobs)
 
 
-@app.command()
+@command
 def doctor(json: runs.Json = False) -> None:
     """Can this machine run the book? What is missing, and what mends it."""
     from dataclasses import asdict
@@ -177,36 +190,43 @@ def doctor(json: runs.Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@command
 def archive(
     output: Annotated[
         Path | None, typer.Option("-o", help="folder; default: dist")
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="an archive to compare with the checksums that it holds"),
+    ] = None,
 ) -> None:
     """One reproducible tar of the commit: source, book, records, checksums."""
-    from ssmbook.publish.archive import pack
     from ssmbook.runs.stores import sha256
 
+    if verify is not None:
+        from ssmbook.publish.verify import verify as count
+
+        if output is not None:
+            raise typer.BadParameter("--verify writes nothing: give no -o")
+        terminal.say(f"{count(verify)} files, all as SHA256SUMS lists them")
+        typer.echo(f"{sha256(verify.read_bytes())}  {verify}")
+        return
+    from ssmbook.publish.archive import pack
+
     root = terminal.repository()
-    with terminal.errors(RuntimeError):
-        path = pack(root, output or root / "dist", terminal.say)
+    path = pack(root, output or root / "dist", terminal.say)
     typer.echo(f"{sha256(path.read_bytes())}  {path}")
 
 
-@app.command()
+@command
 def citation() -> None:
     """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
-    from subprocess import CalledProcessError
-
-    from ssmbook.publish.citation import generated
-    from ssmbook.runs.stores import replace
+    from ssmbook.publish.citation import write
 
     root = terminal.repository()
-    with terminal.errors(CalledProcessError):
-        for name, text in generated(root).items():
-            replace(root / name, text.encode())
-            typer.echo(root / name)
+    for path in write(root):
+        typer.echo(path)
 
 
 for point in entry_points(group="ssmbook.commands"):
-    app.command(point.name)(terminal.guarded(point.load()))
+    app.command(point.name)(terminal.guest(point.load()))

@@ -49,9 +49,10 @@ def list_notebooks(
     from ssmbook.runs.stores import Store
 
     root = terminal.repository()
+    left = _LeftOut()
     with terminal.errors():
         addresses = [_address(root, runs), root / "_build" / "runs"]
-        listed = entries(root, [Store(address) for address in addresses])
+        listed = entries(root, [Store(address) for address in addresses], left.out)
         if notebook is not None:
             path = find(root, notebook)
             if not path.is_relative_to(root / "notebooks"):
@@ -59,6 +60,7 @@ def list_notebooks(
             listed = [entry for entry in listed if entry["notebook"] == path.stem]
     if json:
         terminal.answer(listed)
+        left.exit()
         return
     for entry in listed:
         last = entry["last_run"]
@@ -70,6 +72,7 @@ def list_notebooks(
         for p in entry["parameters"]:
             line = f"    {p['name']}: {p['type']} = {p['default']!r}"
             typer.echo(f"{line:34} {p['allowed']} {p['help']}".rstrip())
+    left.exit()
 
 
 def run(
@@ -167,6 +170,7 @@ def sweep(
         chosen = [fixed | choice for choice in choices]
         planned = plan_runs(path, chosen, threads=threads)
         made: list[Run] = []
+        left = _LeftOut()
         with terminal.progress(path.stem, len({job.key for job in planned})) as step:
 
             def done(job: Job, run: Run) -> None:
@@ -197,9 +201,10 @@ def sweep(
                 [run.as_dict() | {"folder": f"{address}/{run.folder}"} for run in made]
             )
         else:
-            _tabulate(path.stem, address, None, None)
+            _tabulate(path.stem, address, None, None, left)
     if failed:
         raise typer.Exit(1)
+    left.exit()
 
 
 def results(
@@ -216,33 +221,60 @@ def results(
 ) -> None:
     """All runs of a notebook as one table: results.csv, .parquet and a figure."""
     from ssmbook.book.chapters import find
-    from ssmbook.runs.jobs import stored_runs
+    from ssmbook.runs.reading import stored_runs
     from ssmbook.runs.stores import Store
 
     root = terminal.repository()
     address = _address(root, runs)
+    left = _LeftOut()
     with terminal.errors():
         slug = find(root, notebook).stem
         if json:
             if record or output:
                 raise ValueError("--json writes no files: no --record, no -o")
-            terminal.answer([r.as_dict() for r in stored_runs(Store(address), slug)])
+            found = stored_runs(Store(address), slug, left.out)
+            terminal.answer([run.as_dict() for run in found])
         else:
-            _tabulate(slug, address, record, output)
+            _tabulate(slug, address, record, output, left)
+    left.exit()
+
+
+class _LeftOut:
+    """Stored runs that are left out of an answer, a line on stderr for each."""
+
+    def __init__(self):
+        self.damaged = 0
+
+    def out(self, error: ValueError) -> None:
+        """Note a run by the error that its reading raised."""
+        from ssmbook.runs.reading import OldRun
+
+        terminal.say(str(error))
+        self.damaged += not isinstance(error, OldRun)
+
+    def exit(self) -> None:
+        """End with status 1 where a damaged run is missing from the answer."""
+        if self.damaged:
+            terminal.say(f"damaged runs, which the answer leaves out: {self.damaged}")
+            raise typer.Exit(1)
 
 
 def _tabulate(
-    slug: str, address: str, drawn: list[str] | None, output: Path | None
+    slug: str,
+    address: str,
+    drawn: list[str] | None,
+    output: Path | None,
+    left: _LeftOut,
 ) -> None:
     """Write the table of a notebook's runs, and the figure where there is one."""
     from io import BytesIO
 
     from ssmbook.runs import results as tables
     from ssmbook.runs import stores
-    from ssmbook.runs.jobs import stored_runs
+    from ssmbook.runs.reading import stored_runs
 
     store = stores.Store(address)
-    made = stored_runs(store, slug)
+    made = stored_runs(store, slug, left.out)
     table = tables.table(made)
     if output is None:
         output = (store.folder or Path("runs")) / slug

@@ -5,13 +5,28 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import select
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import SubprocessError
 
 import typer
+import yaml
 
+from ssmbook.runs import folders
 from ssmbook.runs.key import ROOT
+
+#: errors of what a person gave, or of the machine: a line says all there is to say
+EXPECTED = (
+    ValueError,
+    OSError,
+    RuntimeError,
+    MemoryError,
+    SubprocessError,
+    yaml.YAMLError,
+)
 
 
 def repository() -> Path:
@@ -20,7 +35,11 @@ def repository() -> Path:
     Raises typer.BadParameter outside, or in another copy than the one installed: a
     run would take its code from there and its name from here.
     """
-    for folder in (Path.cwd(), *Path.cwd().parents):
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise typer.BadParameter("the current folder was removed") from None
+    for folder in (here, *here.parents):
         if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
             if folder.resolve() != ROOT:
                 raise typer.BadParameter(
@@ -42,27 +61,65 @@ def answer(content) -> None:
 
 @contextlib.contextmanager
 def errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Expected errors as a line in red and status 1; Ctrl-C as 130."""
+    """Expected errors as a line in red and status 1; Ctrl-C as 130.
+
+    A reader of stdout that went away, as `head` does, is no error to speak of.
+    """
     try:
         yield
-    except (ValueError, OSError, *kinds) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from error
+    except (typer.Exit, typer.Abort):
+        raise  # by a command, on purpose
     except KeyboardInterrupt:
         say("interrupted; what was finished is kept, the same command goes on from "
             "there")  # fmt: skip
         raise typer.Exit(130) from None
+    except (*EXPECTED, *kinds) as error:
+        if not (isinstance(error, BrokenPipeError) and _reader_is_gone()):
+            typer.secho(_said(error), fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
-def guarded(command: Callable) -> Callable:
-    """A command of another package, its errors as `errors` has them."""
+def _said(error: Exception) -> str:
+    """What an error says to a person."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])  # the first of the files that were not copied
+    if str(error).startswith("Could not determine home"):  # of pathlib
+        return "this user has no home folder, which Jupyter needs: set HOME"
+    return str(error) or type(error).__name__
+
+
+def _reader_is_gone() -> bool:
+    """Whether stdout leads nowhere; a pipe to a kernel may have broken instead."""
+    stdout = select.poll()
+    stdout.register(1, 0)
+    return any(event & select.POLLERR for _, event in stdout.poll(0))
+
+
+def guarded(command: Callable, *kinds: type[Exception]) -> Callable:
+    """A command, its errors as `errors` has them."""
 
     @functools.wraps(command)
     def call(*arguments, **options):
-        with errors(TypeError, ModuleNotFoundError):
+        with errors(*kinds):
             return command(*arguments, **options)
 
     return call
+
+
+def guest(command: Callable) -> Callable:
+    """A command of another package, its errors as `errors` has them.
+
+    An option that is a path names a file that the command writes: not one of the
+    repository's own, not through a link.
+    """
+
+    def checked(*arguments, **options):
+        for name, value in options.items():
+            if isinstance(value, Path):
+                folders.check_file(ROOT, value, f"--{name}")
+        return command(*arguments, **options)
+
+    return guarded(functools.wraps(command)(checked), TypeError, ModuleNotFoundError)
 
 
 @contextlib.contextmanager

@@ -7,92 +7,22 @@ prose pastes a record with the role `{glue:text}`.
 
 from __future__ import annotations
 
-import math
 import re
 from ast import literal_eval
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from ssmbook.notebook.files import read_notebook, shown
+from ssmbook.notebook.recorded import Record, as_record, checked
 
 PREFIX = "application/papermill.record/"
 _NUMBER = PREFIX + "text/plain"
 _SVG = "image/svg+xml"
+_NAME = re.compile(r"[\w-]+")
 _ROLE = re.compile(r"\{glue:text\}`(?:([^`:]*)::)?(\w+)(?::([^`]*))?`")
-_BLOCK = re.compile(r"```\{glue\} (\w+)\n:doc: (\S+)\n```")
-
 #: a relative tolerance above this one needs a reason
 LOOSE = 1e-3
-#: standard errors, of both figures combined, that a rerun may differ by
-ERRORS = 4
-
-
-@dataclass(frozen=True)
-class Record:
-    """A stored figure. Without a tolerance only claims judge it.
-
-    rtol, atol: how far a rerun may be off, relative to the value or absolutely; se:
-    the figure's standard error. At most one of them. because: why rtol is loose.
-    freedom: the degrees of freedom of se; None: as many as of a normal law.
-    """
-
-    value: int | float
-    rtol: float | None = None
-    atol: float | None = None
-    se: float | None = None
-    because: str | None = None
-    freedom: int | None = None
-
-    @property
-    def tolerance(self) -> dict[str, float | str]:
-        """What is given of rtol, atol, se, because and freedom, by name."""
-        parts = {k: v for k, v in asdict(self).items() if k != "value"}
-        return {k: v for k, v in parts.items() if v is not None}
-
-    @property
-    def held(self) -> bool:
-        """Whether a tolerance holds it."""
-        return bool(self.tolerance)
-
-    def agrees(self, fresh: Record) -> bool:
-        """Whether a rerun's record is within the tolerance that both declare."""
-        if set(self.tolerance) != set(fresh.tolerance):
-            return False
-        apart = abs(fresh.value - self.value)
-        if self.se is not None:
-            return apart <= ERRORS * math.hypot(self.se, fresh.se)
-        if self.tolerance != fresh.tolerance:
-            return False
-        if self.atol is not None:
-            return apart <= self.atol
-        return self.rtol is None or apart <= self.rtol * abs(self.value)
-
-
-def _checked(key: str, entry: Record) -> Record:
-    if isinstance(entry.value, bool) or not isinstance(entry.value, (int, float)):
-        raise TypeError(
-            f"value of {key!r} must be a Python int or float, got "
-            f"{type(entry.value).__name__}; convert it with float() or int()"
-        )
-    if not math.isfinite(entry.value):
-        raise ValueError(f"value of {key!r} must be finite, got {entry.value}")
-    aside = ("because", "freedom")
-    given = {n: v for n, v in entry.tolerance.items() if n not in aside}
-    if len(given) > 1:
-        raise ValueError(
-            f"{key!r} takes one of rtol, atol and se, got {', '.join(given)}"
-        )
-    for name, value in given.items():
-        if not isinstance(value, (int, float)):
-            raise TypeError(
-                f"{name} of {key!r} must be a Python float, got {type(value).__name__}"
-            )
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} of {key!r} must be finite and >= 0, got {value}")
-    if (entry.rtol or 0) > LOOSE and not entry.because:
-        raise ValueError(
-            f"rtol of {key!r} is above {LOOSE:g}, so that because= must say why"
-        )
-    return entry
+_BLOCK = re.compile(r"```\{glue\} (\w+)\n:doc: (\S+)\n```")
 
 
 def record(
@@ -113,12 +43,36 @@ def record(
     agree; or none, where a claim reads the key. because: why an rtol is above 1e-3.
     freedom: the degrees of freedom of se, where draws are few.
     Raises TypeError for other types (call float(...) or int(...) first), ValueError
-    for values that are not finite, a negative tolerance, two of them, or a loose one
-    without a reason.
+    for a key that is no word, a second record of a key in one execution of a cell,
+    values that are not finite or ints of more than 64 bits, a negative tolerance, two
+    of them, or a loose one without a reason.
     """
-    entry = _checked(key, Record(value, rtol, atol, se, because, freedom))
+    entry = checked(key, Record(value, rtol, atol, se, because, freedom))
+    if (rtol or 0) > LOOSE and not because:
+        raise ValueError(
+            f"rtol of {key!r} is above {LOOSE:g}, so that because= must say why"
+        )
     number = float(value) if isinstance(value, float) else int(value)
+    _check_once(key)
     _display({_NUMBER: repr(number)}, key, PREFIX, tolerance=entry.tolerance)
+
+
+_recorded: dict[str, tuple[int, int]] = {}
+
+
+def _check_once(key: str) -> None:
+    """ValueError for a second record of a key in one execution of a cell.
+
+    Two cells with one key are refused when the notebook is read: while it runs, they
+    cannot be distinguished from a cell that is executed again.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    now = id(shell), getattr(shell, "execution_count", 0)
+    if shell is not None and _recorded.get(key) == now:
+        raise ValueError(f"{key!r} is recorded twice in one cell: choose another key")
+    _recorded[key] = now
 
 
 def estimate(key: str, found) -> None:
@@ -134,16 +88,32 @@ def figure(svg: str, name: str, alt: str) -> None:
 
     alt: what it shows, for readers who do not see it. It may paste records of the
     notebook with the role `{glue:text}`; the page's own alt text is made from it.
-    Raises ValueError for an empty alt.
+    Raises ValueError for an empty alt, or a name with other characters than letters,
+    digits, underscores and hyphens.
     """
-    if not alt.strip():
+    _check_display(name, svg, "svg")
+    if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt of figure {name!r} must say what it shows")
     _display({_SVG: svg, "text/plain": alt}, name, "")
 
 
 def text(value: str, name: str) -> None:
-    """Display text under a name that other pages can use."""
+    """Display text under a name that other pages can use.
+
+    Raises ValueError as `figure`, TypeError for a value that is not text.
+    """
+    _check_display(name, value, "value")
     _display({"text/plain": value}, name, "")
+
+
+def _check_display(name: str, value: str, what: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            "a name must consist of letters, digits, underscores and hyphens, got "
+            f"{shown(name)}"
+        )
+    if not isinstance(value, str):
+        raise TypeError(f"{what} of {name!r} must be text, got {type(value).__name__}")
 
 
 def _display(data: dict, name: str, prefix: str, **metadata) -> None:
@@ -160,9 +130,15 @@ def _named(outputs: list) -> dict:
     """The outputs that carry a name, by that name; ValueError for a second one."""
     named = {}
     for output in outputs:
-        name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-        if name is None:
+        scrapbook = output.get("metadata", {}).get("scrapbook")
+        if scrapbook is None:
             continue
+        try:
+            name, prefix = scrapbook["name"], scrapbook["mime_prefix"]
+        except (KeyError, TypeError):
+            name = prefix = None
+        if not (isinstance(name, str) and isinstance(prefix, str)):
+            raise ValueError(f"an output has a damaged name: {shown(scrapbook)}")
         if name in named:
             raise ValueError(f"{name!r} is stored twice")
         named[name] = output
@@ -176,12 +152,22 @@ def _outputs(node) -> list:
 def output_records(outputs: list) -> dict[str, Record]:
     """The records among outputs, by key."""
     return {
-        name: Record(
-            literal_eval(output["data"][_NUMBER]), **output["metadata"]["tolerance"]
-        )
+        name: _stored(name, output)
         for name, output in _named(outputs).items()
-        if _NUMBER in output["data"]
+        if _NUMBER in output.get("data", {})
     }
+
+
+def _stored(key: str, output: dict) -> Record:
+    """The record that an output holds; ValueError where `record` did not write it."""
+    text, tolerance = output["data"][_NUMBER], output["metadata"].get("tolerance")
+    try:
+        return as_record(key, {"value": literal_eval(text)} | dict(tolerance))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            f"the record {key!r} is damaged: {shown(text)}, tolerance "
+            f"{shown(tolerance)}: {error}"
+        ) from error
 
 
 def node_records(node, name) -> dict[str, Record]:
@@ -205,18 +191,19 @@ def records(path: str | Path) -> dict[str, Record]:
     Raises ValueError for a notebook without outputs, with an error, or with a key
     stored twice.
     """
-    import nbformat  # only readers of notebooks need it
-
-    return node_records(nbformat.read(path, 4), path)
+    return node_records(read_notebook(path), path)
 
 
 def figures(node) -> dict[str, tuple[str, str]]:
     """(SVG, alt text) of every named figure of a notebook, by name."""
-    return {
-        name: (output["data"][_SVG], output["data"]["text/plain"])
-        for name, output in _named(_outputs(node)).items()
-        if _SVG in output["data"]
-    }
+    found = {}
+    for name, output in _named(_outputs(node)).items():
+        data = output.get("data", {})
+        if _SVG in data:
+            if "text/plain" not in data:
+                raise ValueError(f"the figure {name!r} has no alt text")
+            found[name] = data[_SVG], data["text/plain"]
+    return found
 
 
 def texts(node) -> dict[str, str]:
@@ -225,7 +212,8 @@ def texts(node) -> dict[str, str]:
         name: output["data"]["text/plain"]
         for name, output in _named(_outputs(node)).items()
         if output["metadata"]["scrapbook"]["mime_prefix"] == ""
-        and _SVG not in output["data"]
+        and _SVG not in output.get("data", {})
+        and "text/plain" in output.get("data", {})
     }
 
 

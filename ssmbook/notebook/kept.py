@@ -1,36 +1,65 @@
-"""What a chapter reads of its own longer run, as the rates that it chose."""
+"""Texts that a chapter reads from its own longer run, as the rates that it chose."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import ssmbook
 from ssmbook.notebook import glue
+from ssmbook.notebook.files import check_name, notebook_of, unsealed
 
-DEPOSITS = Path(ssmbook.__file__).resolve().parents[1] / "deposits"
+ROOT = Path(ssmbook.__file__).resolve().parents[1]
+
+
+def _folder() -> Path:
+    """The folder of longer runs.
+
+    It is in the repository that this package is part of. For an installed package it is
+    in the repository around the working folder, which is that of a running notebook.
+    """
+    for root in (ROOT, Path.cwd(), *Path.cwd().parents):
+        if (root / "_toc.yml").is_file() and (root / "notebooks").is_dir():
+            return root / "deposits"
+    raise FileNotFoundError(
+        "longer runs are in the folder deposits/ of the book's repository, which is "
+        f"not part of the installed package: {ROOT} and {Path.cwd()} are not in a copy "
+        "of it; run the notebook in a clone"
+    )
 
 
 def _path(slug: str) -> Path:
-    return DEPOSITS / slug / f"{slug}.ipynb"
+    check_name(slug, "the chapter of a longer run")
+    return _folder() / slug / f"{slug}.ipynb"
 
 
 def kept(slug: str, name: str) -> str:
     """The text that the longer run of chapter `slug` stored under `name`.
 
     A run's key covers it where the notebook calls this with both written out. Raises
-    FileNotFoundError where the chapter has no longer run yet, ValueError for a text
-    that it did not store.
+    FileNotFoundError where the chapter has no longer run yet or this is no copy of the
+    repository, ValueError for a text that it did not store, or where the longer run was
+    changed.
     """
-    import nbformat  # only readers of notebooks need it
-
     path = _path(slug)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{slug} has no longer run: {path} does not exist; make deposits makes it"
+    document = path.with_name("run.json")
+    for file in (path, document):
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{slug} has no longer run: {file} does not exist; `make deposits` "
+                "makes it"
+            )
+    content = path.read_bytes()
+    files = unsealed(document.read_bytes(), document).get("files")
+    digest = hashlib.sha256(content).hexdigest()
+    if not isinstance(files, dict) or files.get(path.name) != digest:
+        raise ValueError(
+            f"{path} is not the notebook that {document} names: restore both files "
+            "from the repository"
         )
-    texts = glue.texts(nbformat.read(path, 4))
+    texts = glue.texts(notebook_of(content, path))
     if name not in texts:
         raise ValueError(f"{path} stores no text {name!r}; it has {sorted(texts)}")
     return texts[name]

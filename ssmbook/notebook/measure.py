@@ -25,7 +25,7 @@ def times(calls: dict[str, Callable], repeats: int) -> dict[str, float]:
 
 
 def _status(field: str) -> int:
-    text = Path("/proc/self/status").read_text()
+    text = Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(re.search(rf"{field}:\s+(\d+) kB", text)[1])
 
 
@@ -37,7 +37,8 @@ def peak_memory(call: Callable) -> int:
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    peak = Path("/proc/self/clear_refs")
+    peak.write_text("5", encoding="utf-8")  # the peak starts again
     before = _status("VmRSS")
     call()
     return max(0, _status("VmHWM") - before)

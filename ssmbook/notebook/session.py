@@ -16,8 +16,14 @@ _SECONDS = re.compile(r"\| (\d+) s\s*$")
 
 
 def threads() -> int:
-    """The threads a notebook computes with: 1 unless its run asks for more."""
-    return int(os.environ.get(VARIABLE, "1"))
+    """The threads a notebook computes with: 1 unless its run asks for more.
+
+    Raises ValueError where the variable is not a positive whole number.
+    """
+    given = os.environ.get(VARIABLE, "1")
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(f"{VARIABLE} must be a positive whole number, got {given!r}")
+    return int(given)
 
 
 @dataclass
@@ -40,13 +46,21 @@ class Session:
 def start(*, device: str) -> Session:
     """Fix the number of threads and check the device; first line of a notebook.
 
-    Raises ValueError where device "cuda" is asked for and there is none.
+    Raises ValueError where device "cuda" is asked for and there is none, or where
+    PyTorch was set to another default dtype or device before.
     """
     import torch
     from threadpoolctl import ThreadpoolController
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, but PyTorch finds no CUDA device here")
+    found = (torch.get_default_dtype(), torch.get_default_device().type)
+    if found != (torch.float32, "cpu"):
+        raise ValueError(
+            "PyTorch's default dtype and device must be torch.float32 and cpu when a "
+            f"notebook begins, got {found[0]} and {found[1]}: a start-up file has set "
+            "them"
+        )
     torch.set_num_threads(threads())
     # NumPy's own threads would wait actively beside PyTorch's, on the same cores.
     ThreadpoolController().select(internal_api="openblas").limit(limits=1)
@@ -55,7 +69,8 @@ def start(*, device: str) -> Session:
 
 def footer_seconds(node) -> int | None:
     """The run time that an executed notebook's footer names, None without one."""
-    for output in node.cells[-1].get("outputs", []):
-        if match := _SECONDS.search(output.get("text", "")):
-            return int(match[1])
+    for cell in node.cells[-1:]:
+        for output in cell.get("outputs", []):
+            if match := _SECONDS.search(output.get("text", "")):
+                return int(match[1])
     return None

@@ -12,13 +12,12 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from ssmbook.book import build, claims
 from ssmbook.book.assembly import assemble
+from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.glue import records
-from ssmbook.publish import crate, environment
-from ssmbook.runs import provenance
+from ssmbook.publish import crate, environment, locks
+from ssmbook.runs import folders, provenance, sharing
 from ssmbook.runs.stores import replace, sha256
 
 _ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
@@ -32,8 +31,10 @@ Commit {commit}, packed by `make archive`.
 - `environment.json`: the versions this was made with.
 - `ro-crate-metadata.json`: what each file is, on which data, under which licence.
 
-Is it whole? `sha256sum --check --quiet SHA256SUMS`. Is it that commit? In a clone,
-`git checkout {commit}` and `make archive` print the checksum of this very file.
+Is it whole? `ssmbook archive --verify` of the packed file says so, or here
+`sha256sum --check --quiet SHA256SUMS`, which does not see an added file.
+Is it that commit? In a clone, `git checkout {commit}` and `make archive` print
+the checksum of this very file.
 """
 _ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
 
@@ -54,28 +55,46 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
     """Write the archive of the commit that is checked out; its path.
 
     Notebooks are archived as committed and the book is built from them with execution
-    off. The same commit gives the same bytes. Raises ValueError outside git, where
-    anything but ignored files differs from the commit, or a package from the lock.
+    off. The same commit gives the same bytes. Raises ValueError for a bad output
+    folder, outside git, where anything but ignored files differs from the commit, or a
+    package from the lock.
     """
+    folders.check_output(root, output)
     commit = provenance.commit(root)
     if commit is None:
         raise ValueError(f"{root} is no git repository of yours: no commit to archive")
     changed = provenance.git(root, "status", "--porcelain", "-unormal")
     if changed:
         raise ValueError(f"the tree is not clean; commit or remove:\n{changed}")
-    lock = root / "requirements.lock"
-    missed = [f for f in (environment.python(), *environment.packages(lock)) if f.fix]
+    missed = [f for f in (environment.python(), *environment.packages(root)) if f.fix]
     if missed:
         wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
-    epoch = int(provenance.git(root, "show", "-s", "--format=%ct", "HEAD") or 0)
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
-    name = f"ssmbook-{citation['version']}-{commit[:7]}"
-    work = root / "_build" / "archive"
-    shutil.rmtree(work, ignore_errors=True)
-    folder = work / name
+    folders.writable(output)
+    # A folder of this call alone, whatever a call that was killed has left there.
+    with sharing.lock(root / "_build"):
+        work = root / "_build" / "archive"
+        shutil.rmtree(work, ignore_errors=True)
+        try:
+            return _pack(root, commit, work, output, say)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
-    source = _committed(root, folder / "source")
+
+def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> Path:
+    """Write the archive of a commit, by way of a folder for work."""
+    packed = work / "source"
+    _committed(root, commit, packed)
+    epoch = int(provenance.git(root, "show", "-s", "--format=%ct", commit) or 0)
+    citation = strict_yaml.load(packed / "CITATION.cff")
+    name = f"ssmbook-{citation['version']}-{commit[:7]}"
+    target = output / f"{name}.tar.gz"
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise ValueError(f"{target} is a link or a folder: remove it")
+    folder = work / name
+    folder.mkdir()
+    source = folder / "source"
+    packed.rename(source)
     say("building the book from the stored outputs")
     chapters, stored = build.chapters(source), build.stored(source)
     tree = work / "tree"
@@ -98,11 +117,11 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         {
             "commit": commit,
             "python": environment.python().status,
-            "packages": lock.read_text().split(),
+            "packages": [f"{n}=={v}" for n, v in locks.installed(source).items()],
         },
     )
     (folder / "README.md").write_text(
-        _README.format(title=citation["title"], commit=commit)
+        _README.format(title=citation["title"], commit=commit), encoding="utf-8"
     )
     crate.describe(
         folder,
@@ -111,35 +130,39 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
         {chapters[slug].document: of for slug, of in values.items()},
         {slug: chapter.document for slug, chapter in chapters.items()},
         judged,
-        data_sets((source / "book" / "data.md").read_text()),
+        data_sets((source / "book" / "data.md").read_text(encoding="utf-8")),
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = [f"{sha256(p.read_bytes())}  {p.relative_to(folder)}\n" for p in files]
-    (folder / "SHA256SUMS").write_text("".join(sums))
-    target = output / f"{name}.tar.gz"
+    (folder / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
     replace(target, _tar(folder, epoch))
-    shutil.rmtree(work)
     return target
 
 
-def _committed(root: Path, folder: Path) -> Path:
-    """The files of HEAD, as committed: what lies in the folder may be hidden from git.
+def _committed(root: Path, commit: str, folder: Path) -> None:
+    """Write the files of a commit: some in the checkout may be hidden from git.
 
     Raises ValueError for links and submodules, whose content is not in the commit.
     """
-    listed = provenance.git(root, "ls-tree", "-r", "HEAD") or ""
+    listed = provenance.git(root, "ls-tree", "-r", commit) or ""
     for line in listed.splitlines():
         if line[:6] in ("120000", "160000"):
             raise ValueError(f"links cannot be archived: {line.partition(chr(9))[2]}")
-    call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", "HEAD"]
-    packed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
+    call = ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", commit]
+    packed = subprocess.run(
+        call,
+        cwd=root,
+        check=True,
+        capture_output=True,
+        env=provenance.git_environment(),
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         tar.extractall(folder, filter="data")
-    return folder
 
 
 def _json(path: Path, content) -> None:
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def _tar(folder: Path, epoch: int) -> bytes:

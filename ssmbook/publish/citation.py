@@ -11,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from ssmbook.notebook import strict_yaml
+from ssmbook.runs import sharing
 
 PINNED = "cffconvert==2.0.0"
+FILES = ("codemeta.json", ".zenodo.json")
 
 
 def converter(folder: Path) -> Path:
@@ -31,25 +33,45 @@ def generated(root: Path) -> dict[str, str]:
     source = root / "CITATION.cff"
     tool = converter(root / "_build" / "cffconvert")
     call = [tool, "-i", source]
-    valid = subprocess.run([*call, "--validate"], capture_output=True, text=True)
+    valid = subprocess.run([*call, "--validate"], capture_output=True, encoding="utf-8")
     if valid.returncode:
         raise ValueError(f"{source} does not fit its schema:\n{valid.stderr}")
-    citation = yaml.safe_load(source.read_text())
+    citation = strict_yaml.load(source)
 
     def converted(form: str) -> dict:
         text = subprocess.run(
-            [*call, "-f", form], capture_output=True, text=True, check=True
+            [*call, "-f", form], capture_output=True, encoding="utf-8", check=True
         ).stdout
         return json.loads(text)
 
-    files = {
-        "codemeta.json": _codemeta(converted("codemeta"), citation),
-        ".zenodo.json": _zenodo(converted("zenodo"), citation),
-    }
+    made = (
+        _codemeta(converted("codemeta"), citation),
+        _zenodo(converted("zenodo"), citation),
+    )
     return {
         name: json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
-        for name, metadata in files.items()
+        for name, metadata in zip(FILES, made, strict=True)
     }
+
+
+def write(root: Path) -> list[Path]:
+    """Write the two files; their paths.
+
+    Raises ValueError where CITATION.cff or one of them is edited meanwhile: the file
+    is then left as it is.
+    """
+    with sharing.lock(root / "_build"):
+        source = root / "CITATION.cff"
+        cited = sharing.content(source)
+        seen = {root / name: sharing.content(root / name) for name in FILES}
+        made = generated(root)
+        if sharing.content(source) != cited:
+            raise ValueError(
+                f"{source} was edited meanwhile: run ssmbook citation again"
+            )
+        new = {root / name: text.encode() for name, text in made.items()}
+        sharing.update(root, new, seen)
+    return list(new)
 
 
 def _codemeta(metadata: dict, citation: dict) -> dict:

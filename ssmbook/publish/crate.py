@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rocrate.model.contextentity import ContextEntity
+from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from ssmbook.book.verdicts import Judgement
+
+_JSON = "application/json"
+_FILES = (
+    (
+        "README.md",
+        "text/markdown",
+        "what is in here",
+        "Contents, and how to check them.",
+    ),
+    ("records.json", _JSON, "records", "Every record of every notebook."),
+    ("claims.json", _JSON, "the ledger", "Every claim with its verdict."),
+    ("environment.json", _JSON, "environment", "The versions this was made with."),
+    ("SHA256SUMS", "text/plain", "checksums", "The SHA-256 of every other file."),
+)
 
 
 def describe(
@@ -36,33 +52,39 @@ def describe(
     ]
     crate.root_dataset["citation"] = [_paper(crate, p) for p in citation["references"]]
     code, text = crate.license
-    for path, name, licence in (
-        ("book", "the book, to read", text),
-        ("source", "the repository at the commit", code),
-    ):
-        crate.add_dataset(
-            dest_path=f"{path}/", properties={"name": name, "license": licence}
+    crate.root_dataset["publisher"] = crate.root_dataset["author"]
+    datasets = {
+        path: crate.add_dataset(
+            dest_path=f"{path}/",
+            properties={"name": name, "description": says, "license": licence},
         )
-    for path, name in (
-        ("README.md", "what is in here, and how to check it"),
-        ("records.json", "every record of every notebook"),
-        ("claims.json", "the ledger, judged"),
-        ("environment.json", "versions this archive was made with"),
-        ("SHA256SUMS", "checksums"),
-    ):
-        crate.add_file(dest_path=path, properties={"name": name, "license": text})
+        for path, name, says, licence in (
+            ("book", "the book, to read", "Web pages; open index.html.", text),
+            ("source", "the repository", "Every file of the commit.", code),
+        )
+    }
+    front = {"name": "front page", "description": "The first page of the book."}
+    index = _file(crate, folder, "book/index.html", "text/html", front, text)
+    datasets["book"]["hasPart"] = index
+    for path, form, name, says in _FILES:
+        _file(crate, folder, path, form, {"name": name, "description": says}, text)
     crate.root_dataset["isBasedOn"] = [_data(crate, entry) for entry in data]
+    notebooks = []
     for document, values in records.items():
         stem = Path(document).stem
-        notebook = crate.add_file(
-            dest_path=f"source/{document}",
-            properties={
+        notebook = _file(
+            crate,
+            folder,
+            f"source/{document}",
+            "application/x-ipynb+json",
+            {
                 "@type": ["File", "SoftwareSourceCode"],
                 "name": stem,
-                "encodingFormat": "application/x-ipynb+json",
-                "license": [code, text],
+                "description": f"The notebook of chapter {stem}, with its outputs.",
             },
+            [code, text],
         )
+        notebooks.append(notebook)
         notebook["variableMeasured"] = [
             crate.add(
                 ContextEntity(
@@ -73,7 +95,8 @@ def describe(
             )
             for key, value in values.items()
         ]
-    for j in judged:
+    datasets["source"]["hasPart"] = notebooks
+    crate.root_dataset["mentions"] = [
         crate.add(
             ContextEntity(
                 crate,
@@ -87,11 +110,27 @@ def describe(
                 },
             )
         )
+        for j in judged
+    ]
     crate.metadata.write(folder)
 
 
+def _file(
+    crate: ROCrate, folder: Path, path: str, form: str, properties: dict, licence
+) -> Entity:
+    """A file of the archive; the size of the checksums depends on this description."""
+    known = {"encodingFormat": form, "license": licence}
+    if (folder / path).is_file():
+        known["contentSize"] = str((folder / path).stat().st_size)
+    return crate.add_file(dest_path=path, properties=properties | known)
+
+
 def _licence(crate: ROCrate, name: str):
-    entity = {"@type": "CreativeWork", "name": name}
+    entity = {
+        "@type": "CreativeWork",
+        "name": name,
+        "description": f"SPDX license {name}",
+    }
     return crate.add(
         ContextEntity(crate, f"https://spdx.org/licenses/{name}", properties=entity)
     )
@@ -109,5 +148,16 @@ def _paper(crate: ROCrate, paper: dict):
 
 
 def _data(crate: ROCrate, entry: dict[str, str]):
-    name = f"#data-{entry['name']}"
-    return crate.add(ContextEntity(crate, name, {"@type": "Dataset"} | entry))
+    properties = {"@type": "Dataset"} | entry | {"license": _stated(crate, entry)}
+    return crate.add(ContextEntity(crate, f"#data-{entry['name']}", properties))
+
+
+def _stated(crate: ROCrate, entry: dict[str, str]):
+    """The license of a data set: an entity of SPDX, or one of the words on the page."""
+    name = entry["license"]
+    if name == "MIT":
+        return _licence(crate, name)
+    key = f"#license-{re.sub('[^A-Za-z0-9.]+', '-', name)}"
+    says = "The license of a data set, in the words of the page on data."
+    entity = {"@type": "CreativeWork", "name": name, "description": says}
+    return crate.get(key) or crate.add(ContextEntity(crate, key, entity))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from ssmbook.publish.locks import installed
+
 PIP = f"{sys.executable} -m pip install"
 ANEW = "rm -rf .venv, then make book"
 
@@ -30,16 +32,16 @@ def python() -> Finding:
     return Finding("Python", running, None if fine else f"take {wanted}: {ANEW}")
 
 
-def packages(lock: Path) -> list[Finding]:
-    """Every package of the lock that is missing or has another version."""
-    pins = dict(line.split("==") for line in lock.read_text().split())
+def packages(root: Path) -> list[Finding]:
+    """Every package of the locks that is missing or has another version."""
+    pins = installed(root)
     wrong = []
     for name, pinned in pins.items():
         try:
-            installed = version(name).split("+")[0]
+            found = version(name).split("+")[0]
         except PackageNotFoundError:
-            installed = "missing"
-        if installed != pinned:
+            found = "missing"
+        if found != pinned:
             fix = f"{PIP} {name}=={pinned}"
-            wrong.append(Finding(name, f"{installed}, the lock says {pinned}", fix))
+            wrong.append(Finding(name, f"{found}, the lock says {pinned}", fix))
     return wrong or [Finding("packages", f"{len(pins)}, as the lock says")]

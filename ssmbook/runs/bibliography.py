@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import cache
 
 from ssmbook.runs.key import ROOT
 
+_log = logging.getLogger(__name__)
+
 
 @cache
 def _entries():
+    """The bibliography; without one that can be read, papers are named by their keys.
+
+    A page of a run is written after the run: a damaged file must not lose its result.
+    """
     from pybtex.database import parse_file
+    from pybtex.exceptions import PybtexError
 
     path = ROOT / "book" / "references.bib"
-    return parse_file(str(path)).entries if path.is_file() else {}
+    try:
+        return parse_file(str(path), encoding="utf-8").entries
+    except FileNotFoundError:
+        return {}
+    except (PybtexError, OSError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0]
+        _log.warning("%s cannot be read, papers are named by keys: %s", path, reason)
+        return {}
 
 
 def cited(key: str, *, titled: bool = False) -> str:

@@ -7,13 +7,14 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ssmbook.runs.document import Run
-from ssmbook.runs.execution import CELL_TIMEOUT
+from ssmbook.runs.execution import CELL_TIMEOUT, interrupts
 from ssmbook.runs.jobs import Job, finished_run, run_job
 from ssmbook.runs.stores import Store
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 Done = Callable[[Job, Run], None]
 AHEAD = 2  # runs submitted a thread of a worker: one that runs, one that waits for it
 INTERVAL = 10  # seconds between looks at the workers
+START_TIMEOUT = 300  # seconds without a worker of this machine's
 
 
 def workers_for(threads: int) -> int:
@@ -70,27 +72,10 @@ def run_all(
 
     if left:
         with _client(workers, scheduler) as client, _scheduler_lost(client):
-            queue = _Queue(client, str(store), checked, force, timeout)
-            with _interrupts(queue.interrupted):
+            patience = START_TIMEOUT if scheduler is None else None
+            queue = _Queue(client, str(store), checked, force, timeout, patience)
+            with interrupts(queue.interrupted):
                 queue.work_off(left)
-
-
-@contextlib.contextmanager
-def _interrupts(came: threading.Event) -> Iterator[None]:
-    """Note Ctrl-C: its exception is lost where it falls into a finalizer."""
-
-    def note(number, frame):
-        came.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -111,13 +96,16 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     with contextlib.ExitStack() as stack:
         address = scheduler
         if address is None:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=None,
-                dashboard_address="127.0.0.1:0",
-                host="127.0.0.1",
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    memory_limit=None,
+                    dashboard_address="127.0.0.1:0",
+                    host="127.0.0.1",
+                )
+            except RuntimeError as error:
+                raise OSError(f"the workers cannot be started: {error}") from error
             stack.enter_context(cluster)
             address = cluster.scheduler_address
         try:
@@ -135,11 +123,20 @@ class _Queue:
 
     A run whose worker is lost is given to another, as is one whose worker lacks the
     library or has another one; a run that loses four workers, or finds none that is
-    fit, or cannot be written, has status "failed".
+    fit, or cannot be written, has status "failed". Without any worker for `patience`
+    seconds it gives up; where that is None it waits, since workers may join.
     """
 
-    def __init__(self, client, address: str, done: Done, force: bool, timeout: int):
-        self.client, self.done = client, done
+    def __init__(
+        self,
+        client,
+        address: str,
+        done: Done,
+        force: bool,
+        timeout: int,
+        patience: float | None = None,
+    ):
+        self.client, self.done, self.patience = client, done, patience
         self.options = {"address": address, "force": force, "timeout": timeout}
         self.waiting: deque[Job] = deque()
         self.submitted: dict[Future, Job] = {}
@@ -150,7 +147,7 @@ class _Queue:
         from distributed import wait
 
         self.waiting.extend(jobs)
-        warned = False
+        warned, seen = False, time.monotonic()
         while self.waiting or self.submitted:
             if self.interrupted.is_set():
                 raise KeyboardInterrupt
@@ -167,6 +164,13 @@ class _Queue:
                 address = self.client.scheduler.address
                 _log.warning("no worker at %s: waiting for one", address)
             warned = not workers
+            if workers:
+                seen = time.monotonic()
+            elif self.patience is not None and time.monotonic() - seen > self.patience:
+                raise OSError(
+                    f"no worker has started within {self.patience:.0f} s; what was "
+                    "finished is stored, and the same command continues from there"
+                )
             try:
                 ended = wait(list(self.submitted), INTERVAL, "FIRST_COMPLETED").done
             except TimeoutError:

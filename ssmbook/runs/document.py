@@ -1,16 +1,87 @@
-"""The document of a run: what made it, and what came of it. Stored as run.json."""
+"""The document of a run: what made it, and what came of it. Stored as run.json.
+
+It ends with the SHA-256 of its own content, without which it is not believed.
+"""
 
 from __future__ import annotations
 
-import json
+import math
+import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from ssmbook.notebook.glue import Record
+from ssmbook.notebook.files import check_name, sealed, shown, unsealed
+from ssmbook.notebook.glue import Record, as_record
 from ssmbook.notebook.parameters import Value
 
 _REQUIRED = ("notebook", "key", "state", "status", "started", "seconds", "parameters",
              "records", "files")  # fmt: skip
+
+
+Form = Callable[[object], bool]
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _value(value: object) -> bool:
+    return isinstance(value, (bool, str)) or _number(value)
+
+
+def _digits(count: int) -> Form:
+    """Hexadecimal text of so many digits."""
+    pattern = re.compile(f"[0-9a-f]{{{count}}}")
+    return lambda value: _text(value) and pattern.fullmatch(value) is not None
+
+
+def _mapping(form: Form) -> Form:
+    return lambda value: isinstance(value, dict) and all(map(form, value.values()))
+
+
+def _optional(form: Form) -> Form:
+    return lambda value: value is None or form(value)
+
+
+def _parameter(value: object) -> bool:
+    return all(map(_value, value)) if isinstance(value, list) else _value(value)
+
+
+def _git(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {"commit", "clean"}
+        and _optional(_text)(value["commit"])
+        and isinstance(value["clean"], (bool, type(None)))
+    )
+
+
+#: what each field must be; a record is checked by `as_record`
+_FORMS: dict[str, Form] = {
+    "notebook": _text,
+    "key": _digits(64),
+    "state": _digits(16),
+    "parameters": _mapping(_parameter),
+    "status": lambda value: value in ("complete", "failed"),
+    "started": _text,
+    "seconds": _number,
+    "threads": lambda value: type(value) is int and value > 0,
+    "version": _text,
+    "modules": _text,
+    "git": _git,
+    "machine": _mapping(_optional(_value)),
+    "packages": _mapping(_optional(_text)),
+    "records": _mapping(lambda value: isinstance(value, dict)),
+    "files": _mapping(_digits(64)),
+    "error": _optional(_text),
+    "traceback": _optional(_text),
+}
 
 
 @dataclass(frozen=True)
@@ -58,20 +129,34 @@ class Run:
 
     def to_json(self) -> bytes:
         """What is stored."""
-        stored = {k: v for k, v in asdict(self).items() if k != "reused"}
-        return (json.dumps(stored, indent=1) + "\n").encode()
+        return sealed({k: v for k, v in asdict(self).items() if k != "reused"})
 
     @classmethod
-    def from_json(cls, content: bytes | None) -> Run | None:
-        """The run that was stored; None for anything else."""
+    def from_json(cls, content: bytes, where: str | Path) -> Run:
+        """The run that was stored; `where` is for messages.
+
+        Raises WithoutChecksum for a document of a version before the checksum,
+        ValueError for one that is damaged or of another form.
+        """
+        parts = unsealed(content, where)
+        known = {f.name for f in fields(cls)} - {"reused"}
+        missing, unknown = {*_REQUIRED} - {*parts}, {*parts} - known
+        if missing or unknown:
+            raise ValueError(
+                f"{where} is of another version: fields missing {sorted(missing)}, "
+                f"unknown {sorted(unknown)}"
+            )
+        for name, value in parts.items():
+            if not _FORMS[name](value):
+                raise ValueError(f"{where}: bad field {name}: {shown(value)}")
         try:
-            parts = json.loads(content or b"null")
-        except ValueError:
-            return None
-        if not isinstance(parts, dict) or not set(_REQUIRED) <= set(parts):
-            return None
-        known = {f.name for f in fields(cls)}
-        return cls(**parts) if set(parts) <= known else None
+            for file in (parts["notebook"], *parts["files"]):
+                check_name(file, "a file")
+            for key, record in parts["records"].items():
+                as_record(key, record)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where}: {error}") from error
+        return cls(**parts)
 
 
 def as_records(records: dict[str, Record]) -> dict[str, dict]:

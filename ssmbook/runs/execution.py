@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 import re
-import tempfile
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 
-from ssmbook.notebook import session
 from ssmbook.notebook.parameters import check, declared
-from ssmbook.runs import key
+from ssmbook.runs import isolation
 from ssmbook.runs.stores import replace
 
 CELL_TIMEOUT = 1200  # seconds
@@ -36,21 +37,62 @@ class NotebookFailed(RuntimeError):
         self.details, self.notebook = details, notebook
 
 
+@contextlib.contextmanager
+def interrupts(came: threading.Event) -> Iterator[None]:
+    """Note Ctrl-C: its exception is lost where it falls into a finalizer or a task."""
+
+    def note(number, frame):
+        came.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Ctrl-C as KeyboardInterrupt, whatever nbclient makes of a kernel that is gone."""
+    came = threading.Event()
+    with interrupts(came):
+        try:
+            yield
+        except Exception:
+            if not came.is_set():
+                raise
+    if came.is_set():
+        # The loop reports tasks that wait for the kernel as errors of their own.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise KeyboardInterrupt
+
+
 def execute(
     notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT, threads=1
 ):
     """Run a notebook from top to bottom; the executed notebook.
 
     notebook: a NotebookNode, left as it is. `values` differing from the defaults are
-    injected. The kernel works in `folder` with `threads` threads; a cell may take
-    `timeout` seconds. Raises ValueError for parameters outside the notebook's
-    interface, or where it loaded a module of the repository that its key does not
-    cover; NotebookFailed where a cell raises or does not end, or the kernel dies.
+    injected. The kernel works in `folder` with `threads` threads, isolated from the
+    settings of its user; a cell may take `timeout` seconds. Raises ValueError for
+    parameters outside the notebook's interface, or where it loaded a module that its
+    key does not cover; NotebookFailed where a cell raises or does not end, or the
+    kernel dies; OSError where there is no folder for the kernel's sockets;
+    KeyboardInterrupt at Ctrl-C.
     """
+    with _one_interrupt():
+        return _execute(notebook, values, folder, timeout, threads)
+
+
+def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
+    from jupyter_client import AsyncKernelManager
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
-    from traitlets.config import Config
 
     class Kept(NBClientEngine):
         """papermill's engine, which leaves what there is of a notebook that fails."""
@@ -64,18 +106,9 @@ def execute(
     logger.setLevel(logging.ERROR)
     known = declared(notebook, folder)
     values = check(known, values, "parameters")
-    os.environ |= {
-        session.VARIABLE: str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
     partial: list = []
-    # Sockets with names: a free TCP port may be another process's before the kernel
-    # listens on it. Their paths must be short.
-    sockets = tempfile.TemporaryDirectory(prefix="ssmbook-", ignore_cleanup_errors=True)
-    connection = {"transport": "ipc", "connection_file": f"{sockets.name}/kernel.json"}
     asked = nbformat.from_dict(notebook)
-    asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(key.LOADED)]
+    asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(isolation.LOADED)]
     try:
         node = execute_notebook(
             asked,
@@ -85,24 +118,25 @@ def execute(
             kernel_name="python3",
             language="python",
             progress_bar=False,
+            start_timeout=isolation.START_TIMEOUT,
             execution_timeout=timeout,
             record_timing=False,
             extra_arguments=QUIET,
             coalesce_streams=True,
             # All that it leaves is in the outputs; an orderly end only takes longer.
             shutdown_kernel="immediate",
-            config=Config(KernelManager=connection),
+            kernel_manager_class=isolation.manager(AsyncKernelManager, threads),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
         )
+    except OSError:
+        raise
     except Exception as error:
         if partial:
             partial[0].cells.pop()
         raise _failure(error, partial) from error
-    finally:
-        sockets.cleanup()
     printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
-    key.check_loaded(notebook, set("".join(printed).split()))
+    isolation.check(notebook, "".join(printed))
     return _bare(node)
 
 
@@ -117,6 +151,9 @@ def _failure(error: Exception, partial: list) -> NotebookFailed:
     details = _ANSI.sub("", str(error)).strip()
     if hasattr(error, "ename"):
         reason = f"{error.ename}: {_ANSI.sub('', str(error.evalue))}"
+    elif type(error) is RuntimeError and details.startswith("Kernel"):
+        limit = f"within {isolation.START_TIMEOUT} s"
+        reason = f"the kernel did not start {limit}: {details.splitlines()[0]}"
     else:
         reason = f"{type(error).__name__}: {details.splitlines()[0] if details else ''}"
     return NotebookFailed(reason, details, node)

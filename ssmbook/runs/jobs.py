@@ -10,6 +10,9 @@ A run lies in its store under <notebook>/<first 16 digits of its key>/:
 
 from __future__ import annotations
 
+import logging
+import platform
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -19,13 +22,15 @@ from pathlib import Path
 
 import nbformat
 
+from ssmbook.notebook.files import check_name, notebook_of
 from ssmbook.notebook.glue import node_records
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, key, page, provenance
+from ssmbook.runs import execution, inputs, key, page, provenance, reading
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
 
+_log = logging.getLogger(__name__)
 # Jupyter's classes resolve their parts when they are first used, without a lock, and
 # a kernel is told its threads by the environment of the process that starts it.
 _ONE_AT_A_TIME = threading.Lock()
@@ -62,40 +67,35 @@ def plan_runs(notebook: Path, choices: list[dict], *, threads: int = 1) -> list[
 
     Raises ValueError, before anything runs, for a choice outside the interface.
     """
-    text = notebook.read_text()
-    node = nbformat.reads(text, 4)
+    content = notebook.read_bytes()
+    node, text = notebook_of(content, notebook), content.decode()
+    check_name(notebook.stem, f"the name of the notebook {notebook}")
     known = declared(node, notebook)
     around = key.surroundings(node, threads)
     state = key.cache_key(around, node, {})[:16]
     planned = []
     for choice in choices:
         values = check(known, choice, notebook.stem)
-        own = key.cache_key(around, node, values)
         path = str(notebook.absolute())
+        files = inputs.hashes(known, values, _folder(path), notebook.stem)
+        own = key.cache_key(around, node, values, files)
         planned.append(Job(notebook.stem, path, text, values, threads, state, own))
     return planned
 
 
 def finished_run(job: Job, store: Store) -> Run | None:
     """The stored run, if all its files are; None where it must be run (again)."""
-    run = Run.from_json(store.read(f"{job.folder}/run.json"))
-    if run is None or run.key != job.key:
-        return None
-    if not all(store.holds(f"{job.folder}/{n}", d) for n, d in run.files.items()):
+    try:
+        return _finished_run(job, store)
+    except (reading.DamagedRun, reading.OldRun):
+        return None  # `run_job` says so
+
+
+def _finished_run(job: Job, store: Store) -> Run | None:
+    run = reading.read_run(store, job.folder, whole=True)
+    if run is None or run.key != job.key or run.parameters != job.values:
         return None
     return replace(run, reused=True)
-
-
-def stored_runs(store: Store, notebook: str) -> list[Run]:
-    """Every run of a notebook in a store, failed ones too, oldest first."""
-    runs = []
-    for folder in store.names(notebook):
-        for name in ("run.json", "failed.json"):
-            run = Run.from_json(store.read(f"{notebook}/{folder}/{name}"))
-            if run is not None:
-                runs.append(run)
-                break
-    return sorted(runs, key=lambda run: run.started)
 
 
 def run_job(
@@ -108,8 +108,12 @@ def run_job(
     runs one at a time: a second thread waits. Raises OSError where the store cannot
     be written.
     """
-    if not force and (run := finished_run(job, store)) is not None:
-        return run
+    if not force:
+        try:
+            if (run := _finished_run(job, store)) is not None:
+                return run
+        except (reading.DamagedRun, reading.OldRun) as error:
+            _log.warning("%s; it runs again now", error)
     with _ONE_AT_A_TIME:
         return _run(job, store, timeout)
 
@@ -121,11 +125,10 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
     clock = time.perf_counter()
     try:
         check_surroundings(job)
-        folder = Path(job.path).parent
         node = execution.execute(
             job.node,
             job.values,
-            folder if folder.is_dir() else key.ROOT / "notebooks",
+            _folder(job.path),
             timeout=timeout,
             threads=job.threads,
         )
@@ -140,6 +143,12 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
     return _keep(job, store, run, node)
 
 
+def _folder(path: str) -> Path:
+    """The folder that a notebook works in; a worker elsewhere may not have its own."""
+    folder = Path(path).parent
+    return folder if folder.is_dir() else key.ROOT / "notebooks"
+
+
 def _without_outputs(job: Job):
     """The job's notebook, for a run that never began."""
     node = job.node
@@ -150,12 +159,15 @@ def _without_outputs(job: Job):
 
 
 def check_surroundings(job: Job) -> None:
-    """Raise ValueError where this is not the code, lock or Python of the job."""
+    """Raise ValueError where this is not the code, lock, Python or data of the job."""
     around = key.surroundings(job.node, job.threads)
-    if key.cache_key(around, job.node, job.values) != job.key:
+    known = declared(job.node, job.path)
+    files = inputs.hashes(known, job.values, _folder(job.path), job.notebook)
+    if key.cache_key(around, job.node, job.values, files) != job.key:
         raise ValueError(
-            "the library, the lock, Python or torch is not what this run was asked "
-            "for: it was edited meanwhile, or a worker has another one"
+            "the library, the lock, the installed packages, Python or a file that a "
+            "parameter names is not what this run was asked for: it was edited "
+            "meanwhile, or a worker has another one"
         )
 
 
@@ -177,18 +189,42 @@ def _begun(job: Job) -> Run:
 
 
 def _keep(job: Job, store: Store, run: Run, node) -> Run:
-    """Write a run into its folder, its document last."""
+    """Write a run into its folder, its document last.
+
+    Where the store can no longer be written, the files go to a temporary folder, which
+    the OSError names: hours of computation are not lost.
+    """
     name = "failed" if run.failed else job.notebook
     contents = {
         f"{name}.ipynb": (nbformat.writes(node) + "\n").encode(),
         f"{name}.html": page.render(node, run).encode(),
     }
     run = replace(run, files={n: sha256(content) for n, content in contents.items()})
-    for file, content in contents.items():
-        store.write(f"{job.folder}/{file}", content)
-    document = "failed.json" if run.failed else "run.json"
-    store.write(f"{job.folder}/{document}", run.to_json())
+    contents["failed.json" if run.failed else "run.json"] = run.to_json()
+    try:
+        for file, content in contents.items():
+            store.write(f"{job.folder}/{file}", content)
+    except OSError as error:
+        reason = f"{store}/{job.folder} cannot be written: {error}"
+        raise OSError(f"{reason}; {_rescued(job, contents)}") from error
     if not run.failed:
         for left in {"failed.json", "failed.ipynb", "failed.html"} - {*contents}:
             store.remove(f"{job.folder}/{left}")
     return run
+
+
+def _rescued(job: Job, contents: dict[str, bytes]) -> str:
+    """Write a run into a temporary folder; the sentence that says where, or why not."""
+    try:
+        rescue = Store(tempfile.mkdtemp(prefix="ssmbook-rescued-"))
+        for file, content in contents.items():
+            rescue.write(f"{job.folder}/{file}", content)
+    except OSError as error:
+        return (
+            f"the run of {job.notebook} with {job.values} is lost, since no temporary "
+            f"folder can be written either: {error}"
+        )
+    return (
+        f"the run is in {rescue}/{job.folder} on {platform.node()}: copy that folder "
+        "there once it can be written"
+    )

@@ -1,7 +1,8 @@
 """What decides a notebook's outputs, and the key under which they are kept.
 
 Its code, its parameters, the modules of this repository that it imports and those
-they import, the longer run that it reads, the lock, Python, torch, threads.
+they import, the files that its parameters name, the longer run that it reads, the
+locks, the installed versions of their packages, Python, threads.
 """
 
 from __future__ import annotations
@@ -9,9 +10,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import platform
+import re
+import site
+import sysconfig
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,20 +28,66 @@ if TYPE_CHECKING:
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
 #: what is installed: packages, and those installed for their data files alone
-LOCKS = ("requirements.lock", "requirements-data.lock")
+LOCKS = ("requirements.lock", "requirements-torch.lock", "requirements-data.lock")
 
 
 @cache
-def _packages() -> tuple[str, ...]:
+def packages() -> tuple[str, ...]:
     """The packages that lie in this repository."""
     return tuple(sorted(p.parent.name for p in ROOT.glob("*/__init__.py")))
 
 
 @cache
-def _graph(packages: tuple[str, ...]) -> ImportGraph:
+def _graph(names: tuple[str, ...]) -> ImportGraph:
     import grimp
+    from grimp.application.config import settings
+    from grimp.application.ports.packagefinder import AbstractPackageFinder
 
-    return grimp.build_graph(*packages, cache_dir=None)
+    class Repository(AbstractPackageFinder):
+        """Takes a package from the repository, not from wherever it is imported."""
+
+        def determine_package_directories(self, package_name, file_system) -> set[str]:
+            return {str(ROOT / package_name)}
+
+    settings.configure(PACKAGE_FINDER=Repository())
+    return grimp.build_graph(*names, cache_dir=None)
+
+
+@cache
+def _installed_in() -> tuple[str, ...]:
+    """The folders of Python's own modules and of the installed packages."""
+    paths = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
+    return tuple(dict.fromkeys([*paths, *site.getsitepackages()]))
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file lies among Python's own modules or the installed packages."""
+    path = os.path.abspath(file)
+    places = [
+        p for folder in _installed_in() for p in (folder, os.path.realpath(folder))
+    ]
+    return any(path.startswith(place + os.sep) for place in places)
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """The version of each installed package; not of one in a folder of PYTHONPATH."""
+    found = [d.metadata for d in distributions(path=list(_installed_in()))]
+    return {_normal(about["Name"]): about["Version"] for about in reversed(found)}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def versions() -> dict[str, str | None]:
+    """The packages of the locks with their installed versions; None for a missing one.
+
+    An installation may differ from the locks, and its versions decide results.
+    """
+    lines = b"\n".join(_locks()).decode().splitlines()
+    named = {_normal(line.partition("==")[0].strip()) for line in lines}
+    return {name: _installed().get(name) for name in sorted(named) if name}
 
 
 def _cells(node) -> list[str]:
@@ -70,7 +121,7 @@ def modules(node) -> frozenset[str]:
         named = set().union(*map(_imported, _cells(node)))
     except SyntaxError as error:
         raise ValueError(f"a cell of the notebook is no Python: {error}") from error
-    own = {name.partition(".")[0] for name in named} & set(_packages())
+    own = {name.partition(".")[0] for name in named} & set(packages())
     if not own:
         return frozenset()
     graph = _graph(tuple(sorted(own)))
@@ -84,25 +135,30 @@ def modules(node) -> frozenset[str]:
     return frozenset(closed)
 
 
-def _source(module: str) -> bytes:
+def source(module: str) -> Path:
+    """The file of one of the repository's modules."""
     path = ROOT.joinpath(*module.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file.read_bytes() if file.is_file() else b""
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def code_hash(names: frozenset[str]) -> str:
     """sha256 over modules of the repository, by name and content."""
     digest = hashlib.sha256()
     for name in sorted(names):
-        digest.update(name.encode() + b"\0" + _source(name) + b"\0")
+        file = source(name)
+        content = file.read_bytes() if file.is_file() else b""
+        digest.update(name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
+
+
+def _locks() -> list[bytes]:
+    files = [ROOT / name for name in LOCKS]
+    return [file.read_bytes() for file in files if file.is_file()]
 
 
 def lock_hash() -> str:
     """sha256 of the locks there are."""
-    files = [ROOT / name for name in LOCKS]
-    content = [file.read_bytes() for file in files if file.is_file()]
-    return hashlib.sha256(b"\0".join(content)).hexdigest()
+    return hashlib.sha256(b"\0".join(_locks())).hexdigest()
 
 
 def _kept_hash(node) -> str:
@@ -119,20 +175,20 @@ def surroundings(node, threads: int) -> dict:
         "kept": _kept_hash(node),
         "lock": lock_hash(),
         "python": ".".join(platform.python_version_tuple()[:2]),
-        "torch": version("torch"),
+        "packages": versions(),
         "threads": threads,
     }
 
 
-def cache_key(around: dict, node, values: dict) -> str:
-    """sha256 of everything that decides a notebook's outputs; all `values` given."""
-    parts = {"cells": _cells(node), "parameters": values} | around
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def cache_key(around: dict, node, values: dict, files: dict | None = None) -> str:
+    """sha256 of everything that decides a notebook's outputs; all `values` given.
 
-
-#: code that prints which of the repository's modules a kernel has loaded
-LOADED = f"""import sys
-print(*sorted(n for n in sys.modules if n.partition(".")[0] in {_packages()!r}))"""
+    files: `inputs.hashes` of the values.
+    """
+    parts = {"cells": _cells(node), "parameters": values, "files": files or {}}
+    return hashlib.sha256(
+        json.dumps(parts | around, sort_keys=True).encode()
+    ).hexdigest()
 
 
 def check_loaded(node, loaded: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from pathlib import Path
 
 from ssmbook.notebook import glue
@@ -14,6 +15,9 @@ from ssmbook.runs.stores import Store
 
 _BOOK = ROOT / "book"
 _TEMPLATES = Path(__file__).parent / "templates"
+_FOLDER = ("nbconvert", "templates")
+# Before those of the user, which may have the same names.
+_INSTALLED = [str(Path(sys.prefix, "share", "jupyter", *_FOLDER))]
 _CITE = re.compile(r"\{cite:[tp]\}`([^`]*)`")
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
 
@@ -56,6 +60,7 @@ def _trusted(made: str | bytes) -> str:
 
 def render(node, run: Run) -> str:
     """The HTML page of an executed notebook and of what its run.json says."""
+    from jupyter_core.paths import jupyter_path
     from nbconvert import HTMLExporter
 
     node = copy.deepcopy(node)
@@ -73,6 +78,7 @@ def render(node, run: Run) -> str:
     exporter = HTMLExporter(
         template_name="run",
         extra_template_basedirs=[str(_TEMPLATES)],
+        template_data_paths=[*_INSTALLED, *jupyter_path(*_FOLDER)],
         filters={"clean_html": _trusted},
     )
     resources = {"run": run, "about": _about(run)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import subprocess
@@ -9,31 +10,85 @@ from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
+from ssmbook.runs import isolation
+
+GIT_TIMEOUT = 60  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+def git_environment() -> dict[str, str]:
+    """The variables of a git call: the folder alone says which repository is meant."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith("GIT_")}
+    return kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def _git(root: Path, *arguments: str) -> tuple[str | None, str]:
+    """What git says in `root`, or None; and the reason why it says nothing."""
+    call = ["git", "--no-pager", "-c", "core.fsmonitor=false", "-C", str(root)]
+    try:
+        run = subprocess.run(
+            [*call, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env=git_environment(),
+            timeout=GIT_TIMEOUT,
+        )
+    except FileNotFoundError:
+        return None, "git is not installed"
+    except subprocess.TimeoutExpired:
+        return None, f"git did not answer within {GIT_TIMEOUT} s"
+    except OSError as error:
+        return None, f"git cannot be started: {error}"
+    if run.returncode:
+        lines = run.stderr.strip().splitlines()
+        return None, " ".join(map(str.strip, lines)) or f"git: status {run.returncode}"
+    return run.stdout.rstrip("\n"), ""
+
 
 def git(root: Path, *arguments: str) -> str | None:
     """What git says in `root`, None where there is no repository or no git."""
-    try:
-        run = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        return None
-    return run.stdout.rstrip("\n") if run.returncode == 0 else None
+    return _git(root, *arguments)[0]
+
+
+def _commit(root: Path) -> tuple[str | None, str]:
+    """The commit of the repository whose top `root` is, or None and the reason."""
+    top, reason = _git(root, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None, reason
+    if Path(top).resolve() != root.resolve():
+        return None, f"{root} lies inside the repository {top}, and is not its top"
+    head, reason = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    return head, reason if head else "the repository has no commit yet"
 
 
 def commit(root: Path) -> str | None:
     """The commit of the repository whose top `root` is, None where it is none's."""
-    said = git(root, "rev-parse", "--show-toplevel", "HEAD") or ""
-    top, _, head = said.partition("\n")
-    return head if head and Path(top).resolve() == root.resolve() else None
+    return _commit(root)[0]
+
+
+@cache
+def _warn(root: Path, reason: str) -> None:
+    """Say once per process why a run in a repository names no commit."""
+    _log.warning("the run names no commit: in %s, %s", root, reason)
 
 
 def state(root: Path) -> dict:
-    """The commit, and whether tracked files are as it has them; None without git."""
-    head = commit(root)
+    """The commit, and whether tracked files are as it has them.
+
+    Without a commit both are None, and `reason` says why. Where the folder is the top
+    of a repository, the reason is logged as well.
+    """
+    head, reason = _commit(root)
     if head is None:
-        return {"commit": None, "clean": None}
-    changed = git(root, "status", "--porcelain", "--untracked-files=no")
+        if (root / ".git").exists():
+            _warn(root, reason)
+        return {"commit": None, "clean": None, "reason": reason}
+    changed, reason = _git(root, "status", "--porcelain", "--untracked-files=no")
+    if changed is None:
+        _warn(root, reason)
+        return {"commit": head, "clean": None, "reason": reason}
     return {"commit": head, "clean": changed == ""}
 
 
@@ -46,13 +101,18 @@ def packages() -> dict[str, str]:
 
 
 def machine(device: str) -> dict:
-    """Where a run ran; the name of the GPU where it used one."""
+    """Where a run ran; the name of the GPU where it used one.
+
+    environment: the variables that reached the kernel and choose its code, and the
+    names of those that the kernel was isolated from.
+    """
     about = {
         "device": device,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "environment": isolation.report(),
     }
     if device == "cuda":
         import torch

@@ -20,10 +20,11 @@ ABOUT = ("run", "status", "started", "seconds", "commit", "clean", "state", "err
 
 
 def table(runs: list[Run]) -> pd.DataFrame:
-    """A row a run: about it, its parameters, its records (missing where it failed).
+    """One row per run: about it, its parameters, its records (missing where it failed).
 
     A record whose name is taken, as `modes` by a parameter, has the column
-    `record_modes`; a list is written as JSON. Rows of one `state` had the same code,
+    `record_modes`; a list is written as JSON, as is every value of a parameter whose
+    type changed between runs. Rows of one `state` had the same code,
     library, lock, Python and torch. Raises ValueError without runs, or for a parameter
     that bears the name of a column about the run.
     """
@@ -33,10 +34,16 @@ def table(runs: list[Run]) -> pd.DataFrame:
     if clash := sorted(set(parameters) & set(ABOUT)):
         raise ValueError(f"a parameter must not be named {', '.join(clash)}")
     taken = {*ABOUT, *parameters}
-    records = {
-        key: f"record_{key}" if key in taken else key
-        for key in _union(run.records for run in runs)
-    }
+    recorded = _union(run.records for run in runs)
+    records = {key: key for key in recorded if key not in taken}
+    for key in recorded:
+        if key in taken:
+            column = f"record_{key}"
+            while column in taken or column in records:
+                column = f"record_{column}"
+            records[key] = column
+    columns = [records[key] for key in recorded]
+    as_text = {name for name in parameters if len(_types(runs, name)) > 1}
     rows = [
         {
             "run": run.key[:16],
@@ -48,15 +55,21 @@ def table(runs: list[Run]) -> pd.DataFrame:
             "state": run.state,
             "error": run.error,
         }
-        | {name: _scalar(value) for name, value in run.parameters.items()}
+        | {n: _scalar(v, n in as_text) for n, v in run.parameters.items()}
         | {records[key]: record["value"] for key, record in run.records.items()}
         for run in runs
     ]
-    return pd.DataFrame(rows, columns=[*ABOUT, *parameters, *records.values()])
+    return pd.DataFrame(rows, columns=[*ABOUT, *parameters, *columns])
 
 
-def _scalar(value: Value) -> int | float | str | bool:
-    return json.dumps(value) if isinstance(value, list) else value
+def _types(runs: list[Run], name: str) -> set[type]:
+    """The types of a parameter's values, int and float being one."""
+    found = {type(run.parameters[name]) for run in runs if name in run.parameters}
+    return found - {int} if float in found else found
+
+
+def _scalar(value: Value, as_text: bool) -> int | float | str | bool:
+    return json.dumps(value) if as_text or isinstance(value, list) else value
 
 
 def parameters_of(runs: list[Run]) -> list[str]:

@@ -6,12 +6,14 @@ import contextlib
 import csv
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
+from ssmbook.notebook import strict_yaml
+from ssmbook.notebook.files import shown
 from ssmbook.notebook.parameters import Parameter, Value, from_text
+from ssmbook.runs import sharing
 from ssmbook.runs.stores import Store
 
 MOST = 1_000_000  # values of an axis, runs of a grid
@@ -21,7 +23,7 @@ def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, s
     """`name=value` taken apart; ValueError for another form or an unknown name."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"{where}: expected name=value, got {text!r}")
+        raise ValueError(f"{where}: expected name=value, got {shown(text)}")
     if name not in known:
         raise ValueError(f"{where}: no parameter {name}; there are {', '.join(known)}")
     return name, value
@@ -29,9 +31,9 @@ def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, s
 
 def check_distinct(names: list[str], where: str) -> None:
     """ValueError where a name is given twice: which value would count?"""
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
     if twice:
-        raise ValueError(f"{where}: {', '.join(twice)} is given twice")
+        raise ValueError(f"{where}: {', '.join(twice[:3])} is given twice")
 
 
 def values(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
@@ -44,7 +46,8 @@ def values(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
 def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
     """The values of `a,b,c`, or of `start:stop[:step]` for whole numbers.
 
-    Commas inside double quotes separate nothing. Raises ValueError.
+    Commas inside double quotes separate nothing. Raises ValueError, also for more than
+    MOST values.
     """
     if parameter.type.startswith("list["):
         raise ValueError(f"{where}: a grid of lists ({parameter.name}) needs --from")
@@ -53,30 +56,37 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
             counted = range(*map(int, text.split(":")))
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{where}: {parameter.name} must read start:stop[:step], got {text!r}"
+                f"{where}: {parameter.name} must read start:stop[:step], whole numbers "
+                f"with a step that is not 0, got {shown(text)}"
             ) from error
-        if len(counted) > MOST:
+        if counted[MOST:]:  # len() cannot count to 10^30
             raise ValueError(f"{where}: {parameter.name} has more than {MOST} values")
         chosen = list(counted)
     else:
         try:
             (parts,) = csv.reader([text], strict=True) if text else ([],)
         except (csv.Error, ValueError) as error:
-            raise ValueError(f"{where}: {parameter.name}, {text!r}: {error}") from error
+            raise ValueError(
+                f"{where}: {parameter.name}, {shown(text)}: {error}"
+            ) from error
         chosen = [from_text(parameter, part, where) for part in parts]
     if not chosen:
-        raise ValueError(f"{where}: {parameter.name} has no values in {text!r}")
+        raise ValueError(f"{where}: {parameter.name} has no values in {shown(text)}")
     return chosen
 
 
 def product(axes: dict[str, list]) -> list[dict]:
     """Every combination of the axes' values, the last axis fastest.
 
-    Raises ValueError where they are more than MOST.
+    Raises ValueError where they are more than MOST, or an axis has a value twice.
     """
     many = math.prod(map(len, axes.values()))
     if many > MOST:
-        raise ValueError(f"a grid of {many} runs; at most {MOST} are possible")
+        raise ValueError(
+            f"a grid of {shown(many)} runs; at most {MOST} are possible: split it"
+        )
+    for name, values in axes.items():
+        check_distinct([repr(value) for value in values], f"the axis {name}")
     return [dict(zip(axes, c, strict=True)) for c in itertools.product(*axes.values())]
 
 
@@ -93,10 +103,7 @@ def from_file(path: Path) -> list[dict]:
 
     Raises ValueError for another form.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    content = strict_yaml.load(path)
     match content:
         case {"runs": [*choices], **rest} if not rest:
             if choices and all(isinstance(choice, dict) for choice in choices):
@@ -112,25 +119,12 @@ def from_file(path: Path) -> list[dict]:
 
 @contextlib.contextmanager
 def lock(store: Store, notebook: str) -> Iterator[None]:
-    """Lock a notebook's folder of a store; ValueError where another sweep has it.
+    """Lock a notebook's folder of a store; another sweep there is waited for.
 
     The lock ends with the process, however it ends. A bucket knows no locks.
     """
-    from filelock import FileLock, Timeout
-
     if store.folder is None:
         yield
         return
-    folder = store.folder / notebook
-    folder.mkdir(parents=True, exist_ok=True)
-    held = FileLock(folder / ".lock", timeout=0)
-    try:
-        held.acquire()
-    except Timeout as error:
-        raise ValueError(
-            f"another sweep works in {folder}: wait for it, or choose another store"
-        ) from error
-    try:
+    with sharing.lock(store.folder / notebook):
         yield
-    finally:
-        held.release()

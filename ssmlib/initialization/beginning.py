@@ -87,7 +87,10 @@ class Initialization:
             options["B"] = self.B or "one"
             seed = generator if is_random(self.scheme) else None
             return initialize(self.scheme, N, seed=seed, **options)
-        A, B = (torch.tensor(part, dtype=torch.complex128) for part in self.scheme)
+        A, B = (
+            torch.tensor(part, dtype=torch.complex128, device="cpu")
+            for part in self.scheme
+        )
         if len(A) != N // 2:
             raise ValueError(
                 f"init must hold {N // 2} modes for d_state {N}, got {len(A)}"
@@ -101,7 +104,7 @@ class Initialization:
         """
         check_hippo("a low-rank term", self.scheme)
         begin = replace(self, B=self.B or "hippo")
-        return *begin.modes(N, torch.Generator()), low_rank(self.scheme, N)
+        return *begin.modes(N, torch.Generator("cpu")), low_rank(self.scheme, N)
 
     def log_dt(self, H: int, generator: torch.Generator) -> Tensor:
         """Logarithms of the time a step, (H,), float64."""
@@ -117,7 +120,7 @@ def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
             "init must be a name, a pair (A, B) of tensors or an Initialization, got "
             f"{type(pair).__name__}"
         )
-    A, B = (torch.as_tensor(part).detach().to("cpu", torch.complex128) for part in pair)
+    A, B = map(_numbers, pair)
     if A.ndim != 1 or A.shape != B.shape:
         raise ValueError(
             "init must be a pair (A, B) of one shape (n,), got "
@@ -126,6 +129,18 @@ def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
     _checks.stable("A of init", A)
     _checks.finite("B of init", B)
     return tuple(A.tolist()), tuple(B.tolist())
+
+
+def _numbers(part) -> Tensor:
+    """One of the pair in complex128, of numbers or of a tensor, on the CPU."""
+    if isinstance(part, Tensor):
+        return part.detach().to("cpu", torch.complex128)
+    try:
+        return torch.tensor(part, dtype=torch.complex128, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"init must be a pair (A, B) of complex numbers or tensors, got {part!r}"
+        ) from error
 
 
 def as_initialization(init, dt: Range | None = None, **options) -> Initialization:
@@ -147,20 +162,36 @@ def as_initialization(init, dt: Range | None = None, **options) -> Initializatio
 
 
 def window_spacing(dt: float, L: int) -> float:
-    """The spacing 2 pi / (dt L) at which undamped modes repeat after L steps.
+    """Return the spacing 2 pi / (dt L) at which undamped modes repeat after L steps.
 
-    What a mode does within a window then depends on neither dt nor L. Over pi, it is
-    `imag_scale` of S4D-Lin.
+    What a mode does within a window then depends on neither dt nor L. Divided by pi,
+    it is `imag_scale` of S4D-Lin.
+
+    Args:
+        dt: time per step, positive.
+        L: steps in a window.
+
+    Raises:
+        TypeError: if dt is not a real number, or L not an integer.
+        ValueError: for dt <= 0 or L < 1, or a spacing outside float64's range.
     """
-    _checks.positive("dt", dt)
-    return 2 * math.pi / (dt * _checks.integer("L", L))
+    dt = _checks.positive("dt", _checks.number("dt", dt))
+    found = 2 * math.pi / (dt * _checks.integer("L", L))
+    return _checks.positive("2 pi / (dt L)", found)
 
 
 def window_grid(dt: float, L: int) -> Initialization:
-    """Undamped modes on the grid of a window of L steps, with one dt.
+    """Return undamped modes on the grid of a window of L steps, with one dt.
 
-    Within the window dt is then the size of the output and nothing else. Raises as
-    `window_spacing`.
+    Within the window, dt then sets the size of the output and nothing else.
+
+    Args:
+        dt: as `window_spacing`.
+        L: as `window_spacing`.
+
+    Raises:
+        TypeError: as `window_spacing`.
+        ValueError: as `window_spacing`.
     """
     spacing = window_spacing(dt, L)
     return Initialization(real=0.0, imag_scale=spacing / math.pi, dt=dt)

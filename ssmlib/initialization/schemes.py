@@ -19,17 +19,19 @@ DAMPING = -0.5
 
 
 def _index(N: int) -> Tensor:
-    return torch.arange(N // 2, dtype=torch.float64)
+    return torch.arange(N // 2, dtype=torch.float64, device="cpu")
 
 
 def _modes(frequency: Tensor, real: float | Tensor = DAMPING) -> Tensor:
-    real = torch.as_tensor(real, dtype=torch.float64).expand(frequency.shape)
+    real = torch.as_tensor(real, dtype=torch.float64, device=frequency.device)
+    real = real.expand(frequency.shape)
     return torch.complex(real.contiguous(), frequency)
 
 
 def uniform(n: int, generator: torch.Generator) -> Tensor:
-    """n draws from U(0, 1), float64."""
-    return torch.rand(n, generator=generator, dtype=torch.float64)
+    """Return n draws from U(0, 1), float64, on the generator's device."""
+    device = generator.device
+    return torch.rand(n, generator=generator, dtype=torch.float64, device=device)
 
 
 def _legs(N: int) -> Tensor:
@@ -70,11 +72,15 @@ def _random_inv(N: int, generator: torch.Generator) -> Tensor:
 
 
 def _random_real(N: int, generator: torch.Generator) -> Tensor:
-    return _modes(math.pi * _index(N), -uniform(N // 2, generator))
+    real = -uniform(N // 2, generator)
+    return _modes(math.pi * _index(N).to(real.device), real)
 
 
 def _rand(N: int, generator: torch.Generator) -> Tensor:
-    normal = torch.randn(N // 2, generator=generator, dtype=torch.float64)
+    device = generator.device
+    normal = torch.randn(
+        N // 2, generator=generator, dtype=torch.float64, device=device
+    )
     return _modes(torch.exp(normal))
 
 
@@ -104,7 +110,7 @@ def _legs_weights(N: int) -> tuple[Tensor, Tensor]:
 
 
 def _fout_weights(N: int) -> tuple[Tensor, Tensor]:
-    B = torch.ones(N // 2, dtype=torch.float64)
+    B = torch.ones(N // 2, dtype=torch.float64, device="cpu")
     B[0] = math.sqrt(0.5)  # one of the two states at frequency 0 has an input
     return B, B
 
@@ -129,26 +135,31 @@ def is_random(name: str) -> bool:
 
 
 def check_options(name: str, real: float | None, imag_scale: float, B: str) -> None:
-    """What `initialize` and `Initialization` refuse alike."""
+    """Refuse what neither `initialize` nor `Initialization` accepts."""
     _checks.one_of("name", name, SCHEMES)
-    if real is not None and not (math.isfinite(real) and real <= 0):
-        raise ValueError(f"real must be finite and <= 0, got {real}")
-    if not math.isfinite(imag_scale):
-        raise ValueError(f"imag_scale must be finite, got {imag_scale}")
+    if real is not None:
+        _check_real(real)
+    _checks.number("imag_scale", imag_scale)
     _checks.one_of("B", B, ("one", "hippo"))
     if B == "hippo":
         check_hippo("B='hippo'", name)
 
 
+def _check_real(real: float) -> float:
+    if _checks.number("real", real) > 0:
+        raise ValueError(f"real must be at most 0, got {real}")
+    return float(real)
+
+
 def check_hippo(what: str, name) -> None:
-    """ValueError, which says what, unless the scheme is a HiPPO matrix\'s."""
-    if name not in HIPPO:
+    """Refuse a scheme that is not a HiPPO matrix's; `what` says what needs one."""
+    if not isinstance(name, str) or name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
 
 
 def check_state_size(name: str, N: int) -> None:
-    """A real state size, even."""
+    """Refuse all but a real state size: an even integer, at least 2."""
     _checks.integer(name, N, least=2)
     if N % 2:
         raise ValueError(f"{name} must be even: modes come in conjugate pairs; got {N}")
@@ -163,68 +174,113 @@ def initialize(
     B: str = "one",
     seed: int | torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """(A, B) of a diagonal SSM, complex128, each (N/2,).
+    """Return the modes (A, B) of a diagonal SSM.
 
-    name: one of `names()`. N: the real state size, even. real: replaces every
-    real part, at most 0 (0 is allowed: a mode that never decays). imag_scale
-    multiplies the frequencies. B: "one", or "hippo" for HiPPO's input weights in the
-    eigenbasis (`legs` and `fout` only), each mode's phase chosen so that B > 0. seed:
-    an integer, or the generator to draw from, only where the scheme is random; 0 by
-    default there.
-    Raises ValueError for an unknown name, odd N, real > 0, imag_scale not finite,
-    B="hippo" or a seed where the scheme has none.
-    Sources: S4D (arXiv 2206.11893) and chapter `initialization-schemes`.
+    Args:
+        name: one of `names()`.
+        N: the real state size, even.
+        real: replaces every real part, at most 0 (0 is a mode that never decays).
+        imag_scale: multiplies the frequencies.
+        B: "one", or "hippo" for HiPPO's input weights in the eigenbasis (`legs` and
+            `fout` only), each mode's phase chosen so that B > 0.
+        seed: an integer, or the generator to draw from, only where the scheme is
+            random; 0 by default there.
+
+    Returns:
+        A and B, complex128, (N/2,) each.
+
+    Raises:
+        TypeError: if N, a number or the seed has another type.
+        ValueError: for an unknown name, odd N, real > 0, numbers that are not finite,
+            B="hippo" or a seed where the scheme has none, or modes that do not fit
+            into memory.
+
+    Source: S4D (arXiv 2206.11893) and chapter `initialization-schemes`.
     """
     check_options(name, real, imag_scale, B)
     check_state_size("N", N)
+    _checks.fits("N", N, 4 * N)
     random = is_random(name)
     if seed is not None and not random:
         raise ValueError(f"seed goes with random schemes only; {name!r} is not random")
     scheme = SCHEMES[name][0]
     if random and not isinstance(seed, torch.Generator):
-        seed = torch.Generator("cpu").manual_seed(seed or 0)
+        seed = 0 if seed is None else _checks.integer("seed", seed, -(2**63), 2**64 - 1)
+        seed = torch.Generator("cpu").manual_seed(seed)
     A = scheme(N, seed) if random else scheme(N)
-    weights = HIPPO[name](N)[0] if B == "hippo" else torch.ones(N // 2)
+    weights = HIPPO[name](N)[0] if B == "hippo" else torch.ones_like(A)
     A = torch.complex(
-        A.real if real is None else torch.full_like(A.real, real), A.imag * imag_scale
+        A.real if real is None else torch.full_like(A.real, _check_real(real)),
+        A.imag * _checks.number("imag_scale", imag_scale),
     )
-    return A, weights.to(torch.complex128)
+    return _checks.finite("A", A), weights.to(torch.complex128)
 
 
 def low_rank(name: str, N: int) -> Tensor:
-    """P (N/2,) complex128: the HiPPO matrix is diag(A) - P P* in its eigenbasis.
+    """Return P: the HiPPO matrix is diag(A) - P P* in its eigenbasis.
 
-    name: "legs" or "fout", whose A and B="hippo" `initialize` gives; one entry of each
-    conjugate pair is stored, as of A. Raises ValueError for another name or odd N.
-    Sources: S4 (arXiv 2111.00396), and chapter `diagonal-is-enough`.
+    Args:
+        name: "legs" or "fout", whose A and B="hippo" `initialize` gives.
+        N: the real state size, even.
+
+    Returns:
+        (N/2,) complex128: one entry of each conjugate pair, as of A.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: for another name or odd N.
+
+    Source: S4 (arXiv 2111.00396), and chapter `diagonal-is-enough`.
     """
     check_hippo("a low-rank term", name)
     check_state_size("N", N)
+    _checks.fits("N", N, 4 * N)
     return HIPPO[name](N)[1].to(torch.complex128)
 
 
 def lattice(n: int, spacing: float, *, real: float = DAMPING, first: int = 0) -> Tensor:
-    """n equally spaced modes real + i spacing (first + k), k < n: (n,) complex128.
+    """Return n equally spaced modes real + i spacing (first + k), k < n.
 
-    spacing pi is S4D-Lin. Raises ValueError for n < 1 or a real part > 0.
+    Args:
+        n: number of modes.
+        spacing: of the frequencies; pi is S4D-Lin.
+        real: the real part, at most 0.
+        first: index of the lowest frequency.
+
+    Returns:
+        (n,) complex128.
+
+    Raises:
+        TypeError: if n or first is not an integer, or spacing or real not a number.
+        ValueError: for n < 1, a real part > 0, numbers that are not finite, or modes
+            that do not fit into memory.
     """
-    _checks.integer("n", n)
-    if not (math.isfinite(real) and real <= 0):
-        raise ValueError(f"real must be finite and <= 0, got {real}")
-    k = torch.arange(first, first + n, dtype=torch.float64)
-    return _modes(spacing * k, real)
+    _checks.fits("n", _checks.integer("n", n), 4 * n)
+    _checks.integer("first", first, least=-(2**53), most=2**53)
+    spacing, real = _checks.number("spacing", spacing), _check_real(real)
+    k = torch.arange(first, first + n, dtype=torch.float64, device="cpu")
+    return _checks.finite("spacing times the index", _modes(spacing * k, real))
 
 
 def spectrum(A: Tensor) -> Tensor:
-    """The distinct eigenvalues behind stored modes: A and its conjugates.
+    """Return the distinct eigenvalues behind stored modes: A and its conjugates.
 
-    A (n,) complex; a real mode is counted once, a repeated one too. Sorted by
-    imaginary part, then real part. This is what `theory` works with.
+    A real mode is counted once, a repeated one too. `theory` works with these.
+
+    Args:
+        A: (n,) complex.
+
+    Returns:
+        Complex, in A's dtype, by imaginary part, then real part.
+
+    Raises:
+        TypeError: if A is not a complex tensor.
+        ValueError: for another shape, or a value that is not finite.
     """
-    if not A.is_complex() or A.ndim != 1:
-        raise TypeError(
-            f"A must be complex of shape (n,), got {A.dtype} {tuple(A.shape)}"
-        )
+    _checks.is_complex("A", A)
+    if A.ndim != 1 or not len(A):
+        raise ValueError(f"A must have shape (n,), n >= 1, got {tuple(A.shape)}")
+    _checks.finite("A", A)
     pairs = torch.view_as_real(torch.cat([A, A.conj()]).resolve_conj())
     pairs = torch.where(pairs == 0, torch.zeros_like(pairs), pairs)  # -0 is 0
     distinct = torch.unique(pairs.flip(-1), dim=0).flip(-1)

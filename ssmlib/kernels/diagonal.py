@@ -118,7 +118,24 @@ def _tables(x: Tensor, L: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def powers(x: Tensor, count: int, dtype: torch.dtype) -> Tensor:
-    """exp(x j), j < count: (..., n, count) complex, rounded from float64."""
+    """Return exp(x j) for j < count, rounded from float64.
+
+    Args:
+        x: (..., n) complex.
+        count: at least 1.
+        dtype: float32 or float64, that of the result's parts.
+
+    Returns:
+        (..., n, count) complex.
+
+    Raises:
+        TypeError: for an x that is not complex, or a count that is not an integer.
+        ValueError: for count < 1 or another dtype.
+    """
+    if not _checks.is_tensor("x", x).is_complex():
+        raise TypeError(f"x must be complex, got {x.dtype}")
+    _checks.integer("count", count)
+    _checks.one_of("dtype", dtype, COMPLEX)
     return _Tables.apply(x, 1, count, dtype)[1]
 
 
@@ -143,12 +160,36 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
     return K[..., :L]
 
 
-def final_states(u: Tensor, x: Tensor) -> Tensor:
-    """sum_l exp(x_n (L-1-l)) u_l: where the recurrence stands after u.
+def _check_inputs(u: Tensor, x: Tensor) -> None:
+    for name, value, kind in (("u", u, "real"), ("x", x, "complex")):
+        if _checks.is_tensor(name, value).is_complex() != (kind == "complex"):
+            raise TypeError(f"{name} must be {kind}, got {value.dtype}")
+    if not u.ndim or not x.ndim or u.shape[-1] == 0:
+        raise ValueError(
+            f"u must be (..., L) with L >= 1 and x (..., n), got {tuple(u.shape)} "
+            f"and {tuple(x.shape)}"
+        )
+    _checks.broadcast(u=u.shape[:-1], x=x.shape[:-1])
 
-    u (..., L) real; x (..., n) complex, leading dimensions broadcasting; (..., n)
-    complex128. The transpose of `log_vandermonde`, by the same two tables.
+
+def final_states(u: Tensor, x: Tensor) -> Tensor:
+    """Return the state of the recurrence after u: sum_l exp(x_n (L-1-l)) u_l.
+
+    The transpose of `log_vandermonde`, by the same two tables.
+
+    Args:
+        u: (..., L) real, L >= 1.
+        x: (..., n) complex, leading dimensions broadcasting.
+
+    Returns:
+        (..., n) complex128.
+
+    Raises:
+        TypeError: if u is not real, or x not complex.
+        ValueError: for shapes that do not match.
     """
+    if not torch.compiler.is_compiling():
+        _check_inputs(u, x)
     L = u.shape[-1]
     Q, M = _split(L)
     reversed_u = torch.nn.functional.pad(u.flip(-1), (0, Q * M - L))
@@ -165,45 +206,58 @@ def final_states(u: Tensor, x: Tensor) -> Tensor:
 
 def _check(v: Tensor, x: Tensor, L: int) -> None:
     _checks.integer("L", L)
-    if v.dtype not in REAL or x.dtype != v.dtype:
-        raise TypeError(
-            "v and x must share one dtype, complex64 or complex128, got "
-            f"{v.dtype} and {x.dtype}"
-        )
+    _checks.one_dtype(REAL, v=v, x=x)
     if v.ndim == 0 or v.shape[-1:] != x.shape[-1:]:
         raise ValueError(
             f"v and x must have the same last dimension, got {tuple(v.shape)} "
             f"and {tuple(x.shape)}"
         )
-    try:
-        torch.broadcast_shapes(v.shape, x.shape)
-    except RuntimeError as error:
-        raise ValueError(
-            f"v and x must broadcast, got {tuple(v.shape)} and {tuple(x.shape)}"
-        ) from error
+    _checks.broadcast(v=v.shape, x=x.shape)
 
 
 def log_vandermonde(v: Tensor, x: Tensor, L: int) -> Tensor:
-    """2 Re sum_n v_n exp(x_n l) for l = 0 .. L-1: a kernel from its stored modes.
+    """Return 2 Re sum_n v_n exp(x_n l) for l < L: a kernel from its stored modes.
 
-    v, x (..., n), one dtype, complex64 or complex128, leading dimensions
-    broadcasting; the result is (..., L) in the matching real dtype. Time O(n L)
-    as a matrix product, memory O(n sqrt(L)) beside the result, autograd through
-    both. In float32 the error stays below 2e-6 of the largest K (see the benchmarks).
-    Raises ValueError for L < 1 or shapes that do not match, TypeError for dtypes.
+    Time O(n L) as a matrix product, memory O(n sqrt(L)) in addition to the result,
+    autograd through both. In float32 the error stays below 2e-6 of the largest K (see
+    the benchmarks).
+
+    Args:
+        v: (..., n), complex64 or complex128.
+        x: (..., n) of the same dtype, leading dimensions broadcasting.
+        L: length of the kernel.
+
+    Returns:
+        (..., L) in the matching real dtype.
+
+    Raises:
+        TypeError: for other dtypes, or an L that is not an integer.
+        ValueError: for L < 1 or shapes that do not match.
+
     Source: S4D, Section 3; the two-level form, chapter `state-space-models`.
     """
     _check(v, x, L)
     v, x = torch.broadcast_tensors(v, x)
+    _checks.fits("L", L, v.shape[:-1].numel() * L // 2)  # float32 perhaps
     return vandermonde_product(v, x, L, REAL[v.dtype])
 
 
 def log_vandermonde_reference(v: Tensor, x: Tensor, L: int) -> Tensor:
-    """The same sum as S4D's listing writes it: O(n L) memory, phases in v's dtype.
+    """Return the same sum as S4D's listing has it, with phases in v's dtype.
 
-    Arguments, result and errors as `log_vandermonde`.
+    It takes O(n L) memory.
+
+    Args:
+        v: as `log_vandermonde`.
+        x: as `log_vandermonde`.
+        L: as `log_vandermonde`.
+
+    Raises:
+        TypeError: as `log_vandermonde`.
+        ValueError: as `log_vandermonde`, or if the terms do not fit into memory.
     """
     _check(v, x, L)
     v, x = torch.broadcast_tensors(v, x)
+    _checks.fits("L", L, 2 * v.numel() * L)
     l = torch.arange(L, device=x.device)
     return 2 * torch.einsum("...n,...nl->...l", v, torch.exp(x[..., None] * l)).real

@@ -17,26 +17,53 @@ def _pairs(z: Tensor) -> Tensor:
 def dplr_kernel_reference(
     A: Tensor, P: Tensor, B: Tensor, C: Tensor, dt: Tensor, L: int
 ) -> Tensor:
-    """The kernel of x' = (diag(A) - P P*) x + B u, y = C x by the bilinear rule.
+    """Return the kernel of x' = (diag(A) - P P*) x + B u, y = C x, bilinear rule.
 
-    A, P, B, C: one of each conjugate pair, complex128 (..., N/2), dt (..., 1), leading
-    dimensions broadcasting; (..., L) float64. With z on the unit circle,
+    With z on the unit circle,
 
         sum_l K_l z^l = 2 (k_CB - (1 + z) k_CP k_PB / (1 + (1 + z) k_PP)),
         k_XY = sum_n X_n Y_n / (2 (1 - z) / dt - A_n (1 + z)),
 
     where C stands for C (1 - A_bar^L) and P on the left for its conjugate: a Cauchy
     sum for each of L values of z, and one Fourier transform. Time and memory O(N L).
-    Raises ValueError for L < 1, or a real part that is not below 0: an undamped mode
-    may be a pole. Source: S4 (arXiv 2111.00396), Section 3 and Appendix C; derived in
-    chapter `diagonal-is-enough`.
+
+    Args:
+        A: eigenvalues, one of each conjugate pair, complex (..., N/2), real parts
+            below 0: an undamped mode may be a pole.
+        P: complex (..., N/2), leading dimensions broadcasting.
+        B: as P.
+        C: as P.
+        dt: time per step, positive: (..., 1).
+        L: length of the kernel.
+
+    Returns:
+        (..., L) float64.
+
+    Raises:
+        TypeError: if A, P, B or C is not complex, or L not an integer.
+        ValueError: for L < 1, dt <= 0, a real part that is not below 0, values that
+            are not finite, shapes that do not broadcast, or terms that do not fit
+            into memory.
+
+    Source: S4 (arXiv 2111.00396), Section 3 and Appendix C; derived in chapter
+    `diagonal-is-enough`.
     """
     _checks.integer("L", L)
+    parts = {"A": A, "P": P, "B": B, "C": C}
+    for name, part in parts.items():
+        _checks.finite(name, _checks.is_complex(name, part))
+    dt = _checks.positive("dt", dt)
+    dt = torch.as_tensor(dt, dtype=torch.float64, device=A.device)
+    dt = dt.reshape(dt.shape or (1,))
+    shapes = {name: part.shape for name, part in parts.items()}
+    _checks.broadcast(**shapes, dt=dt.shape)
+    if not A.ndim or not A.numel():
+        raise ValueError(f"A must have shape (..., N/2), got {tuple(A.shape)}")
     most = float(A.real.detach().max())
     if not most < 0:
         raise ValueError(f"A must have real parts below 0, got {most:g}")
+    _checks.fits("L", L, 4 * A.numel() * L)
     A, P, B, C = (_pairs(part.to(torch.complex128)) for part in (A, P, B, C))
-    dt = dt.double()
     dense = torch.diag_embed(A) - P.unsqueeze(-1) * conjugate(P).unsqueeze(-2)
     half = dense * dt.unsqueeze(-1) / 2
     one = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +19,22 @@ from ssmlib.discretization import METHODS
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.kernels import full_precision
 from ssmlib.layers.chunks import chunk_length, chunked
-from ssmlib.layers.convolution import causal, two_sided
+from ssmlib.layers.convolution import causal, finite_part, two_sided
+from ssmlib.layers.projection import Projected
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.state import Described, set_
+from ssmlib.layers.subclass import (
+    SSM_PARTS,
+    check_class,
+    check_names,
+    parameters_named_by,
+)
 from ssmlib.layers.systems import Diagonal, System
 
 DTYPES = (torch.float32, torch.float64)
-#: what `ssm_parameters` tells apart, and a configuration can freeze
-SSM_PARTS = ("A", "B", "dt")
 
 
-class SSM(nn.Module):
+class SSM(Described, Projected):
     """A layer (B, H, L) -> (B, H, L): y = sum_l K_l u shifted by l, plus D u.
 
     A subclass gives its parameters and what they mean:
@@ -45,10 +51,19 @@ class SSM(nn.Module):
       and no state.
     - `ssm_parameters`: "A", "B" and "dt", each with the names of the parameters it is
       made of, which train at a rate of their own and without weight decay;
-      `readout_parameters`: the names of those of C; `nonpositive`: of those that
-      `project_` puts back to <= 0.
+      `readout_parameters`: the names of those of C; `nonpositive`: of those that are
+      put back to <= 0 after each step of any `torch.optim` optimizer, by `project_`.
+    - `meaning`: the names of the options that a state dict stores, since the same
+      numbers would be another map with another value of one of them. Loading such a
+      state dict raises RuntimeError. A subclass that defines `initial_values` or
+      `ssm_parameters` is another layer to it; one that defines neither loads the
+      state dicts of its base.
 
     `state_size` is how many numbers a feature's state holds, N/2 unless set.
+
+    A NaN or infinity in u makes y NaN from that step on, in that sequence and feature
+    alone; with bidirectional=True at all its steps. Rounding errors are relative to the
+    largest |u| of a sequence, also at later steps: in float32 about 1e-7 max|u| sum|K|.
 
     init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
     complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
@@ -62,7 +77,7 @@ class SSM(nn.Module):
 
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     readout_parameters: tuple[str, ...] = ()
-    nonpositive: tuple[str, ...] = ()
+    meaning: ClassVar[tuple[str, ...]] = ("d_state", "discretization", "bidirectional")
     state_form: ClassVar[type[System]] = Diagonal
 
     def __init__(
@@ -81,7 +96,7 @@ class SSM(nn.Module):
         device: torch.device | str | None = None,
     ):
         super().__init__()
-        self._check_subclass()
+        check_class(type(self), SSM)
         _checks.one_of("discretization", discretization, METHODS)
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
@@ -100,32 +115,10 @@ class SSM(nn.Module):
                 self.register_buffer(name, value)
             else:
                 self.register_parameter(name, nn.Parameter(value))
-        for name in (*self.ssm_names(), *self.readout_parameters, *self.nonpositive):
-            if not hasattr(self, name):
-                raise TypeError(
-                    f"{type(self).__name__} names {name!r} in ssm_parameters, "
-                    "readout_parameters or nonpositive, but initial_values gives no "
-                    "such parameter"
-                )
+        check_names(self)
 
-    def _check_subclass(self) -> None:
-        own = type(self)
-        parts = own.ssm_parameters
-        if not isinstance(parts, Mapping) or not set(parts) <= set(SSM_PARTS):
-            raise TypeError(
-                f"ssm_parameters of {own.__name__} must map {', '.join(SSM_PARTS)} to "
-                f"tuples of names, got {parts!r}"
-            )
-        lacks = []
-        if own.initial_values is SSM.initial_values:
-            lacks.append("initial_values(generator)")
-        if all(
-            getattr(own, name) is getattr(SSM, name)
-            for name in ("modes", "system", "kernel")
-        ):
-            lacks.append("modes(), system() or kernel(L)")
-        if lacks:
-            raise TypeError(f"{own.__name__} must define {' and '.join(lacks)}")
+    def _options(self) -> dict[str, Any]:
+        return {"layer": parameters_named_by(type(self))} | super()._options()
 
     @classmethod
     def ssm_names(cls) -> dict[str, str]:
@@ -160,10 +153,13 @@ class SSM(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Begin anew: as at construction, or as the generator draws."""
+        """Set the parameters to those at construction, or draw them from a generator.
+
+        Raises ValueError where they are those of many models, in an ensemble.
+        """
         values = self._draw(self._generator() if generator is None else generator)
         for name, value in values.items():
-            getattr(self, name).copy_(value)
+            set_(getattr(self, name), value)
 
     def draw_C(self, generator: torch.Generator) -> Tensor:
         """C ~ CN(0, 1): (H, N/2), or (2, H, N/2) if bidirectional, complex128."""
@@ -183,12 +179,6 @@ class SSM(nn.Module):
             f"bidirectional={self.bidirectional}"
         )
 
-    @torch.no_grad()
-    def project_(self) -> None:
-        """Put the parameters named in `nonpositive` back to <= 0, in place."""
-        for name in self.nonpositive:
-            getattr(self, name).clamp_(max=0)
-
     @property
     def dtype(self) -> torch.dtype:
         """That of the parameters; TypeError in half precision."""
@@ -201,7 +191,8 @@ class SSM(nn.Module):
         return dtype
 
     def _like(self) -> Tensor:
-        return next(chain(self.parameters(), self.buffers()))
+        replicated = getattr(self, "_former_parameters", {})  # of nn.DataParallel
+        return next(chain(self.parameters(), self.buffers(), replicated.values()))
 
     def kernel(self, L: int) -> Tensor:
         """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
@@ -210,7 +201,7 @@ class SSM(nn.Module):
 
     def impulse_response(self, L: int) -> Tensor:
         """The kernel with D, which acts at lag 0: (H, L), or (2, H, L)."""
-        K = self.kernel(L)
+        K = self.kernel(_checks.integer("L", L))
         if not self.skip:
             return K
         D = nn.functional.pad(self.D.unsqueeze(-1), (0, L - 1))
@@ -233,14 +224,18 @@ class SSM(nn.Module):
         """
         if u.ndim != 3 or u.shape[1] != self.d_model or u.shape[2] == 0:
             raise ValueError(
-                f"u must have shape (B, {self.d_model}, L), got {tuple(u.shape)}"
+                f"u must have shape (B, {self.d_model}, L) with L >= 1, got "
+                f"{tuple(u.shape)}"
             )
         if not u.is_floating_point():
             raise TypeError(f"u must be real floating point, got {u.dtype}")
         L = u.shape[-1]
         with full_precision(u.device):
             x = u.to(self.dtype)
-            y = self._convolve(x)
+            clean, broken = finite_part(x, not self.bidirectional)
+            y = self._convolve(clean)
+            if broken is not None:
+                y = y.masked_fill(broken, math.nan)
             if state is None:
                 return y.to(u.dtype)
             self._check_state(state, u.shape[0])
@@ -279,7 +274,11 @@ class SSM(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Zeros (B, H, `state_size`), complex128, or float64 for a dense state."""
-        shape = (_checks.integer("batch", batch), self.d_model, self.state_size)
+        shape = (
+            _checks.integer("batch", batch, least=0),
+            self.d_model,
+            self.state_size,
+        )
         dtype = self.state_form.state_dtype
         return torch.zeros(shape, dtype=dtype, device=self._like().device)
 

@@ -2,13 +2,17 @@
 
 Where the input has been 0 so far, so is a causal output, exactly: a Fourier
 transform alone leaves some 1e-7 of the sequence's largest value there, which a layer
-norm makes of order 1.
+norm makes of order 1. It would also carry a NaN to every step, so `finite_part` takes
+NaN and infinity out of the input first.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch._C import _functorch
 
 
 class _Silence(torch.autograd.Function):
@@ -46,9 +50,43 @@ def _silenced(y: Tensor, u: Tensor) -> Tensor:
     return _Silence.apply(y, silent(u))
 
 
+def finite_part(u: Tensor, causal: bool = True) -> tuple[Tensor, Tensor | None]:
+    """Replace what is not finite by 0, and say which outputs depend on it.
+
+    Args:
+        u: (..., L) real.
+        causal: whether an output depends on the steps up to it, or on all.
+
+    Returns:
+        u, or u with zeros in place of NaN and infinity; and where the output is to be
+        NaN, (..., L) bool, or None if u is known to be finite.
+    """
+    if _known_finite(u):
+        return u, None
+    bad = ~u.isfinite()
+    broken = bad.any(-1, keepdim=True)
+    if causal:
+        first = bad.to(torch.uint8).argmax(-1, keepdim=True)
+        broken = broken & (torch.arange(u.shape[-1], device=u.device) >= first)
+    return torch.where(bad, 0, u), broken.expand_as(u)
+
+
+def _known_finite(u: Tensor) -> bool:
+    """One sum on a CPU. Elsewhere, and while tracing, the values are not read."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    while _functorch.is_functorch_wrapped_tensor(u):  # `vmap`: all members at once
+        u = _functorch.get_unwrapped(u)
+    if type(u) not in (Tensor, nn.Parameter) or u.device.type != "cpu":
+        return False
+    return math.isfinite(u.detach().sum())
+
+
 def causal(u: Tensor, K: Tensor) -> Tensor:
     """y_l = sum_{k <= l} K_k u_{l-k}: u (B, H, L), K (H, L) -> (B, H, L)."""
     L = u.shape[-1]
+    if _empty(u):
+        return u * K
     product = torch.fft.rfft(u, n=2 * L) * torch.fft.rfft(K, n=2 * L)
     y = torch.fft.irfft(product, n=2 * L)[..., :L]
     return _silenced(y, u)
@@ -60,6 +98,13 @@ def two_sided(u: Tensor, K: Tensor) -> Tensor:
     u (B, H, L), K (2, H, L) -> (B, H, L).
     """
     L = u.shape[-1]
+    if _empty(u):
+        return u * K.sum(0)
     both = nn.functional.pad(K[0], (0, L)) + nn.functional.pad(K[1].flip(-1), (L, 0))
     product = torch.fft.rfft(u, n=2 * L) * torch.fft.rfft(both, n=2 * L)
     return torch.fft.irfft(product, n=2 * L)[..., :L]
+
+
+def _empty(u: Tensor) -> bool:
+    """Whether there is no sequence: a Fourier transform refuses an empty batch."""
+    return not torch.compiler.is_compiling() and u.shape[0] == 0

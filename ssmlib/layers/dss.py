@@ -38,6 +38,7 @@ class DSS(S4D):
     """
 
     ssm_parameters: ClassVar = {"A": ("A_re", "A_im"), "dt": ("log_dt",)}
+    meaning: ClassVar = (*S4D.meaning, "length", "variant")
 
     def __init__(
         self,

@@ -20,14 +20,16 @@ def parameter_groups(
 ) -> list[dict]:
     """Optimizer groups: A, B and dt at min(lr, ssm_lr) without decay, the rest as is.
 
-    A, B and dt: what a layer names in its `ssm_parameters`. Every parameter that
-    requires a gradient is in exactly one group.
+    A, B and dt: what a layer names in its `ssm_parameters`, or with
+    `torch.nn.utils.parametrize` the parameters that it is computed from. Every
+    parameter that requires a gradient is in exactly one group.
     Source: the S4D authors' published configurations.
     """
     ssm = {
-        id(getattr(layer, name))
+        id(p)
         for layer in ssm_layers(model)
         for name in layer.ssm_names()
+        for p in layer.parameters_of(name)
     }
     trained = [p for p in model.parameters() if p.requires_grad]
     return [
@@ -47,13 +49,9 @@ def parameter_groups(
 def optimizer(
     model: nn.Module, lr: float, weight_decay: float = 0.0, ssm_lr: float = 1e-3
 ) -> torch.optim.AdamW:
-    """AdamW on `parameter_groups`, projecting real parts to <= 0 after each step."""
-    adamw = torch.optim.AdamW(parameter_groups(model, lr, weight_decay, ssm_lr))
-    layers = list(ssm_layers(model))
+    """AdamW on `parameter_groups`.
 
-    def project(*_) -> None:
-        for layer in layers:
-            layer.project_()
-
-    adamw.register_step_post_hook(project)
-    return adamw
+    Real parts above 0 are put back after each step, as after that of any other
+    `torch.optim` optimizer.
+    """
+    return torch.optim.AdamW(parameter_groups(model, lr, weight_decay, ssm_lr))

@@ -51,7 +51,7 @@ class Recurrence(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Zeros (2, N/2, B, H)."""
-        _checks.integer("batch", batch)
+        _checks.integer("batch", batch, least=0)
         return self.D.new_zeros(2, self.n, batch, self.d_model)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class DenseRecurrence(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Zeros (H, B, N)."""
-        _checks.integer("batch", batch)
+        _checks.integer("batch", batch, least=0)
         return self.turn.new_zeros(self.d_model, batch, self.n)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

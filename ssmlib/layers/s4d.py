@@ -22,11 +22,12 @@ class S4D(SSM):
     begin equal, C ~ CN(0, 1), log dt uniform in its range.
 
     n_ssm: how many copies of A and B there are, H by default; feature h uses copy
-    h mod n_ssm. real_transform: what Re A is of A_re. "free": A_re itself, held at or
-    below 0: the map uses min(A_re, 0) and passes the gradient through, and `project_`
-    (called by `optimizer` after every step) puts it back, so that 0 can be reached,
-    left and kept. "exp": -exp(A_re); "softplus": -log(1 + exp(A_re)); "relu":
-    -max(A_re, 0). B is trained; frozen=("B",) leaves it as it begins.
+    h mod n_ssm. real_transform: what Re A is of A_re. "free": A_re itself, at most 0:
+    the map uses min(A_re, 0) and passes the gradient through, and the parameter is put
+    back after every step of a `torch.optim` optimizer, so that 0 can be reached and
+    left. Any other optimizer calls `project_` after its step. "exp": -exp(A_re);
+    "softplus": -log(1 + exp(A_re)); "relu": -max(A_re, 0). B is trained; frozen=("B",)
+    leaves it at its initial value.
 
     Weights of another implementation are copied in part by part: the `log_A_real` of
     the authors' code is A_re with real_transform="exp", its `A_imag` A_im, its B and C
@@ -43,6 +44,7 @@ class S4D(SSM):
         "dt": ("log_dt",),
     }
     readout_parameters = ("C_re", "C_im")
+    meaning: ClassVar = (*SSM.meaning, "n_ssm", "real_transform")
 
     def __init__(
         self,

@@ -3,6 +3,15 @@
 from ssmlib.models.baselines import BASELINES
 from ssmlib.models.ensemble import Ensemble
 from ssmlib.models.model import MIXING, POOLING, Model
-from ssmlib.models.norms import NORMS, Norm
+from ssmlib.models.norms import NORMS, BatchNorm, Norm
 
-__all__ = ["BASELINES", "MIXING", "NORMS", "POOLING", "Ensemble", "Model", "Norm"]
+__all__ = [
+    "BASELINES",
+    "MIXING",
+    "NORMS",
+    "POOLING",
+    "BatchNorm",
+    "Ensemble",
+    "Model",
+    "Norm",
+]

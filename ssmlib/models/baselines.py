@@ -1,8 +1,9 @@
-"""What else maps a sequence to a sequence: PyTorch's own modules in the same stack.
+"""Layers other than SSMs for the same stack, made of PyTorch's own modules.
 
-Each maps (B, H, L) to (B, H, L), and is given which steps count, (B, 1, L), or None.
-`vmaps`: whether `torch.func.vmap` knows it; `whole`: whether it is a block of its own,
-with what the stack would put around it.
+Each maps (B, H, L) to (B, H, L). `valid`, (B, 1, L) or None, says which steps count:
+the values at other steps change neither an output that counts nor a gradient.
+`vmaps`: whether `torch.func.vmap` has a rule for it; `whole`: whether it is a block of
+its own, which includes what the stack puts around other layers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ssmlib.layers.state import set_
+from ssmlib.models.padding import within
+
+#: PyTorch's modules would otherwise follow the default dtype and device.
+WHERE = {"dtype": torch.float32, "device": "cpu"}
+
 
 @contextmanager
 def _drawn_from(seed: int) -> Iterator[None]:
@@ -24,20 +31,45 @@ def _drawn_from(seed: int) -> Iterator[None]:
         yield
 
 
-class _Recurrent(nn.Module):
-    """A recurrent layer; `vmap` has no rule for PyTorch's."""
+class _Baseline(nn.Module):
+    """A layer with parameters drawn in float32 on the CPU, from the seed alone."""
 
-    vmaps = False
+    vmaps = True
     whole = False
-    kind: type[nn.Module]
 
     def __init__(self, d_model: int, *, seed: int = 0):
         super().__init__()
+        self.d_model, self.seed = d_model, seed
         with _drawn_from(seed):
-            self.cell = self.kind(d_model, d_model, batch_first=True)
+            self._build()
+        self.to(torch.get_default_device())
+
+    def _build(self) -> None:
+        """Make the modules within; a subclass defines it."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Set the parameters to those at construction, drawn from `seed`."""
+        with torch.device("cpu"):
+            fresh = type(self)(self.d_model, seed=self.seed)
+        for name, value in fresh.named_parameters():
+            set_(self.get_parameter(name), value)
+
+
+class _Recurrent(_Baseline):
+    """A recurrent layer; `vmap` has no rule for PyTorch's."""
+
+    vmaps = False
+    kind: type[nn.Module]
+
+    def _build(self) -> None:
+        self.cell = self.kind(self.d_model, self.d_model, batch_first=True, **WHERE)
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
-        return self.cell(u.mT)[0].mT
+        if not len(u):  # which PyTorch's recurrent layers refuse
+            return u.clone()
+        return self.cell(within(u, valid).mT)[0].mT
 
 
 class LSTM(_Recurrent):
@@ -52,22 +84,19 @@ class GRU(_Recurrent):
     kind = nn.GRU
 
 
-class CNN(nn.Module):
+class CNN(_Baseline):
     """Causal dilated convolutions of width 3, dilations 1, 3, 9, 27: 81 steps back."""
 
-    vmaps = True
-    whole = False
     width, dilations = 3, (1, 3, 9, 27)
 
-    def __init__(self, d_model: int, *, seed: int = 0):
-        super().__init__()
-        with _drawn_from(seed):
-            self.convolutions = nn.ModuleList(
-                nn.Conv1d(d_model, d_model, self.width, dilation=d)
-                for d in self.dilations
-            )
+    def _build(self) -> None:
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(self.d_model, self.d_model, self.width, dilation=d, **WHERE)
+            for d in self.dilations
+        )
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
+        u = within(u, valid)
         for k, (d, convolution) in enumerate(
             zip(self.dilations, self.convolutions, strict=True)
         ):
@@ -76,7 +105,7 @@ class CNN(nn.Module):
         return u
 
 
-class Transformer(nn.Module):
+class Transformer(_Baseline):
     """`torch.nn.TransformerEncoderLayer`, every step attending to every other.
 
     Norm first, 4 heads where d_model allows, else one, a hidden layer of 2 d_model.
@@ -84,21 +113,19 @@ class Transformer(nn.Module):
     Universal Transformer (arXiv 1807.03819), so that no length is left out.
     """
 
-    vmaps = True
     whole = True
 
-    def __init__(self, d_model: int, *, seed: int = 0):
-        super().__init__()
-        with _drawn_from(seed):
-            self.attention = nn.TransformerEncoderLayer(
-                d_model,
-                4 if d_model % 4 == 0 else 1,
-                2 * d_model,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
+    def _build(self) -> None:
+        self.attention = nn.TransformerEncoderLayer(
+            self.d_model,
+            4 if self.d_model % 4 == 0 else 1,
+            2 * self.d_model,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+            **WHERE,
+        )
 
     def train(self, mode: bool = True) -> Transformer:
         """In evaluation PyTorch takes a fused form that `vmap` has no rule for."""
@@ -107,7 +134,9 @@ class Transformer(nn.Module):
         return self
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
-        u = u + positions(u)
+        if not len(u):  # which PyTorch's attention refuses
+            return u.clone()
+        u = within(u, valid) + positions(u)
         # What attends to nothing would be NaN: a float mask, finite throughout.
         mask = None
         if valid is not None:
@@ -122,7 +151,8 @@ def positions(u: Tensor) -> Tensor:
     """Sines and cosines of the position, (H, L), wavelengths 2 pi to 20,000 pi."""
     H, L = u.shape[-2:]
     half = -(-H // 2)
-    rate = torch.exp(-math.log(1e4) * torch.arange(half, device=u.device) / half)
+    like = {"device": u.device, "dtype": torch.float32}
+    rate = torch.exp(-math.log(1e4) * torch.arange(half, **like) / half)
     angle = rate[:, None] * torch.arange(L, device=u.device)
     return torch.cat([torch.sin(angle), torch.cos(angle)])[:H].to(u)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from ssmlib.layers import ssm_layers
+from ssmlib import _sameness
 from ssmlib.models.model import LayerInputs, Model
 
 
@@ -19,28 +19,31 @@ class Ensemble(nn.Module):
     `stacked` is a model whose every parameter and buffer carries the E in front; a part
     that is frozen in some models only is a parameter there, and a step of training must
     leave it. x may be one batch for all (G = 1), or one for each G-th part of the
-    ensemble, in order; with tokens it is (G, B, L). `models` are copied. Raises
-    ValueError for E = 0, for models that differ in more than their values and what is
-    frozen, for x of another shape.
+    ensemble, in order; with tokens it is (G, B, L). `models` are copied. They may
+    differ in their parameters' values, in what is frozen, and in the `init` and `seed`
+    of their layers; every other attribute of every module must be the same, as must
+    shapes, dtypes and devices. Raises ValueError for E = 0, for models that differ in
+    more (the error names the attributes), for x of another shape.
     """
 
     def __init__(self, models: Sequence[Model]):
         super().__init__()
         if not models:
             raise ValueError("models must hold at least one model, got E = 0")
-        if len({repr(model) for model in models}) > 1:
-            raise ValueError("models must differ in their parameters' values only")
+        _check_alike(models)
         self.size = len(models)
         self.stacked = copy.deepcopy(models[0])
         self._beginnings = [
-            [(m.init, m.seed) for m in ssm_layers(model)] for model in models
+            [(m.seed, getattr(m, "init", None)) for m in _seeded(model)]
+            for model in models
         ]
         self._buffers_of = [{n for n, _ in model.named_buffers()} for model in models]
         states = [model.state_dict() for model in models]
-        for name in states[0]:
-            stack = torch.stack([state[name] for state in states])
-            trained = any(name not in buffers for buffers in self._buffers_of)
-            _put(self.stacked, name, stack, trained)
+        with torch.inference_mode(False):  # for whatever is trained later
+            for name in states[0]:
+                stack = torch.stack([state[name] for state in states])
+                trained = any(name not in buffers for buffers in self._buffers_of)
+                _put(self.stacked, name, stack, trained)
 
     def forward(
         self,
@@ -97,7 +100,9 @@ class Ensemble(nn.Module):
             part["rest"] = {n: value[group] for n, value in batch["rest"].items()}
             mine = {n: [m[k] for m in many] for n, many in given.items()}
             found.append(call({n: p[k] for n, p in own.items()}, mine, part))
-        return torch.stack(found)
+        if isinstance(found[0], Tensor):
+            return torch.stack(found)
+        return [torch.stack(parts) for parts in zip(*found, strict=True)]
 
     def member(self, k: int) -> Model:
         """Model k as it stands, as an ordinary module; what it holds are copies.
@@ -107,21 +112,42 @@ class Ensemble(nn.Module):
         if not 0 <= k < self.size:
             raise ValueError(f"k must be in 0 .. {self.size - 1}, got {k}")
         model = copy.deepcopy(self.stacked)
-        for name, value in self.stacked.state_dict().items():
-            _put(model, name, value[k].clone(), name not in self._buffers_of[k])
-        beginnings = zip(ssm_layers(model), self._beginnings[k], strict=True)
-        for ssm, beginning in beginnings:
-            ssm.init, ssm.seed = beginning  # for reset_parameters
+        with torch.inference_mode(False):
+            for name, value in self.stacked.state_dict().items():
+                _put(model, name, value[k].clone(), name not in self._buffers_of[k])
+        beginnings = zip(_seeded(model), self._beginnings[k], strict=True)
+        for module, (module.seed, init) in beginnings:  # for reset_parameters
+            if init is not None:
+                module.init = init
         return model
+
+
+def _seeded(model: nn.Module) -> list[nn.Module]:
+    """The modules within that draw their parameters from a seed of their own."""
+    return [m for m in model.modules() if hasattr(m, "seed")]
+
+
+def _check_alike(models: Sequence[Model]) -> None:
+    options = {"but": ("init", "seed"), "strict": False}
+    first = _sameness.structure(models[0], **options)
+    for k, model in enumerate(models[1:], 1):
+        found = _sameness.differences(first, _sameness.structure(model, **options))
+        if found:
+            raise ValueError(
+                "models must differ in their parameters' values, init, seed and what "
+                f"is frozen only: models 0 and {k} differ in {', '.join(found)}"
+            )
 
 
 def _put(model: nn.Module, name: str, value: Tensor, trained: bool) -> None:
     """In place of the parameter or buffer of that name: a parameter, or a buffer."""
     owner, _, last = name.rpartition(".")
     module = model.get_submodule(owner)
+    before = getattr(module, last)
     delattr(module, last)
     if trained:
-        module.register_parameter(last, nn.Parameter(value))
+        fixed = isinstance(before, nn.Parameter) and not before.requires_grad
+        module.register_parameter(last, nn.Parameter(value, not fixed))
     else:
         module.register_buffer(last, value)
 

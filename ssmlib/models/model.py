@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,15 @@ from torch import Tensor, nn
 from ssmlib import _checks
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.layers import S4D, SSM
+from ssmlib.layers.state import Described, set_
 from ssmlib.models.baselines import BASELINES
+from ssmlib.models.inputs import (
+    LayerInputs,
+    check_dtype,
+    check_shape,
+    checked_lengths,
+    padded,
+)
 from ssmlib.models.norms import NORMS, Norm
 from ssmlib.models.padding import aligned, mean, valid_steps, within
 
@@ -21,7 +30,7 @@ POOLING = ("last", "mean", "none")
 MIXING = ("linear", "glu")
 
 
-class Model(nn.Module):
+class Model(Described):
     """x (B, channels, L) -> (B, outputs), or (B, outputs, L) without pooling.
 
     A linear encoder, `n_layers` blocks u + mix(gelu(layer(u))), a linear decoder.
@@ -35,16 +44,25 @@ class Model(nn.Module):
 
     tokens=True: x is int64 (B, L), each of 0 .. channels-1, 0 for padding, and the
     encoder a table of vectors. lengths, (B,), says how many steps of each sequence
-    count: the others are 0 to every layer and norm, and pooling leaves them out.
+    count: the others are 0 to every layer and norm, and pooling leaves them out. The
+    values of x at those steps, NaN included, change neither output nor gradient.
 
     layer: a class of SSM layers, or a function of (d_model, d_state, init=, seed=)
     that returns one, and of frozen= where that is given; or a name of `BASELINES`,
     which have neither init, dt, d_state nor frozen. init: as the layer takes it;
     later_dt: the dt of the layers after the first, init's own if None. frozen: parts of
-    the layers that are buffers. seed draws all parameters.
+    the layers that are buffers. seed draws all parameters, in float32 whatever the
+    default dtype. "transformer" is a block of its own: norm, mix, linear and the bias
+    of the mixing do not apply to it.
+
+    A state dict stores `meaning`, and loading one with other options raises
+    RuntimeError, as `layers.SSM` says of its own.
+
     Raises ValueError or TypeError for arguments outside these, norm or a mix with
-    linear, x of another shape, tokens or lengths out of range.
+    linear, x of another shape or dtype, tokens or lengths out of range.
     """
+
+    meaning: ClassVar = ("pooling", "linear", "mix", "norm", "prenorm", "tokens")
 
     def __init__(
         self,
@@ -69,9 +87,9 @@ class Model(nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        for name, value in (("channels", channels), ("outputs", outputs)):
+        sizes = {"channels": channels, "outputs": outputs, "d_model": d_model}
+        for name, value in {**sizes, "n_layers": n_layers}.items():
             _checks.integer(name, value)
-        _checks.integer("n_layers", n_layers)
         _checks.one_of("pooling", pooling, POOLING)
         _checks.one_of("mix", mix, MIXING)
         norm = "layer" if norm is True else norm
@@ -85,16 +103,15 @@ class Model(nn.Module):
         self.pooling, self.linear, self.mix, self.norm = pooling, linear, mix, norm
         self.prenorm, self.tied_dropout, self.tokens = prenorm, tied_dropout, tokens
 
-        generator = torch.Generator("cpu").manual_seed(
-            _checks.integer("seed", seed, least=0)
-        )
+        self.seed = _checks.integer("seed", seed, least=0)
+        generator = torch.Generator("cpu").manual_seed(seed)
 
-        def dense(*shape: int, size: float | None = None) -> nn.Parameter:
-            drawn = torch.randn(shape, generator=generator, device="cpu")
-            return nn.Parameter(drawn / math.sqrt(size or shape[1]))
+        def dense(*shape: int, size: int | None = None) -> nn.Parameter:
+            drawn = _drawn(shape, size or shape[1], generator)
+            return nn.Parameter(drawn.to(torch.get_default_device()))
 
         def zeros(count: int) -> nn.Parameter:
-            return nn.Parameter(torch.zeros(count, 1))
+            return nn.Parameter(torch.zeros(count, 1, dtype=torch.float32))
 
         blocks = range(n_layers)
         whole = isinstance(layer, str) and _baseline(layer).whole
@@ -167,37 +184,23 @@ class Model(nn.Module):
         lengths: Tensor | None = None,
     ) -> Tensor:
         """masks: what the blocks are multiplied by, of `mask_shapes`."""
-        self._check(x, lengths)
+        check_shape(self, x)
+        check_dtype(self, x)
+        lengths = checked_lengths(lengths, x)
         valid = valid_steps(lengths, x.shape[-1])
+        x = padded(self, x, valid)
         if self._last_alone:
             u = self._last(x, masks, lengths, valid)
         else:
             u = self._blocks(self._encode(x, valid), len(self.ssms), masks, valid)
             if self.prenorm and self.norms:
-                u = within(self.norms[-1](u, valid), valid)
+                u = within(self.norms[-1](u, valid, clean=True), valid)
             if self.pooling == "mean":
                 u = mean(u, valid)
             elif self.pooling == "last":
                 u = aligned(u, lengths)[..., -1:]
         out = _mix(self.decoder, u) + self.decoder_bias
         return out if self.pooling == "none" else out.squeeze(-1)
-
-    def _check(self, x: Tensor, lengths: Tensor | None) -> None:
-        shape = "(B, L)" if self.tokens else f"(B, {self.channels}, L)"
-        right = x.ndim == 2 if self.tokens else x.shape[1:-1] == (self.channels,)
-        if not right or not x.shape[-1]:
-            raise ValueError(f"x must have shape {shape}, got {tuple(x.shape)}")
-        if self.tokens and x.dtype != torch.int64:
-            raise TypeError(f"x must be tokens, int64, got {x.dtype}")
-        if self.tokens:
-            _checks.within("tokens of x", x, 0, self.channels - 1)
-        if lengths is not None:
-            if lengths.shape != x.shape[:1]:
-                raise ValueError(
-                    f"lengths must have shape {tuple(x.shape[:1])}, got "
-                    f"{tuple(lengths.shape)}"
-                )
-            _checks.within("lengths", lengths, 1, x.shape[-1])
 
     def _last(self, x, masks, lengths, valid) -> Tensor:
         """The last block's output at the last step that counts: (B, H, 1).
@@ -214,22 +217,38 @@ class Model(nn.Module):
             # Encoder and kernel are linear and make one matrix, so that no (B, H, L)
             # tensor is ever formed.
             w = (self.encoder.unsqueeze(-1) * w.unsqueeze(1)).flatten(1)  # (H, c L)
-            y = (w @ x.flatten(1).mT).mT.unsqueeze(-1)
+            y = (w @ x.to(w.dtype).flatten(1).mT).mT.unsqueeze(-1)
             u = self._encode(x[..., -1:], None)
         else:
             u = self._blocks(self._encode(x, valid), k, masks, valid)
             y = (aligned(self._enter(k, u, valid), lengths) * w).sum(-1, keepdim=True)
             u = aligned(u, lengths)[..., -1:]
+        if w.dtype == torch.float64:  # a layer may be more precise than the stack
+            y = y.to(u.dtype)
         u = self._leave(k, u, y, masks)
         return self.norms[-1](u) if self.prenorm else u
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """What each SSM layer reads when the model reads x: (B, H, L) a layer.
 
-        In float64, whatever the model's dtype. No gradient is kept.
+        In float64, whatever the model's dtype, and without gradients. Raises as a call.
         """
+        check_shape(self, x)
         with torch.no_grad():
-            return LayerInputs(copy.deepcopy(self).double())(x.double())
+            return LayerInputs(copy.deepcopy(self).double())(x)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Set all parameters, the layers' included, to those drawn from their seeds."""
+        generator = torch.Generator("cpu").manual_seed(self.seed)
+        for p in (self.encoder, self.decoder, *self.mixers):
+            size = 1 if p is self.encoder and self.tokens else p.shape[-1]
+            set_(p, _drawn(p.shape[-2:], size, generator))
+        for p in (self.decoder_bias, self.encoder_bias, *self.mixer_biases):
+            if p is not None:
+                p.zero_()
+        for part in (*self.norms, *self.ssms):
+            part.reset_parameters()
 
     def _encode(self, x: Tensor, valid: Tensor | None) -> Tensor:
         if self.tokens:
@@ -250,7 +269,7 @@ class Model(nn.Module):
     def _enter(self, k: int, u: Tensor, valid: Tensor | None) -> Tensor:
         """What a block's layer reads."""
         if self.prenorm and self.norms:
-            return within(self.norms[k](u, valid), valid)
+            return within(self.norms[k](u, valid, clean=True), valid)
         return u
 
     def _leave(
@@ -277,25 +296,14 @@ class Model(nn.Module):
         return within(u, valid)
 
 
-class LayerInputs(nn.Module):
-    """A model, called for what its SSM layers read."""
-
-    def __init__(self, model: Model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        model = self.model
-        u, inputs = model._encode(x, None), []
-        for k, ssm in enumerate(model.ssms):
-            inputs.append(model._enter(k, u, None))
-            if k + 1 < len(model.ssms):
-                u = model._leave(k, u, ssm(inputs[-1]))
-        return inputs
-
-
 def _baseline(name: str) -> Callable[..., nn.Module]:
     return BASELINES[_checks.one_of("layer", name, BASELINES)]
+
+
+def _drawn(shape: tuple[int, ...], size: int, generator: torch.Generator) -> Tensor:
+    """N(0, 1 / size), float32 on the CPU whatever the default dtype and device."""
+    like = {"device": "cpu", "dtype": torch.float32}
+    return torch.randn(shape, generator=generator, **like) / math.sqrt(size)
 
 
 def _mix(weights: Tensor, u: Tensor) -> Tensor:

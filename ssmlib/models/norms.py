@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssmlib import _checks
+from ssmlib.models.padding import within
 
 NORMS = ("layer", "batch")
 MOMENTUM, EPS = 0.1, 1e-5
@@ -15,35 +19,111 @@ class Norm(nn.Module):
     """u (B, H, L) -> scale * (u - mean) / std + shift, scale and shift (H, 1).
 
     kind: "layer", mean and std over the features of each step; or "batch", over
-    sequences and steps: in training those of the batch, whose running means (momentum
-    0.1, as PyTorch's BatchNorm1d) serve in evaluation. Steps of padding count in none.
+    sequences and steps, a `BatchNorm`. The values at steps of padding count nowhere.
+    Raises ValueError for another kind.
     """
 
+    def __new__(cls, kind: str = "layer", *_: Any, **__: Any):
+        # A copy and a pickle call this without arguments, from the class itself.
+        return super().__new__(BatchNorm if cls is Norm and kind == "batch" else cls)
+
     def __init__(self, kind: str, d_model: int):
-        super().__init__()
+        nn.Module.__init__(self)
         self.kind = _checks.one_of("norm", kind, NORMS)
-        self.scale = nn.Parameter(torch.ones(d_model, 1))
-        self.shift = nn.Parameter(torch.zeros(d_model, 1))
-        if kind == "batch":
-            self.register_buffer("running_mean", torch.zeros(d_model, 1))
-            self.register_buffer("running_var", torch.ones(d_model, 1))
+        shape = (_checks.integer("d_model", d_model), 1)
+        self.scale = nn.Parameter(torch.ones(shape, dtype=torch.float32))
+        self.shift = nn.Parameter(torch.zeros(shape, dtype=torch.float32))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if type(self) is Norm and self.kind == "batch":  # an old pickle
+            self.__class__ = BatchNorm
 
     def extra_repr(self) -> str:
         return f"{self.kind!r}, {len(self.scale)}"
 
-    def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
-        """valid: (B, 1, L), True where a step counts; None where all do."""
-        if self.kind == "layer":
-            normal = nn.functional.layer_norm(u.mT, u.shape[1:2], eps=EPS).mT
-            return normal * self.scale + self.shift
-        if not self.training:
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Set scale to 1 and shift to 0, as at construction."""
+        self.scale.fill_(1)
+        self.shift.zero_()
+
+    def forward(
+        self, u: Tensor, valid: Tensor | None = None, clean: bool = False
+    ) -> Tensor:
+        """valid: (B, 1, L), True where a step counts; None where all do.
+
+        clean: whether u is 0 at all other steps already, as within a model.
+        """
+        u = u if clean else within(u, valid)
+        normal = nn.functional.layer_norm(u.mT, u.shape[1:2], eps=EPS).mT
+        return normal * self.scale + self.shift
+
+
+class BatchNorm(Norm, _BatchNorm):
+    """A `Norm` over sequences and steps, with the protocol of `torch.nn.BatchNorm1d`.
+
+    In training mean and std are those of the batch. Their running means, of momentum
+    0.1, are used in evaluation. `torch.optim.swa_utils.update_bn`, `momentum = None` (a
+    plain average over batches), `track_running_stats = False`, and moments set to None
+    act as in PyTorch. `num_batches_tracked`, an int that is in no state dict, counts
+    the batches seen with `momentum = None`.
+    `torch.nn.SyncBatchNorm.convert_sync_batchnorm` is refused: it knows no padding.
+    """
+
+    momentum: float | None = MOMENTUM
+    eps = EPS
+    affine = track_running_stats = True
+    num_batches_tracked = 0
+
+    def __init__(self, kind: str, d_model: int):
+        Norm.__init__(self, kind, d_model)
+        for name, fill in (("running_mean", 0.0), ("running_var", 1.0)):
+            value = torch.full((d_model, 1), fill, dtype=torch.float32)
+            self.register_buffer(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "num_features":  # read by `convert_sync_batchnorm`
+            raise AttributeError(
+                "norm='batch' has no num_features and cannot become a SyncBatchNorm, "
+                "which knows no padding: use norm='layer', or train in one process"
+            )
+        return super().__getattr__(name)
+
+    def _load_from_state_dict(self, *arguments) -> None:
+        # PyTorch's would add the key num_batches_tracked, which was never stored.
+        nn.Module._load_from_state_dict(self, *arguments)
+
+    def reset_running_stats(self) -> None:
+        """Set the running moments to those at construction."""
+        self.num_batches_tracked = 0
+        if self.running_mean is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+
+    def reset_parameters(self) -> None:
+        """Set scale to 1, shift to 0, and the running moments as at construction."""
+        super().reset_parameters()
+        self.reset_running_stats()
+
+    def forward(
+        self, u: Tensor, valid: Tensor | None = None, clean: bool = False
+    ) -> Tensor:
+        """valid: (B, 1, L), True where a step counts; None where all do.
+
+        clean: whether u is 0 at all other steps already, as within a model.
+        """
+        u = u if clean else within(u, valid)
+        if not (torch.compiler.is_compiling() or u.numel()):
+            return u * self.scale + self.shift  # an empty batch has no moments
+        if not self.training and self.running_mean is not None:
             mean, var = self.running_mean, self.running_var
         elif valid is None:
             scale, shift = self.scale.squeeze(-1), self.shift.squeeze(-1)
             normal, mean, rate = torch.native_batch_norm(
-                u, scale, shift, None, None, True, MOMENTUM, EPS
+                u, scale, shift, None, None, True, MOMENTUM, self.eps
             )
-            var = (rate.detach() ** -2 - EPS).unsqueeze(-1)
+            var = (rate.detach() ** -2 - self.eps).unsqueeze(-1)
             self._keep(mean.detach().unsqueeze(-1), var, u.shape[0] * u.shape[2])
             return normal
         else:
@@ -52,14 +132,22 @@ class Norm(nn.Module):
             mean = ((u * weight).sum((0, 2)) / count).unsqueeze(-1)  # (H, 1)
             var = (((u - mean).square() * weight).sum((0, 2)) / count).unsqueeze(-1)
             self._keep(mean.detach(), var.detach(), count)
-        return (u - mean) / torch.sqrt(var + EPS) * self.scale + self.shift
+        return (u - mean) / torch.sqrt(var + self.eps) * self.scale + self.shift
 
     @torch.no_grad()
     def _keep(self, mean: Tensor, var: Tensor, count: int | Tensor) -> None:
         """Move the running moments; count: of what they are moments of."""
+        if not (self.training and self.track_running_stats):
+            return
+        if self.running_mean is None:
+            return
+        rate = self.momentum
+        if rate is None:
+            self.num_batches_tracked += 1
+            rate = 1 / self.num_batches_tracked
         unbiased = var * count / torch.as_tensor(count - 1).clamp(min=1)
         pairs = ((self.running_mean, mean), (self.running_var, unbiased))
         for running, new in pairs:
             # What is not finite is a model that diverged, which stays as it is.
-            moved = running + MOMENTUM * (new - running)
+            moved = running + rate * (new - running)
             running.copy_(torch.where(moved.isfinite(), moved, running))

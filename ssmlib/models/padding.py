@@ -1,4 +1,8 @@
-"""Sequences of different lengths in one batch: what comes after each counts nowhere."""
+"""Sequences of different lengths in one batch: what comes after each counts nowhere.
+
+Steps that do not count are replaced before the first product. A mask after a product
+would leave 0 * NaN = NaN in the gradient.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ def valid_steps(lengths: Tensor | None, L: int) -> Tensor | None:
 
 def within(u: Tensor, valid: Tensor | None) -> Tensor:
     """u (B, H, L), 0 where a step does not count."""
-    return u if valid is None else torch.where(valid, u, 0.0)
+    return u if valid is None else torch.where(valid, u, 0)
 
 
 def mean(u: Tensor, valid: Tensor | None) -> Tensor:
@@ -29,7 +33,7 @@ def mean(u: Tensor, valid: Tensor | None) -> Tensor:
 def aligned(u: Tensor, lengths: Tensor | None) -> Tensor:
     """u (B, H, L) moved so that each sequence ends at the last step, zeros in front.
 
-    To a causal map that begins in silence, zeros in front are as good as no steps.
+    A causal map whose state begins at 0 has the same last output with zeros in front.
     """
     if lengths is None:
         return u

@@ -71,6 +71,8 @@ class Published:
         to training: `training.fit` and `Model.mask_shapes`. Among the layers A, P and B
         are shared as published, B trained.
         """
+        if not callable(layer):
+            raise TypeError(f"layer must be a class of SSM layers, got {layer!r}")
         made = Model(
             self.channels,
             self.d_model if self.pair else self.outputs,
@@ -101,10 +103,15 @@ class Pair(nn.Module):
     def __init__(self, model: Model, outputs: int, seed: int = 0):
         super().__init__()
         H = len(model.decoder)
-        generator = torch.Generator("cpu").manual_seed(seed)
+        _checks.integer("outputs", outputs)
+        generator = torch.Generator("cpu").manual_seed(
+            _checks.integer("seed", seed, least=0)
+        )
         self.model = model
-        self.hidden = nn.Linear(4 * H, H)
-        self.out = nn.Linear(H, outputs)
+        # Without PyTorch's own initialization, which draws from the global generator.
+        given = {"device": "cpu", "dtype": model.decoder.dtype}
+        self.hidden = nn.utils.skip_init(nn.Linear, 4 * H, H, **given)
+        self.out = nn.utils.skip_init(nn.Linear, H, outputs, **given)
         with torch.no_grad():
             for part in (self.hidden, self.out):
                 width = part.weight.shape[1]
@@ -112,6 +119,8 @@ class Pair(nn.Module):
                 part.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 3 or x.shape[1] != 2:
+            raise ValueError(f"x must have shape (B, 2, L), got {tuple(x.shape)}")
         u, v = (self.model(document) for document in x.unbind(1))
         both = torch.cat([u, v, u - v, u * v], -1)
         return self.out(nn.functional.gelu(self.hidden(both)))

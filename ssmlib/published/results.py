@@ -6,7 +6,14 @@ and Solozabal et al. (arXiv 2508.20441) print them; both agree.
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+from ssmlib._imports import optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = optional("pandas", "train")
 
 SOURCE = "https://arxiv.org/abs/2209.12951"
 TASKS = ("ListOps", "Text", "Retrieval", "Image", "Pathfinder", "Path-X")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from ssmlib._imports import optional
 from ssmlib.tasks.split import Split, prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = optional("pandas", "data")
 
 #: inverse penalties of the linear models, of which validation data choose one
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -47,22 +53,22 @@ def baselines(data: Split) -> pd.DataFrame:
 
 
 def _classifiers() -> dict[str, Callable]:
-    from sklearn.dummy import DummyClassifier
-    from sklearn.linear_model import LogisticRegression
+    dummy = optional("sklearn.dummy", "data")
+    linear = optional("sklearn.linear_model", "data")
 
     return {
-        "prior": lambda strength: DummyClassifier(strategy="prior"),
-        "linear": lambda strength: LogisticRegression(C=strength, max_iter=1000),
+        "prior": lambda strength: dummy.DummyClassifier(strategy="prior"),
+        "linear": lambda strength: linear.LogisticRegression(C=strength, max_iter=1000),
     }
 
 
 def _regressors() -> dict[str, Callable]:
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import Ridge
+    dummy = optional("sklearn.dummy", "data")
+    linear = optional("sklearn.linear_model", "data")
 
     return {
-        "mean": lambda strength: DummyRegressor(),
-        "linear": lambda strength: Ridge(alpha=1 / strength),
+        "mean": lambda strength: dummy.DummyRegressor(),
+        "linear": lambda strength: linear.Ridge(alpha=1 / strength),
     }
 
 

@@ -35,6 +35,7 @@ def block_copy(
     `block_weights`.
     """
     weights = block_weights(L, length).flip(0)
+    _checks.integer("seed", seed, least=0)
     n3 = 3 * _checks.integer("n", n)
     if process is None:
         x = np.random.default_rng(seed).standard_normal((n3, L))
@@ -60,6 +61,7 @@ def recall(n: int, L: int, vocabulary: int, delay: int, seed: int = 0) -> Split:
     _checks.integer("vocabulary", vocabulary, least=2)
     if not 1 <= _checks.integer("delay", delay) < L:
         raise ValueError(f"delay must be in [1, L = {L}), got {delay}")
+    _checks.integer("seed", seed, least=0)
     n3 = 3 * _checks.integer("n", n)
     tokens = torch.from_numpy(
         np.random.default_rng(seed).integers(vocabulary, size=(n3, L))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
+
+from ssmlib._imports import missing
 
 
 def checked(path: Path, sha256: str) -> Path:
@@ -17,9 +20,15 @@ def checked(path: Path, sha256: str) -> Path:
 
 
 def unpacked(path: Path, sha256: str) -> bytes:
-    """What a gzip file holds, if it is what we know, however it was compressed."""
-    with gzip.open(path) as file:
-        content = file.read()
+    """Return the content of a gzip file, whose checksum must be the known one.
+
+    Raises ValueError for other content, and for a file that is cut or no gzip file.
+    """
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is no complete gzip file: {error}") from error
     _check(f"the content of {path.name}", content, sha256)
     return content
 
@@ -53,11 +62,21 @@ def carried(package: str, inside: str, sha256: str) -> Path:
 def packaged(package: str, inside: str, sha256: str) -> Path:
     """A data file of an installed package, which is not imported.
 
-    Raises ModuleNotFoundError that names the package, ValueError for other content.
+    Raises ModuleNotFoundError that names the package, FileNotFoundError where that
+    version of it has no such file, ValueError for other content.
     """
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(
-            f"{inside} comes with the package {package}: pip install 'ssmlib[data]'"
+            f"{inside} comes with the package {package}: {missing(package, 'data')}"
         )
-    return checked(Path(spec.origin).parent / inside, sha256)
+    path = Path(spec.origin).parent / inside
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: the package {package} must have the version of "
+            "requirements.lock"
+        )
+    return checked(path, sha256)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.tasks.files import packaged, unpacked
 from ssmlib.tasks.split import Split, stratified
 
@@ -116,7 +117,7 @@ def fashion_mnist(folder: str | Path) -> Split:
     parts = []
     for name, sha256 in _FASHION.items():
         path = Path(folder) / name
-        if not path.exists():
+        if not path.is_file():
             raise FileNotFoundError(
                 f"{path} does not exist: folder must hold Fashion-MNIST's four .gz "
                 "files (Debian's package dataset-fashion-mnist installs them)"
@@ -139,8 +140,7 @@ def patches() -> Split:
     away: standardize each patch before classifying. Photographs from scikit-image,
     public domain or CC0.
     """
-    from PIL import Image
-
+    Image = optional("PIL.Image", "data")
     parts = [([], []) for _ in range(3)]
     for label, (name, sha256) in enumerate(sorted(_PHOTOS.items())):
         with Image.open(packaged("skimage", f"data/{name}", sha256)) as photo:
@@ -164,7 +164,9 @@ def patches() -> Split:
 def permute(images: Split, seed: int = 1) -> Split:
     """The same images, pixels in one fixed random order."""
     order = torch.from_numpy(
-        np.random.default_rng(seed).permutation(images.x_train.shape[1])
+        np.random.default_rng(_checks.integer("seed", seed, least=0)).permutation(
+            images.x_train.shape[1]
+        )
     )
     return images.map_x(lambda x: x[:, order])
 

@@ -25,6 +25,7 @@ OPERATORS = ("MIN", "MAX", "MED", "SM")
 #: token of each word: 0 is padding, the digits are 1 .. 10
 WORDS = ("", *map(str, range(10)), *(f"[{name}" for name in OPERATORS), "]")
 FIRST_OPERATOR, CLOSE = 11, 15
+_TOKENS = {word: token for token, word in enumerate(WORDS) if word}
 LONGEST = 2000  # published, exclusive
 SHARE = 0.25  # of operators among nodes that may be one
 #: a set that would take more draws is refused
@@ -171,10 +172,12 @@ def split(n: int, *, seed: int, **bounds: int) -> Split:
     other seeds have the same shape. Kept in the cache (`tasks.cache`). bounds and
     errors as `generate`, and ValueError for fewer than ten.
     """
-    _checks.integer("n", n, least=10)
+    n = _checks.integer("n", n, least=10)
+    seed = _checks.integer("seed", seed, least=0)
     names = ("min_length", "max_length", "max_depth", "max_args")
     for name in bounds:
         _checks.one_of("bound", name, names)
+    bounds = {name: _checks.integer(name, v, least=0) for name, v in bounds.items()}
 
     def make() -> dict[str, np.ndarray]:
         found = generate(n, seed=seed, **bounds)
@@ -205,20 +208,28 @@ def text(tokens: Tensor) -> str:
 
 def evaluate(expression: str) -> int:
     """The value of an expression as `text` writes it; ValueError where it is none."""
-    stack: list[list] = [[]]
+    return parsed(expression)[1]
+
+
+def parsed(expression: str) -> tuple[list[int], int]:
+    """The tokens of an expression and its value; ValueError where it is none."""
+    tokens: list[int] = []
+    stack: list[list[int]] = [[]]
     for word in expression.split():
-        if word.startswith("[") and word[1:] in OPERATORS:
-            stack.append([OPERATORS.index(word[1:])])
-        elif word == "]" and len(stack) > 1 and len(stack[-1]) > 1:
+        token = _TOKENS.get(word, 0)
+        if 1 <= token < FIRST_OPERATOR:
+            stack[-1].append(token - 1)
+        elif FIRST_OPERATOR <= token < CLOSE:
+            stack.append([token - FIRST_OPERATOR])
+        elif token == CLOSE and len(stack) > 1 and len(stack[-1]) > 1:
             operator, *arguments = stack.pop()
             stack[-1].append(_value(operator, arguments))
-        elif word.isdecimal() and len(word) == 1:
-            stack[-1].append(int(word))
         else:
             raise ValueError(f"{expression[:40]!r} is no expression: at {word!r}")
+        tokens.append(token)
     if len(stack) != 1 or len(stack[0]) != 1:
         raise ValueError(f"{expression[:40]!r} is no one expression")
-    return stack[0][0]
+    return tokens, stack[0][0]
 
 
 def depths(tokens: Tensor) -> Tensor:

@@ -6,29 +6,33 @@ that these functions read: listops-1000 and pathfinder32 (or 64, 128).
 
 from __future__ import annotations
 
-import csv
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ssmlib.tasks.listops import WORDS
+from ssmlib import _checks
+from ssmlib._imports import optional
+from ssmlib.tasks.listops import parsed
 from ssmlib.tasks.split import Split
 
 _LISTOPS = ("basic_train.tsv", "basic_val.tsv", "basic_test.tsv")
 #: the difficulty that the benchmark takes
 _PATHS = "curv_contour_length_14"
-_TOKENS = {word: token for token, word in enumerate(WORDS)}
+_BRACKETS = re.compile(r"[()]")
 _NO_TOKEN = str.maketrans("", "", "()")
 
 
 def listops(folder: str | Path) -> Split:
     """ListOps: tokens of `tasks.listops`, lengths, and values 0 .. 9.
 
-    folder holds basic_train.tsv, basic_val.tsv and basic_test.tsv, each with the
-    columns Source and Target. Round brackets are left out, as all who use it do.
-    Raises FileNotFoundError where a file is missing, ValueError for a line that is no
-    expression.
+    folder holds basic_train.tsv, basic_val.tsv and basic_test.tsv in UTF-8, each with
+    the columns Source and Target alone. Round brackets are left out, as all who use it
+    do. Raises FileNotFoundError where a file is missing, ValueError for other columns,
+    for a line whose Source is no complete expression or whose Target is not its value,
+    and for a file without a line.
     """
     parts = [_expressions(_there(Path(folder) / name)) for name in _LISTOPS]
     longest = max(len(row) for rows, _ in parts for row in rows)
@@ -44,53 +48,113 @@ def listops(folder: str | Path) -> Split:
 
 def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
     rows, values = [], []
-    with path.open(newline="") as file:
-        for number, line in enumerate(csv.DictReader(file, delimiter="\t"), start=2):
-            try:
-                words = line["Source"].translate(_NO_TOKEN).split()
-                rows.append([_TOKENS[word] for word in words])
-                values.append(int(line["Target"]))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+    lines = _lines(path)
+    header = next(lines, "")
+    columns = header.split("\t")
+    if sorted(columns) != ["Source", "Target"]:
+        raise ValueError(
+            f"{path}, line 1, must name the columns Source and Target alone, got "
+            f"{header[:60]!r}"
+        )
+    source = columns.index("Source")
+    for number, line in enumerate(lines, start=2):
+        try:
+            fields = line.split("\t")
+            if len(fields) != 2:
+                raise ValueError(f"it has {len(fields)} columns")
+            if not _balanced(fields[source]):
+                raise ValueError("its round brackets do not match")
+            tokens, value = parsed(fields[source].translate(_NO_TOKEN))
+            if fields[1 - source].strip() != str(value):
                 raise ValueError(
-                    f"{path}, line {number}, must hold an expression as Source and "
-                    "its value as Target"
-                ) from error
+                    f"the value is {value}, Target says {fields[1 - source]!r}"
+                )
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number}, must hold an expression as Source and "
+                f"its value as Target: {error}"
+            ) from error
+        rows.append(tokens)
+        values.append(value)
     if not rows:
         raise ValueError(f"{path} holds no expression")
     return rows, values
 
 
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file; ValueError for what is no UTF-8."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be a text file in UTF-8: {error}") from error
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket == "(" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
 def pathfinder(folder: str | Path, seed: int = 0) -> Split:
     """Pathfinder: pictures as sequences of pixels (n, size * size) in [0, 1], labels.
 
-    folder holds curv_contour_length_14, and that metadata (text files, a picture a
-    line) and imgs. 80 % to train, 10 % each for the rest, as `seed` draws. Needs
+    folder holds curv_contour_length_14, and that metadata (numbered text files, a
+    picture a line: its folder, its file, a number, a label 0 or 1) and imgs (pictures
+    of 8 bits a channel). 80 % to train, 10 % each for the rest, as `seed` draws. Needs
     Pillow. Raises FileNotFoundError where a file is missing, ValueError for a line of
-    another form or pictures that differ in size.
+    another form, a file that is no complete picture, pictures that are not square and
+    of one size, and fewer than ten of them.
     """
-    from PIL import Image
-
+    _checks.integer("seed", seed, least=0)
     place = _there(Path(folder) / _PATHS)
     images, labels = [], []
-    for file in sorted(place.glob("metadata/*.npy"), key=lambda file: int(file.stem)):
-        for line in file.read_text().splitlines():
+    files = list(place.glob("metadata/*.npy"))
+    for file in files:
+        if not file.stem.isdecimal():
+            raise ValueError(f"{file} must have a number as its name, as 0.npy")
+    for file in sorted(files, key=lambda file: int(file.stem)):
+        for line in _lines(file):
             words = line.split()
-            if len(words) < 4 or words[3] not in ("0", "1"):
+            if len(words) < 4 or not words[2].isdecimal() or words[3] not in ("0", "1"):
                 raise ValueError(
                     f"{file} must hold a folder, a file, a number and a label 0 or 1 "
                     f"a line, got {line[:60]!r}"
                 )
-            with Image.open(_there(place / words[0] / words[1])) as image:
-                images.append(np.asarray(image.convert("L"), dtype=np.uint8))
+            images.append(_picture(_there(place / words[0] / words[1])))
             labels.append(int(words[3]))
-    if len({image.shape for image in images}) != 1:
-        raise ValueError(f"{place} must hold pictures of one size")
+    if len(labels) < 10:
+        raise ValueError(
+            f"{place} must hold at least 10 pictures, listed in metadata/*.npy; got "
+            f"{len(labels)}"
+        )
+    shapes = sorted({image.shape for image in images})
+    if len(shapes) != 1 or shapes[0][0] != shapes[0][1]:
+        raise ValueError(f"{place} must hold square pictures of one size, got {shapes}")
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
     x = torch.from_numpy(np.stack(images)).flatten(1)[order].float() / 255
     y = torch.tensor(labels)[order]
     cuts = [len(y) * 8 // 10, len(y) * 9 // 10]
     parts = zip(torch.tensor_split(x, cuts), torch.tensor_split(y, cuts), strict=True)
     return Split(*(part for pair in parts for part in pair))
+
+
+def _picture(path: Path) -> np.ndarray:
+    """Grey values (height, width) uint8; ValueError for what is no such picture."""
+    Image = optional("PIL.Image", "data")
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("1", "L", "RGB"):  # 16 bits would be clipped
+                raise ValueError(f"its mode is {image.mode}")
+            return np.asarray(image.convert("L"), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(
+            f"{path} must be a complete picture, grey or RGB of 8 bits: {error}"
+        ) from error
 
 
 def _there(path: Path) -> Path:

@@ -1,16 +1,14 @@
-"""A reader's own data: a file of theirs, or the name of a data set of ours."""
+"""Load a user's own data: a file, or a data set of this library by its name."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
-from ssmlib.tasks import images, series
+from ssmlib.tasks import images, series, tables
 
 _IMAGES = {
     "digits": images.digits,
@@ -20,81 +18,138 @@ _IMAGES = {
 
 
 def names() -> tuple[str, ...]:
-    """The data sets `load` knows by name."""
+    """Return the names of the data sets that `load` knows."""
     return (*series.names(), *_IMAGES)
 
 
 def load(source: str, column: str | None = None) -> Tensor:
-    """One series (T,) or sequences (n, L), float64, as they are in `source`.
+    """Load one series or independent sequences, in the scale that they have.
 
-    source: a .csv file with a header, of which `column` is read (the only one, if
-    None); a .npy file with an array (T,) or (n, L), read without pickles; or
-    one of `names()`, of images their training part. Raises ValueError for another
-    name (the error lists them), text or gaps in a column, a column that is not
-    there, other shapes; TypeError for complex numbers.
+    Args:
+        source: a text table whose name ends in .csv, .tsv or .txt; a .npy file with an
+            array (T,) or (n, L); or one of `names()`, of images their training part.
+        column: the column of a text table, by its name, or by its number, from 1, if
+            the table has no header; None if it has one column only.
+
+    Returns:
+        (T,) or (n, L), float64.
+
+    Raises:
+        TypeError: if an array holds complex numbers.
+        ValueError: for another name, with the names that are known; for a file that is
+            missing, empty, of another kind or damaged; for text, gaps, Booleans, NaN or
+            infinity; for a column that is missing or ambiguous; for other shapes.
+    """
+    return read(source, column)[0]
+
+
+def read(source: str, column: str | None = None) -> tuple[Tensor, tuple[str, ...]]:
+    """Load data as `load` does, with a sentence for each guess about the file.
+
+    Args:
+        source: as for `load`.
+        column: as for `load`.
+
+    Returns:
+        The values, and the guesses.
+
+    Raises:
+        TypeError: as `load`.
+        ValueError: as `load`.
     """
     path = Path(source)
-    if column is not None and path.suffix != ".csv":
-        raise ValueError(f"column goes with a .csv file only, not with {source}")
-    if path.suffix == ".csv":
-        values = _csv(path, column)
-    elif path.suffix == ".npy":
-        values = _npy(path)
+    kind = path.suffix.lower()
+    if column is not None and kind not in tables.SUFFIXES:
+        raise ValueError(
+            f"column goes with a table ({', '.join(tables.SUFFIXES)}) only, not with "
+            f"{source}"
+        )
+    if kind in tables.SUFFIXES:
+        values, notes = tables.read(path, column)
+    elif kind == ".npy":
+        values, notes = _npy(path)
     elif source in _IMAGES:
-        return _IMAGES[source]().x_train.double()
+        return _IMAGES[source]().x_train.double(), ("The training part of the images.",)
+    elif source in series.names():
+        return series.load(source).values, ()
     else:
-        try:
-            _checks.one_of("source", source, names())
-        except ValueError as error:
-            raise ValueError(f"{error}; or a file that ends in .csv or .npy") from None
-        return series.load(source).values
-    if np.iscomplexobj(values):
-        raise TypeError(f"{source} must hold real numbers, got {values.dtype}")
-    return _checks.finite(source, torch.from_numpy(values.astype(np.float64)))
+        raise _unknown(source)
+    return torch.from_numpy(np.array(values)), notes  # writable, not of a mapped file
 
 
-def _csv(path: Path, column: str | None) -> np.ndarray:
-    import pandas
+def _unknown(source: str) -> ValueError:
+    endings = ", ".join((*tables.SUFFIXES, ".npy"))
+    if Path(source).exists():
+        return ValueError(
+            f"{source} must be a file whose name ends in {endings}: unpack it, or save "
+            "it as one of these"
+        )
+    return ValueError(
+        f"source must be one of {', '.join(sorted(names()))}, or a file that ends in "
+        f"{endings}; got {source!r}"
+    )
 
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    # An empty line is a gap, not nothing.
-    with warnings.catch_warnings(action="error", category=pandas.errors.ParserWarning):
-        try:  # decimal commas must not shift columns, nor a field become an index
-            table = pandas.read_csv(path, skip_blank_lines=False, index_col=False)
-        except pandas.errors.ParserWarning as error:
-            raise ValueError(f"{path} has rows with more fields than names") from error
-    columns = [str(name) for name in table.columns]
-    if column is None and len(columns) == 1:
-        (column,) = columns
-    if column is None:
-        raise ValueError(f"column must be given, one of {', '.join(columns)}")
-    _checks.one_of("column", column, columns)
-    values = table[column]
-    read = pandas.to_numeric(values, errors="coerce").to_numpy(dtype=float)
-    bad = np.flatnonzero(~np.isfinite(read))
+
+def _npy(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The array of a .npy file as float64, and what was guessed of its shape."""
+    values = _mapped(path)
+    kind, shape = values.dtype.kind, values.shape
+    if kind == "c":
+        raise TypeError(f"{path} must hold real numbers, got {values.dtype}")
+    if kind not in "iuf":
+        raise ValueError(
+            f"{path} must hold integers or floating-point numbers, got {values.dtype}"
+        )
+    if values.ndim not in (1, 2) or not values.size:
+        raise ValueError(
+            f"{path} must hold numbers of shape (T,), one series, or (n, L), "
+            f"sequences, got shape {shape}"
+        )
+    if kind in "iu" and max(abs(int(values.max())), abs(int(values.min()))) >= 2**53:
+        raise ValueError(
+            f"{path} has integers beyond 2**53, which float64 cannot represent: "
+            "subtract an offset first"
+        )
+    with np.errstate(over="ignore"):  # beyond float64: infinity, found below
+        read = np.ascontiguousarray(values, dtype=np.float64)
+    bad = np.argwhere(~np.isfinite(read))
     if len(bad):
-        line, what = bad[0] + 2, values.iloc[bad[0]]
-        what = "a gap" if pandas.isna(what) else repr(what)
+        at = ", ".join(str(k) for k in bad[0])
         raise ValueError(
-            f"column {column!r} of {path} must hold numbers throughout: line {line} "
-            f"has {what} ({len(bad)} such lines); fill or cut them first"
+            f"{path} must be finite, got {read[tuple(bad[0])]} at [{at}] ({len(bad):,} "
+            "such values): fill or cut them first"
         )
-    return read
+    if len(shape) == 2 and 1 in shape:
+        return read.reshape(-1), (f"Its shape {shape} is read as one series.",)
+    notes = ("Each row of the file is one sequence.",) if len(shape) == 2 else ()
+    return read, notes
 
 
-def _npy(path: Path) -> np.ndarray:
+def _mapped(path: Path) -> np.ndarray:
+    """The array in a .npy file, not yet read, so that a wrong size costs no memory."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it")
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    try:
-        values = np.load(path, allow_pickle=False)
-    except ValueError as error:
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK"):
         raise ValueError(
-            f"{path} must be a .npy file without pickles: {error}"
-        ) from None
-    if values.dtype.kind not in "iufc" or values.ndim not in (1, 2):
-        raise ValueError(
-            f"{path} must hold numbers, (T,) or (n, L), got {values.dtype} "
-            f"{values.shape}"
+            f"{path} is a zip archive, as .npz files are: save one array by numpy.save"
         )
-    return values
+    if start != b"\x93NUMPY":
+        raise ValueError(
+            f"{path} must be a .npy file without pickles, as numpy.save writes it: its "
+            "first bytes are not those of one" + ("" if start else ", it is empty")
+        )
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header raises nearly any kind
+        reason = str(error)
+        if "mmap length" in reason:
+            reason = "the file is shorter than its header says"
+        raise ValueError(
+            f"{path} must be a complete .npy file of numbers, without pickles: {reason}"
+        ) from None

@@ -15,12 +15,14 @@ import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.tasks.cache import cached
 from ssmlib.tasks.split import Split
 
@@ -212,8 +214,7 @@ def _distractors(canvas: _Canvas) -> None:
 
 def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
     """(image, label, paths, discs) of one picture."""
-    from PIL import Image, ImageDraw
-
+    Image, ImageDraw = optional("PIL.Image", "data"), optional("PIL.ImageDraw", "data")
     canvas = _Canvas(size, style, rng)
     paths = _long_paths(canvas)
     _distractors(canvas)
@@ -235,15 +236,25 @@ def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
 
 
 def _style(size: int, options: dict) -> Style:
-    if size not in STYLES:
+    if _checks.integer("size", size) not in STYLES:
         raise ValueError(
             f"size must be one of {', '.join(map(str, STYLES))}; got {size}"
         )
+    options = dict(options)
     for name in options:
         _checks.one_of("option", name, asdict(STYLES[size]))
     for name in ("segments", "distractors", "distractor_segments"):
         if name in options:
-            _checks.integer(name, options[name], least=int(name == "segments"))
+            least = int(name == "segments")
+            options[name] = _checks.integer(name, options[name], least=least)
+    for name in options.keys() - {"segments", "distractors", "distractor_segments"}:
+        if isinstance(options[name], bool) or not isinstance(options[name], Real):
+            raise TypeError(f"{name} must be a number, got {options[name]!r}")
+        options[name] = float(options[name])
+        if name != "margin" or options[name] != 0:
+            _checks.positive(name, options[name])
+    if options.get("contrast", 0) > 1:
+        raise ValueError(f"contrast must be in (0, 1], got {options['contrast']}")
     return Style(**asdict(STYLES[size]) | options)
 
 
@@ -284,8 +295,9 @@ def split(n: int, *, size: int = 32, seed: int, processes: int = 1, **options) -
 
     Kept in the cache (`tasks.cache`). Errors as `generate`.
     """
-    _checks.integer("n", n, least=10)
-    style = _style(size, options)
+    n = _checks.integer("n", n, least=10)
+    seed = _checks.integer("seed", seed, least=0)
+    style, size = _style(size, options), int(size)
 
     def make() -> dict[str, np.ndarray]:
         found = generate(n, size=size, seed=seed, processes=processes, **options)

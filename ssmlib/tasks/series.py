@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.autocorrelation import windows
 from ssmlib.tasks.files import packaged
 from ssmlib.tasks.split import Split, evenly
@@ -71,8 +72,7 @@ class Series:
 
 
 def _table(file: tuple[str, str, str], **options):
-    import pandas
-
+    pandas = optional("pandas", "data")
     return pandas.read_csv(packaged(*file), **options)
 
 
@@ -174,7 +174,7 @@ def block(name: str, seed: int = 0) -> Tensor:
 
     Brought to mean 0 and mean square 1 by its first half. Raises as `load`.
     """
-    return _block(load(name).values, seed)
+    return _block(load(name).values, _checks.integer("seed", seed, least=0))
 
 
 def _block(values: Tensor, seed: int) -> Tensor:
@@ -190,13 +190,17 @@ def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Spli
 
     Of a `block`, the first half trains (at most n windows, evenly taken), a fifth
     validates, the rest tests (n / 2 each), so that nothing of the future is seen.
-    Raises as `load`, and ValueError for windows longer than a part.
+    Raises as `load`, and ValueError for L, n or horizon below 1, 2 and 1, or for
+    windows longer than a part.
     """
     return forecast_of(load(name).values, L, n, seed, horizon)
 
 
 def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Split:
     """`forecast` of any series, values (T,) float64."""
+    _checks.integer("L", L)
+    _checks.integer("horizon", horizon)  # at 0 the target would be an input
+    _checks.integer("seed", seed, least=0)
     values = _block(values, seed)
     size = len(values)
     found = []

@@ -31,7 +31,7 @@ def vowels(seed: int = 0) -> Split:
     utterances, speakers = [], []
     for name, sha256 in _FILES.items():
         path = carried("aeon", f"aeon/datasets/data/JapaneseVowels/{name}", sha256)
-        lines = path.read_text().split("@data\n")[1].splitlines()
+        lines = path.read_text(encoding="utf-8").split("@data\n")[1].splitlines()
         for line in filter(None, lines):
             *channels, speaker = line.split(":")
             values = [np.array(c.split(","), dtype=np.float32) for c in channels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,8 +50,19 @@ class Split:
         return replace(self, **{f"x_{name}": change(x) for name, x, _ in self.parts()})
 
     def unit_power(self) -> Split:
-        """The same split, its x brought to mean square 1 on the training part."""
+        """Scale every x so that the training part has mean square 1.
+
+        Raises:
+            ValueError: for tokens, or a training part without power.
+        """
+        if not self.x_train.is_floating_point():
+            raise ValueError(f"x must be floating point, got {self.x_train.dtype}")
         size = self.x_train.square().mean().sqrt()
+        if not 0 < float(size) < math.inf:
+            raise ValueError(
+                "x_train must have a finite mean square above 0, got its root "
+                f"{float(size):g}"
+            )
         return self.map_x(lambda x: x / size)
 
 
@@ -71,7 +83,9 @@ def stratified(y: Tensor, seed: int) -> Tensor:
 
 def evenly(x: Tensor, n: int) -> Tensor:
     """At most n of the sequences x (m, ...), evenly taken, the first and the last."""
-    return x[torch.linspace(0, len(x) - 1, min(n, len(x))).long()]
+    count = min(_checks.integer("n", n), len(x))
+    exact = torch.float32 if len(x) <= 2**24 else torch.float64
+    return x[torch.linspace(0, len(x) - 1, count, dtype=exact, device="cpu").long()]
 
 
 def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
@@ -81,21 +95,33 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
     classes, or of channels of y. Raises ValueError or TypeError for data that a
     model cannot be trained on, naming the part.
     """
-    for name, value in data.tensors().items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
-        if value.is_floating_point():
-            _checks.finite(name, value)
+    _check_tensors(data)
     for name, x, y in data.parts():
         tokens = x.dtype == torch.int64 and x.ndim == 2
         values = x.is_floating_point() and x.ndim in (2, 3)
         if 0 in x.shape or not (tokens or values):
             raise ValueError(
                 f"x_{name} must be floating point, (n, L) or (n, channels, L), or "
-                f"tokens, int64 (n, L), got {x.dtype} {tuple(x.shape)}"
+                f"tokens, int64 (n, L), with no axis of size 0, got {x.dtype} "
+                f"{tuple(x.shape)}"
             )
         if tokens and int(x.min()) < 0:
             raise ValueError(f"x_{name} must hold tokens >= 0, got {int(x.min())}")
+        if x.dtype != data.x_train.dtype:
+            raise ValueError(
+                f"x_{name} must have the dtype of x_train, {data.x_train.dtype}, got "
+                f"{x.dtype}"
+            )
+        if x.shape[1:] != data.x_train.shape[1:]:
+            raise ValueError(
+                f"x_train and x_{name} must have the same channels and length, got "
+                f"{tuple(data.x_train.shape)} and {tuple(x.shape)}"
+            )
+        if y.ndim == 0 or 0 in y.shape[1:]:
+            raise ValueError(
+                f"y_{name} must be (n, ...) with no axis of size 0, got "
+                f"{tuple(y.shape)}"
+            )
         _check_lengths(data, name, x, y, sequence)
         if len(y) != len(x):
             raise ValueError(
@@ -112,22 +138,46 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
                 f"(n, ...) with {tuple(data.y_train.shape[1:])}, got {y.dtype} "
                 f"{tuple(y.shape)}"
             )
-        if x.shape[1:] != data.x_train.shape[1:]:
-            raise ValueError(
-                f"x_train and x_{name} must have the same channels and length"
-            )
-        if x.dtype != data.x_train.dtype:
-            raise ValueError(f"x_train and x_{name} must both be tokens, or neither")
     outputs = _outputs(data, sequence)
     if data.y_train.is_floating_point() and data.y_train.ndim == (2 if sequence else 1):
         data = replace(data, **{f"y_{n}": y.unsqueeze(1) for n, _, y in data.parts()})
-    return data.map_x(_as_channels), outputs
+    ready = data.map_x(_as_channels)
+    for name, x, _ in ready.parts():
+        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+            raise ValueError(
+                f"x_{name} must be within the range of float32, got values up to "
+                f"{float(getattr(data, f'x_{name}').abs().max()):g}: scale it"
+            )
+    return ready, outputs
 
 
 def _as_channels(x: Tensor) -> Tensor:
     if x.dtype == torch.int64:
         return x
     return (x if x.ndim == 3 else x.unsqueeze(1)).float()
+
+
+def _check_tensors(data: Split) -> None:
+    """Raise ValueError or TypeError unless all are finite, dense and on one device."""
+    if not isinstance(data, Split):
+        raise TypeError(f"data must be a Split, got {type(data).__name__}")
+    for name, value in vars(data).items():
+        if value is None and name.startswith("lengths"):
+            continue
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+        if value.layout != torch.strided or value.is_meta:
+            raise ValueError(
+                f"{name} must be a dense tensor with values, got {value.layout} on "
+                f"{value.device}"
+            )
+        if value.device != data.x_train.device:
+            raise ValueError(
+                f"{name} must be on the device of x_train, {data.x_train.device}, got "
+                f"{value.device}"
+            )
+        if value.is_floating_point():
+            _checks.finite(name, value)
 
 
 def _check_lengths(data: Split, name: str, x: Tensor, y: Tensor, sequence: bool):
@@ -157,6 +207,10 @@ def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
     Returns (parts, number of outputs). Raises as `prepared`, and ValueError for
     another number of splits or splits that differ in shape.
     """
+    if not isinstance(data, Split | Sequence) or isinstance(data, str):
+        raise TypeError(
+            f"data must be a Split or a sequence of them, got {type(data).__name__}"
+        )
     many = [data] if isinstance(data, Split) else list(data)
     if not isinstance(data, Split) and len(many) != n:
         raise ValueError(
@@ -164,6 +218,9 @@ def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
         )
     ready = [prepared(split, sequence=sequence) for split in many]
     parts = {}
+    names = [set(split.tensors()) for split, _ in ready]
+    if any(own != names[0] for own in names):
+        raise ValueError("lengths must be given for each of the splits, or for none")
     for name in ready[0][0].tensors():
         own = [getattr(split, name) for split, _ in ready]
         if len({(part.shape, part.dtype) for part in own}) > 1:
@@ -171,7 +228,12 @@ def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
                 f"{name} must be of one shape and dtype in all splits, got "
                 f"{[(tuple(part.shape), str(part.dtype)) for part in own]}"
             )
-        parts[name] = torch.stack(own)
+        if len({part.device for part in own}) > 1:
+            raise ValueError(
+                f"{name} must be on one device in all splits, got "
+                f"{[str(part.device) for part in own]}"
+            )
+        parts[name] = torch.stack(own).detach()
     return Split(**parts), max(outputs for _, outputs in ready)
 
 
@@ -190,10 +252,22 @@ def _outputs(data: Split, sequence: bool) -> int:
         raise ValueError(
             f"y_train must be int64 {shape} for classes"
             + " a step" * sequence
-            + f", got {y.dtype} {tuple(y.shape)}"
+            + f", or floating point for regression, got {y.dtype} {tuple(y.shape)}"
         )
-    parts = [part[part != -100] if sequence else part for _, _, part in data.parts()]
-    labels = torch.cat(parts)
-    if len(parts[0].unique()) < 2 or int(labels.min()) < 0:
-        raise ValueError("y_train must hold at least two classes, numbered from 0")
-    return int(labels.max()) + 1
+    most = 0
+    for name, _, part in data.parts():
+        labels = part[part != -100] if sequence else part
+        if not labels.numel():
+            raise ValueError(f"y_{name} must hold a class, got -100 alone")
+        if int(labels.min()) < 0:
+            raise ValueError(
+                f"y_{name} must hold classes numbered from 0"
+                + ", or -100 for no target" * sequence
+                + f", got {int(labels.min())}"
+            )
+        if name == "train" and len(labels.unique()) < 2:
+            raise ValueError(
+                f"y_train must hold at least two classes, got {int(labels.min())} alone"
+            )
+        most = max(most, int(labels.max()))
+    return most + 1

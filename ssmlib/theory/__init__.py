@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+from types import ModuleType
 
-__all__ = ["conditioning", "learning", "memory", "timescale"]
+from ssmlib import _imports
+
+__all__ = _imports.submodules(__name__)
 
 
-def __getattr__(name: str):
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> ModuleType:
+    return _imports.submodule(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

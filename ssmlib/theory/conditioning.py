@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib.discretization import phi
 
 READOUTS = ("real", "complex")
@@ -22,11 +22,7 @@ READOUTS = ("real", "complex")
 
 def _modes(A: Tensor, readout: str) -> Tensor:
     _checks.one_of("readout", readout, READOUTS)
-    if not A.is_complex() or A.ndim != 1 or A.numel() == 0:
-        raise TypeError(
-            f"A must be complex of shape (m,), got {A.dtype} {tuple(A.shape)}"
-        )
-    return _checks.stable("A", A).to(torch.complex128)
+    return _checks.modes("A", A)
 
 
 def _parts(direct: Tensor, mixed: Tensor) -> Tensor:
@@ -39,13 +35,23 @@ def _parts(direct: Tensor, mixed: Tensor) -> Tensor:
 
 
 def gram(A: Tensor, *, readout: str = "real") -> Tensor:
-    """G in continuous time over an infinite horizon, for white input.
+    """Return G in continuous time over an infinite horizon, for white input.
 
-    A (m,) complex eigenvalues with real parts < 0. Returns float64, (m, m) for
-    readout "real", up to (2m, 2m) for "complex". For equal real parts -a, the
-    real one is a sum of two Lorentzians,
+    For equal real parts -a, that of readout "real" is a sum of two Lorentzians,
     ``G_jk = a/(4a^2 + (v_j - v_k)^2) + a/(4a^2 + (v_j + v_k)^2)``.
-    Raises ValueError for a real part >= 0: the integral has no end.
+
+    Args:
+        A: (m,) complex eigenvalues with real parts < 0.
+        readout: "real" or "complex".
+
+    Returns:
+        float64, (m, m) for readout "real", up to (2m, 2m) for "complex".
+
+    Raises:
+        TypeError: if A is not complex.
+        ValueError: for a real part >= 0, where the integral has no end, values that
+            are not finite, another shape or readout, or a G outside float64's range.
+
     Source: Section 4.3 of arXiv 2411.19455 in our reading; chapter `imaginary-part`.
     """
     A = _modes(A, readout)
@@ -53,6 +59,7 @@ def gram(A: Tensor, *, readout: str = "real") -> Tensor:
         raise ValueError("A must have real parts < 0 for an infinite horizon")
     direct = -1 / (A[:, None] + A.conj())  # integral of exp(w_j t) exp(w_k t)^*
     mixed = -1 / (A[:, None] + A)
+    _checks.finite("G", direct)
     if readout == "real":
         return (direct + mixed).real / 2
     keep = torch.cat([torch.ones_like(A.imag, dtype=torch.bool), A.imag != 0])
@@ -60,16 +67,30 @@ def gram(A: Tensor, *, readout: str = "real") -> Tensor:
 
 
 def features(A: Tensor, dt: float, L: int, *, readout: str = "real") -> Tensor:
-    """The kernels in discrete time: F (L, m), or (L, 2m) for readout "complex".
+    """Return the kernels in discrete time, one per column.
 
     F[s, j] = Re(beta_j exp(dt w_j s)) with the zero-order hold's beta; "complex"
     adds the imaginary parts, less those that vanish. Then G = F^T R F with the
-    input's second moment R by lag, and a finite horizon is allowed: A may have
-    real parts 0. Raises ValueError for a real part > 0, dt <= 0, L < 1.
+    input's second moment R by lag.
+
+    Args:
+        A: (m,) complex eigenvalues with real parts <= 0: the horizon is finite.
+        dt: time per step, positive.
+        L: number of steps.
+        readout: "real" or "complex".
+
+    Returns:
+        F, float64, (L, m), or up to (L, 2m) for readout "complex".
+
+    Raises:
+        TypeError: if A is not complex, dt not a real number, or L not an integer.
+        ValueError: for a real part > 0, dt <= 0, L < 1, values that are not finite, or
+            an F that does not fit into memory.
     """
     A = _modes(A, readout)
-    _checks.positive("dt", dt)
-    s = torch.arange(_checks.integer("L", L), dtype=torch.float64, device=A.device)
+    dt = _checks.positive("dt", _checks.number("dt", dt))
+    _checks.fits("L", _checks.integer("L", L), 4 * L * len(A))
+    s = torch.arange(L, dtype=torch.float64, device=A.device)
     kernels = dt * phi(dt * A) * torch.exp(dt * A * s[:, None])  # (L, m)
     if readout == "real":
         return kernels.real
@@ -77,19 +98,26 @@ def features(A: Tensor, dt: float, L: int, *, readout: str = "real") -> Tensor:
 
 
 def condition_number(G: Tensor, *, normalized: bool = False) -> float:
-    """lambda_max / lambda_min of a Gram matrix, inf where it is singular.
+    """Return lambda_max / lambda_min of a Gram matrix, inf if it is singular.
 
     Singular means lambda_min at or below the rounding of lambda_max, m * 2.2e-16 of
-    it. normalized: of the correlations G_jk / sqrt(G_jj G_kk) instead. Raises
-    ValueError unless G is real, square and symmetric.
+    it.
+
+    Args:
+        G: (m, m) real and symmetric.
+        normalized: use the correlations G_jk / sqrt(G_jj G_kk) instead.
+
+    Raises:
+        TypeError: if G is not a real tensor.
+        ValueError: for another shape, a G that is not symmetric, values that are not
+            finite, or a diagonal that is not positive if normalized.
     """
-    square = not G.is_complex() and G.ndim == 2 and G.shape[0] == G.shape[1]
-    if not square or not torch.allclose(G, G.mT):
-        raise ValueError(f"G must be real and symmetric, got {tuple(G.shape)}")
-    G = _checks.finite("G", G).double()
+    G = _checks.symmetric("G", _checks.real("G", G), rtol=1e-5, atol=1e-8).detach()
     if normalized:
-        scale = G.diagonal().rsqrt()
+        scale = _checks.positive("the diagonal of G", G.diagonal()).rsqrt()
         G = scale[:, None] * G * scale
+    else:
+        G = _scale.shifted(G, _scale.shift(G))
     values = torch.linalg.eigvalsh(G)
     least, most = float(values[0]), float(values[-1])
     rounding = len(G) * torch.finfo(torch.float64).eps * most
@@ -97,24 +125,60 @@ def condition_number(G: Tensor, *, normalized: bool = False) -> float:
 
 
 def lattice_condition(delta: float, a: float = 0.5, *, readout: str = "real") -> float:
-    """The condition number of frequencies delta, 2 delta, ... as their number grows.
+    """Return the condition number of frequencies delta, 2 delta, ... in the limit.
 
-    cosh(2 pi a / delta) for readout "real", an upper bound for any finite number;
-    exp(4 pi a / delta) for "complex". Derived in chapter `imaginary-part`.
+    As their number grows, it tends to cosh(2 pi a / delta) for readout "real", an
+    upper bound for any finite number, and to exp(4 pi a / delta) for "complex".
+
+    Args:
+        delta: spacing of the frequencies, positive.
+        a: damping, positive: the real parts are -a.
+        readout: "real" or "complex".
+
+    Raises:
+        TypeError: if delta or a is not a real number.
+        ValueError: if one is not positive and finite, for another readout, or if the
+            result is outside float64's range.
+
+    Source: derived in chapter `imaginary-part`.
     """
-    _checks.positive("delta", delta)
-    _checks.positive("a", a)
+    delta = _checks.positive("delta", _checks.number("delta", delta))
+    a = _checks.positive("a", _checks.number("a", a))
     _checks.one_of("readout", readout, READOUTS)
     x = 2 * math.pi * a / delta
-    return math.cosh(x) if readout == "real" else math.exp(2 * x)
+    try:
+        return math.cosh(x) if readout == "real" else math.exp(2 * x)
+    except OverflowError as error:
+        raise ValueError(
+            f"delta must be at least about a / 100 for a result below 1e308, got "
+            f"delta {delta:g} and a {a:g}"
+        ) from error
 
 
 def separation_bound(delta: float, a: float = 0.5) -> float:
-    """A lower bound on lambda_min of `gram` for frequencies delta apart, all >= 0.
+    """Return a lower bound on lambda_min of `gram` for frequencies delta apart.
 
     Gershgorin's circles: (1 - 2 pi^2 a^2 / delta^2) / (4a), positive iff
-    delta > sqrt(2) pi a, which is 2.22 at a = 1/2. Derived in chapter `imaginary-part`.
+    delta > sqrt(2) pi a, which is 2.22 at a = 1/2.
+
+    Args:
+        delta: smallest distance of the frequencies, all >= 0; positive.
+        a: damping, positive: the real parts are -a.
+
+    Raises:
+        TypeError: if delta or a is not a real number.
+        ValueError: if one is not positive and finite, or the bound is outside
+            float64's range.
+
+    Source: derived in chapter `imaginary-part`.
     """
-    _checks.positive("delta", delta)
-    _checks.positive("a", a)
-    return (1 - 2 * (math.pi * a / delta) ** 2) / (4 * a)
+    delta = _checks.positive("delta", _checks.number("delta", delta))
+    a = _checks.positive("a", _checks.number("a", a))
+    ratio = math.pi * a / delta
+    found = (1 - 2 * ratio * ratio) / (4 * a)
+    if not math.isfinite(found):
+        raise ValueError(
+            "delta and a must give a bound within float64's range, got delta "
+            f"{delta:g} and a {a:g}"
+        )
+    return found

@@ -18,7 +18,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib.autocorrelation import moment_largest_eigenvalue
 from ssmlib.discretization import phi
 
@@ -26,24 +26,27 @@ from ssmlib.discretization import phi
 READOUTS = {"complex": 0.5, "real": 1.0, "pairs": 2.0}
 
 
-def _arguments(A: Tensor, dt, B: Tensor | None, readout: str):
+def _arguments(
+    A: Tensor, dt, B: Tensor | None, readout: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A and B (m,), complex128, and dt, () or (k,), float64."""
     _checks.one_of("readout", readout, READOUTS)
-    if not A.is_complex() or A.ndim != 1 or A.numel() == 0:
-        raise TypeError(
-            f"A must be complex of shape (m,), got {A.dtype} {tuple(A.shape)}"
-        )
-    A = _checks.stable("A", A).to(torch.complex128)
+    A = _checks.modes("A", A)
     if B is None:
         B = torch.ones_like(A)
-    if B.shape != A.shape:
+    if _checks.is_tensor("B", B).shape != A.shape:
         raise ValueError(
             f"B must have A's shape {tuple(A.shape)}, got {tuple(B.shape)}"
         )
-    dt = torch.as_tensor(dt, dtype=torch.float64, device=A.device)
-    if dt.ndim > 1:
-        raise ValueError(f"dt must be a number or (k,), got shape {tuple(dt.shape)}")
-    _checks.positive("dt", dt)
+    _checks.finite("B", B)
+    dt = _checks.positive("dt", _checks.numbers("dt", dt, A.device))
     return A, B.to(torch.complex128), dt
+
+
+def _one_step(A: Tensor, dt: float) -> tuple[Tensor, Tensor]:
+    """`_arguments` for one dt."""
+    A, _, step = _arguments(A, _checks.number("dt", dt), None, "real")
+    return A, step
 
 
 def _expm1(z: Tensor) -> Tensor:
@@ -66,13 +69,9 @@ def _turns(z: Tensor, n: Tensor) -> Tensor:
     return torch.where(z == 0, n + 0j, _expm1(safe * n) / _expm1(safe))
 
 
-def _step_weight(A: Tensor, B: Tensor, dt: Tensor) -> Tensor:
-    return B * dt * phi(A * dt)  # (m,)
-
-
 def _energy(A: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor:
-    """One dt: the double sums u^H R u and, for a real readout, u^T R u."""
-    beta = _step_weight(A, B, dt)
+    """One dt: the double sums u^H R u and, for a real readout, u^T R u, over dt^2."""
+    beta = B * phi(A * dt)  # (m,)
     z = (A * dt)[:, None]
     L = R.shape[0]
     s = torch.arange(L, dtype=torch.float64, device=A.device)
@@ -96,96 +95,195 @@ def _energy(A: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor
     return (0.5 * (size * hermitian + (beta.square() * plain).real)).sum()
 
 
+def _restored(name: str, over: Tensor, dt: Tensor, of_R: int, of_B: int) -> Tensor:
+    """dt^2 times a quantity of shifted R and B."""
+    of_dt = _scale.shifts(dt)
+    found = over * _scale.shifted(dt, of_dt).square()
+    if not bool((over != 0).any()):
+        return found
+    return _scale.restored(name, found, of_dt, of_dt, of_R, of_B, of_B)
+
+
 def output_energy(
     A: Tensor, dt, R: Tensor, *, B: Tensor | None = None, readout: str = "complex"
 ) -> Tensor:
-    """The expectation of ``|y_L|^2``, exact, over the readout and the input.
+    """Return the expectation of ``|y_L|^2``, exact, over the readout and the input.
 
-    A (m,) complex eigenvalues, real parts <= 0; dt a number or (k,), time a step;
-    R the second moment (L, L) in time order, or its first row (L,) if Toeplitz;
-    B (m,), 1 by default. readout: "complex" y = Re(c^T h) with c ~ CN(0, 1);
-    "real" c ~ N(0, 1); "pairs" y = 2 Re(c^T h), c ~ CN(0, 1), the layers' own.
-    Returns float64 of dt's shape, in units of the input's square.
-    Raises ValueError for a real part > 0, dt <= 0, mismatched shapes.
+    Args:
+        A: (m,) complex eigenvalues, real parts <= 0.
+        dt: time per step, positive; a number or (k,).
+        R: the second moment (L, L) in time order, or its first row (L,) if Toeplitz.
+        B: input weights (m,), 1 by default.
+        readout: "complex" y = Re(c^T h) with c ~ CN(0, 1); "real" c ~ N(0, 1);
+            "pairs" y = 2 Re(c^T h), c ~ CN(0, 1), which is the layers' own.
+
+    Returns:
+        float64 of dt's shape, in units of the input's square.
+
+    Raises:
+        TypeError: if A is not complex, or R or dt not real.
+        ValueError: for a real part > 0, dt <= 0, values that are not finite, shapes
+            that do not match, an R that is not symmetric, another readout, or a result
+            outside float64's range.
+
     Source: derived in chapter `timescale` for the model of arXiv 2411.19455.
     """
     A, B, dt = _arguments(A, dt, B, readout)
     R = _checks.moment("R", R).to(A.device)
-    energies = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
-    return torch.stack(energies).reshape(dt.shape)
+    of_R, of_B = _scale.shift(R), _scale.shift(B)
+    R, B = _scale.shifted(R, of_R), _scale.shifted(B, of_B)
+    over = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
+    over = torch.stack(over).reshape(dt.shape)
+    return _restored("the output energy", over, dt, of_R, of_B)
 
 
 def bound(
     A: Tensor, dt, R: Tensor, *, B: Tensor | None = None, readout: str = "complex"
 ) -> Tensor:
-    """The upper bound ``k dt^2 L lambda_max(R) sum_j |b_j|^2`` on `output_energy`.
+    """Return the upper bound ``k dt^2 L lambda_max(R) sum_j |b_j|^2`` on the energy.
 
-    k = 1/2, 1, 2 for readout "complex", "real", "pairs". Arguments, result and
-    errors as `output_energy`. Source: our reading of Theorem 4.1.
+    k = 1/2, 1, 2 for readout "complex", "real", "pairs".
+
+    Args:
+        A: as `output_energy`.
+        dt: as `output_energy`.
+        R: as `output_energy`.
+        B: as `output_energy`.
+        readout: as `output_energy`.
+
+    Returns:
+        As `output_energy`.
+
+    Raises:
+        TypeError: as `output_energy`.
+        ValueError: as `output_energy`.
+
+    Source: our reading of Theorem 4.1.
     """
     A, B, dt = _arguments(A, dt, B, readout)
-    R = _checks.moment("R", R)
-    weight = READOUTS[readout] * B.abs().square().sum()
-    return weight * dt**2 * R.shape[0] * moment_largest_eigenvalue(R)
+    reach = torch.ones_like(A.real) * _checks.moment("R", R).shape[0]
+    return _bound(reach, dt, R, B, readout)
 
 
 def damped_bound(
     A: Tensor, dt, R: Tensor, *, B: Tensor | None = None, readout: str = "complex"
 ) -> Tensor:
-    """`bound` with L replaced, mode by mode, by sum_s exp(2 Re(w) dt s) <= L.
+    """Return `bound` with L replaced, mode by mode, by sum_s exp(2 Re(w) dt s) <= L.
 
-    Equal to it at Re w = 0; it keeps what the decay of a mode takes away.
-    Arguments, result and errors as `output_energy`. Derived in chapter `timescale`.
+    It equals `bound` at Re w = 0, and is smaller where modes decay.
+
+    Args:
+        A: as `output_energy`.
+        dt: as `output_energy`.
+        R: as `output_energy`.
+        B: as `output_energy`.
+        readout: as `output_energy`.
+
+    Returns:
+        As `output_energy`.
+
+    Raises:
+        TypeError: as `output_energy`.
+        ValueError: as `output_energy`.
+
+    Source: derived in chapter `timescale`.
     """
     A, B, dt = _arguments(A, dt, B, readout)
+    L = A.real.new_tensor(_checks.moment("R", R).shape[0])
+    return _bound(_decays(2 * A.real * dt[..., None], L), dt, R, B, readout)
+
+
+def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor:
+    """k dt^2 lambda_max(R) sum_j reach_j |b_j|^2, reach (..., m)."""
     R = _checks.moment("R", R)
-    L = torch.tensor(float(R.shape[0]), device=A.device)
-    reach = _decays(2 * A.real * dt[..., None], L)
+    of_R, of_B = _scale.shift(R), _scale.shift(B)
+    B = _scale.shifted(B, of_B)
     weight = READOUTS[readout] * (reach * B.abs().square()).sum(-1)
-    return weight * dt**2 * moment_largest_eigenvalue(R)
+    over = weight * moment_largest_eigenvalue(_scale.shifted(R, of_R))
+    over = over.expand(dt.shape)
+    return _restored("the bound", over, dt, of_R, of_B)
 
 
 def stationary_energy(
     A: Tensor, dt: float, L: int, density, *, readout: str = "complex"
 ) -> float:
-    """``k L sum_j |beta_j|^2 S_x(dt v_j)``: `output_energy` at Re w = 0, L large.
+    """Return `output_energy` at Re w = 0 in the limit of large L.
 
-    For "complex" and "pairs", L far beyond the input's correlation length and
-    ``dt |v_j| < pi``. density: S_x of radians a step (`Process.density`).
-    Raises ValueError unless every real part is 0. Derived in chapter `timescale`.
+    It is ``k L sum_j |beta_j|^2 S_x(dt v_j)``, for L far beyond the input's correlation
+    length and ``dt |v_j| < pi``.
+
+    Args:
+        A: (m,) complex eigenvalues, real parts 0.
+        dt: time per step, positive.
+        L: number of steps.
+        density: S_x of radians per step, as `Process.density`.
+        readout: "complex" or "pairs".
+
+    Returns:
+        The energy in units of the input's square.
+
+    Raises:
+        TypeError: if A is not complex, dt not a number, L not an integer, or density
+            not a function.
+        ValueError: for a real part that is not 0, dt <= 0, L < 1, another readout,
+            or a result that is not finite.
+
+    Source: derived in chapter `timescale`.
     """
-    A, B, step = _arguments(A, dt, None, readout)
+    _checks.one_of("readout", readout, READOUTS)
+    A, step = _one_step(A, dt)
+    _checks.integer("L", L)
+    if not callable(density):
+        raise TypeError(f"density must be a function, got {type(density).__name__}")
     if readout == "real":
         raise ValueError("readout must be complex or pairs for the stationary formula")
     if bool((A.real != 0).any()):
         raise ValueError("A must have real parts 0 for the stationary formula")
-    beta = _step_weight(A, B, step)
-    power = beta.abs().square() * density(step * A.imag)
-    return float(READOUTS[readout] * L * power.sum())
+    power = phi(A * step).abs().square() * density(step * A.imag)
+    over = READOUTS[readout] * L * _checks.finite("density", power).sum()
+    return float(_restored("the stationary energy", over, step, 0, 0))
 
 
 def critical_dt(
     A: Tensor, R: Tensor, threshold: float = 1.0, *, readout: str = "complex"
 ) -> float:
-    """The smallest dt at which `output_energy` reaches `threshold`.
+    """Return the smallest dt at which `output_energy` reaches `threshold`.
 
     Scanned upward, in steps of 10 %, from where a bound guarantees less, then
-    solved to 1e-12; a rise and fall within one such step is not seen. Raises
-    ValueError where it is not reached by dt = 1e3, or for an R that is zero.
+    solved to 1e-12; a rise and fall within one such step is not seen.
+
+    Args:
+        A: (m,) complex eigenvalues, real parts <= 0.
+        R: the second moment (L, L) in time order, or its first row (L,) if Toeplitz.
+        threshold: positive, in units of the input's square.
+        readout: as `output_energy`.
+
+    Raises:
+        TypeError: if A is not complex, R not real, or threshold not a number.
+        ValueError: as `output_energy`, for threshold <= 0, for an R that is zero, or
+            if the threshold is not reached by dt = 1e3.
     """
-    _checks.positive("threshold", threshold)
+    threshold = _checks.positive("threshold", _checks.number("threshold", threshold))
+    _checks.one_of("readout", readout, READOUTS)
+    A, R = _checks.modes("A", A), _checks.moment("R", R)
     if not bool((R != 0).any()):
         raise ValueError("R must not be zero throughout: no dt reaches a threshold")
+    by = _scale.shift(R)
+    R = _scale.shifted(R, by)
+    log_threshold = math.log(threshold) + by * math.log(_scale.STEP)
     # The row sums bound lambda_max from above, and cost nothing.
-    size = _checks.moment("R", R).abs()
+    size = R.abs()
     rows = 2 * size.sum() if size.ndim == 1 else size.sum(-1).max()
     unit = READOUTS[readout] * A.numel() * size.shape[0] * float(rows)
 
     def excess(log_dt: float) -> float:
-        energy = output_energy(A, math.exp(log_dt), R, readout=readout)
-        return math.log(float(energy) / threshold)
+        dt = torch.tensor(math.exp(log_dt), dtype=torch.float64, device=A.device)
+        energy = float(_energy(A, dt, R.to(A.device), torch.ones_like(A), readout))
+        if energy <= 0:  # R is not positive semidefinite, or all is rounding
+            return -math.inf
+        return math.log(energy) + 2 * log_dt - log_threshold
 
-    low = 0.5 * math.log(threshold / unit)
+    low = 0.5 * (log_threshold - math.log(unit))
     while low < math.log(1e3):
         high = low + math.log(1.1)
         if excess(high) >= 0:
@@ -195,19 +293,57 @@ def critical_dt(
 
 
 def final_state(A: Tensor, dt: float, x: Tensor) -> Tensor:
-    """h_L of every mode for inputs x (n, L): (n, m) complex128, b = 1."""
-    A, B, step = _arguments(A, dt, None, "complex")
+    """Return h_L of every mode, with input weights 1.
+
+    Args:
+        A: (m,) complex eigenvalues, real parts <= 0.
+        dt: time per step, positive.
+        x: inputs (n, L), real floating point.
+
+    Returns:
+        (n, m) complex128.
+
+    Raises:
+        TypeError: if A is not complex, x not real floating point, or dt not a number.
+        ValueError: for a real part > 0, dt <= 0, values that are not finite, other
+            shapes, or states outside float64's range.
+    """
+    A, step = _one_step(A, dt)
+    x = _checks.sequences("x", x)
     s = torch.arange(x.shape[-1], dtype=torch.float64, device=A.device)
     steps = torch.exp(A[:, None] * step * s)
-    beta = _step_weight(A, B, step)
-    return (_checks.sequences("x", x).double().flip(-1) + 0j) @ steps.mT * beta
+    beta = step * phi(A * step)
+    found = (x.double().flip(-1) + 0j) @ steps.mT * beta
+    return _checks.finite("the states", found)
 
 
 def tail_probability(states: Tensor, level: Tensor) -> Tensor:
-    """``P(|y_L| > level)`` for y = Re(c^T h), c ~ CN(0, 1), over given final states.
+    """Return ``P(|y_L| > level)`` for y = Re(c^T h), c ~ CN(0, 1), over given states.
 
     Given the input, y is normal with variance ``|h|^2 / 2``: the mean of its tails.
-    states (n, m) complex, level (k,) > 0; returns (k,).
+
+    Args:
+        states: final states (n, m), complex.
+        level: (k,), positive.
+
+    Returns:
+        (k,) float64.
+
+    Raises:
+        TypeError: if states are not complex, or level not real.
+        ValueError: for other shapes, values that are not finite, or a level that is
+            not positive.
     """
-    deviation = states.abs().square().sum(-1).sqrt() / math.sqrt(2)  # (n,)
-    return torch.erfc(level[:, None] / (math.sqrt(2) * deviation)).mean(-1)
+    states = _checks.finite("states", _checks.is_complex("states", states))
+    if states.ndim != 2 or not states.numel():
+        raise ValueError(f"states must have shape (n, m), got {tuple(states.shape)}")
+    level = _checks.positive("level", _checks.real("level", level))
+    if level.ndim != 1 or not len(level):
+        raise ValueError(f"level must have shape (k,), got {tuple(level.shape)}")
+    by = _scale.shifts(states.abs().amax(-1))  # (n,)
+    size = _scale.shifted(states.abs(), by[:, None]).square().sum(-1).sqrt()
+    deviation = size / math.sqrt(2)  # (n,), shifted
+    level = _scale.shifted(
+        level[:, None].expand(-1, len(by)), by.expand(len(level), -1)
+    )
+    return torch.erfc(level / (math.sqrt(2) * deviation)).mean(-1)

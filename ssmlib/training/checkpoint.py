@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+import ssmlib
+from ssmlib import _sameness
+from ssmlib.models import Ensemble
 from ssmlib.tasks.split import Split
+
+#: the first line of the file; the SHA-256 of the rest is the second
+FORMAT = b"checkpoint of ssmlib.training.fit, format 2\n"
+#: relative difference of initial values that another rounding explains
+ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What makes two fits the same: texts by name, and the initial values in short."""
+
+    texts: dict[str, str]
+    values: Tensor
+
+
+def setting(model: Ensemble, data: Split, device, options: dict) -> Setting:
+    """Describe a fit before its first step.
+
+    Args:
+        model: the ensemble as it was initialized, on the CPU.
+        data: the prepared split.
+        device: where it is trained.
+        options: further options by name, compared by value.
+
+    Returns:
+        The description that its checkpoint must match.
+
+    Raises:
+        ValueError: for an option, or an attribute of a layer, that cannot be compared.
+    """
+    try:
+        texts = {name: _sameness.text(value) for name, value in options.items()}
+        texts |= _sameness.structure(model.stacked)
+    except ValueError as error:
+        raise ValueError(
+            f"checkpoint needs layers that can be compared with those of an earlier "
+            f"fit: {error}"
+        ) from None
+    texts |= {
+        "data": digest(data),
+        "device": repr(str(device)),
+        "version of ssmlib": str(ssmlib.__version__),
+        "version of torch": str(torch.__version__),
+    }
+    if torch.device(device).type == "cpu":
+        texts["threads"] = str(torch.get_num_threads())
+    values = [_in_short(value) for value in model.state_dict().values()]
+    return Setting(texts, torch.stack(values))
+
+
+def _in_short(value: Tensor) -> Tensor:
+    """A tensor's norm, and its sum with weights that depend on the place."""
+    value = torch.view_as_real(value) if value.is_complex() else value
+    value = value.detach().double().flatten()
+    weights = torch.cos(torch.arange(len(value), dtype=torch.float64))
+    return torch.stack([value.norm(), value @ weights])
 
 
 def digest(data: Split) -> str:
@@ -17,37 +81,157 @@ def digest(data: Split) -> str:
     content_hash = hashlib.sha256()
     for name, value in data.tensors().items():
         content_hash.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        content_hash.update(value.detach().cpu().contiguous().numpy().tobytes())
+        flat = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+        content_hash.update(flat.numpy().tobytes())
     return content_hash.hexdigest()
 
 
-def save(path: str | Path, setting: dict[str, str], parts: dict, progress) -> None:
+@contextlib.contextmanager
+def locked(path: str | Path | None) -> Iterator[Path | None]:
+    """Lock a checkpoint for one fit; the lock ends with the process, however it ends.
+
+    Args:
+        path: the file, or None for none.
+
+    Yields:
+        The file's path, links followed.
+
+    Raises:
+        TypeError: for something else than a path.
+        ValueError: where another fit has it, or its folder cannot be written to.
+    """
+    if path is None:
+        yield None
+        return
+    from filelock import FileLock, Timeout
+
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"checkpoint must be a path or None, got {path!r}")
+    file = Path(path).resolve()
+    if not file.parent.is_dir():
+        raise ValueError(
+            f"checkpoint must be in a folder that exists, got {path}: make "
+            f"{file.parent} first"
+        )
+    if file.is_dir():
+        raise ValueError(f"checkpoint must be a file, got the folder {path}")
+    try:
+        part = _part(file)
+        part.touch(exist_ok=False)
+        part.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint must be in a folder that can be written to, got {path} "
+            f"({error.strerror})"
+        ) from None
+    held = FileLock(file.with_name(f".{file.name}.lock"), timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        raise ValueError(
+            f"checkpoint {path} is in use by another fit: wait for it, or name "
+            "another file"
+        ) from None
+    try:
+        for left in file.parent.glob(f".{_escaped(file.name)}.*.part"):
+            left.unlink(missing_ok=True)  # of a fit that was killed while writing
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # Windows refuses while it is open
+            Path(held.lock_file).unlink()
+        held.release()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _part(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+
+
+def save(path: Path, setting: Setting, parts: dict, progress) -> None:
     """Write beside the file first, so that an interruption leaves the last one."""
     alive, survived, history = progress
     content = {
-        "setting": setting,
+        "setting": setting.texts,
+        "values": setting.values,
         "parts": {name: part.state_dict() for name, part in parts.items()},
         "alive": alive,
         "survived": survived,
         "history": torch.stack(history),
     }
-    beside = Path(f"{path}.part")
-    torch.save(content, beside)
-    os.replace(beside, path)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    packed = buffer.getvalue()
+    checksum = hashlib.sha256(packed).hexdigest().encode()
+    part = _part(path)
+    try:
+        with part.open("xb") as out:
+            out.write(FORMAT + checksum + b"\n" + packed)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(
-    path: str | Path, setting: dict[str, str], parts: dict, device
+    path: Path, setting: Setting, parts: dict, device
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Put the saved state into the parts; ValueError where it is another fit's."""
-    content = torch.load(path, map_location=device, weights_only=True)
-    other = [key for key in setting if content["setting"].get(key) != setting[key]]
-    if other:
+    """Put the saved state into the parts.
+
+    Args:
+        path: the file.
+        setting: this fit's; the file must be of the same.
+        parts: what has a state, by name.
+        device: where the tensors go.
+
+    Returns:
+        Which models are alive, the epochs each survived, and the curves so far.
+
+    Raises:
+        ValueError: for a damaged file, one that `save` did not write, or one of
+            another fit; it names the differences.
+    """
+    content = _read(path, device)
+    found = _sameness.differences(content["setting"], setting.texts)
+    if not found and not _close(content["values"].cpu(), setting.values):
+        found = ["the initial values of the parameters"]
+    if found:
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise ValueError(
-            f"checkpoint {path} is of another fit: it differs in {', '.join(other)}; "
-            "name another file, or remove this one"
+            f"checkpoint {path} is of another fit: it differs in "
+            f"{', '.join(found[:5])}{more} (in brackets: the file's value and this "
+            "fit's); repeat the fit as it was, name another file, or remove this one"
         )
     for name, part in parts.items():
         part.load_state_dict(content["parts"][name])
     history = list(content["history"].cpu())
     return content["alive"], content["survived"], history
+
+
+def _read(path: Path, device) -> dict:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint {path} cannot be read ({error.strerror})"
+        ) from None
+    head, _, packed = raw.removeprefix(FORMAT).partition(b"\n")
+    if not raw.startswith(FORMAT):
+        what = "was not written by this version of fit, or its beginning is damaged"
+    elif hashlib.sha256(packed).hexdigest().encode() != head:
+        what = "is damaged: its content does not match its checksum"
+    else:
+        return torch.load(io.BytesIO(packed), map_location=device, weights_only=True)
+    raise ValueError(
+        f"checkpoint {path} {what}; remove the file to train from the beginning, or "
+        "name another file"
+    )
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Whether initial values agree to rounding, as another processor may round."""
+    size = ROUNDING * other[:, :1] + 1e-12
+    return one.shape == other.shape and bool(((one - other).abs() <= size).all())

@@ -38,13 +38,19 @@ class Configuration:
     dropout: float = 0.0
 
     def __post_init__(self):
+        if not isinstance(self.init, Initialization):
+            raise TypeError(
+                f"init must be an Initialization, got {type(self.init).__name__}"
+            )
         for name in (*RATES, "weight_decay"):
             rate = getattr(self, name)
-            if rate is not None and not 0 <= rate < math.inf:
+            if rate is None and name == "C_lr":
+                continue
+            if not 0 <= number(name, rate) < math.inf:
                 raise ValueError(f"{name} must be finite and >= 0, got {rate}")
-        _checks.several("frozen", self.frozen, SSM_PARTS)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        frozen = _checks.several("frozen", self.frozen, SSM_PARTS)
+        object.__setattr__(self, "frozen", frozen)  # a list is the same as a tuple
+        share("dropout", self.dropout)
         if self.later_dt is not None:
             Initialization(dt=self.later_dt)  # the same checks
 
@@ -54,6 +60,20 @@ class Configuration:
         return {"init": init, **{n: getattr(self.init, n) for n in BEGIN}} | {
             name: getattr(self, name) for name in OWN
         }
+
+
+def number(name: str, value: float) -> float:
+    """The value; TypeError unless it is a real number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def share(name: str, value: float) -> float:
+    """The value, if it is a number in [0, 1)."""
+    if not 0 <= number(name, value) < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return float(value)
 
 
 RATES = ("lr", "ssm_lr", "C_lr")
@@ -72,6 +92,11 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
     Raises ValueError for an empty grid or a key that no configuration has (the error
     lists the known ones), TypeError for a bare tuple or values that are no list.
     """
+    if isinstance(grid, str) or not isinstance(grid, Mapping | Sequence):
+        raise TypeError(
+            "grid must be a mapping of lists or a list of mappings, got "
+            f"{type(grid).__name__}"
+        )
     if isinstance(grid, Mapping):
         for key, values in grid.items():
             _check_values(key, values)
@@ -79,6 +104,11 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
         rows = itertools.product(*lists)
         grid = [dict(zip(grid, row, strict=True)) for row in rows]
     for entry in grid:
+        if not isinstance(entry, Mapping):
+            raise TypeError(
+                f"grid must be a list of mappings, got an entry {entry!r}; a mapping "
+                "of lists is multiplied out"
+            )
         for key in entry:
             _checks.one_of("grid key", key, KEYS)
     if not grid:

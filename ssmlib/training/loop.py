@@ -10,22 +10,37 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ssmlib import _checks
+from ssmlib._imports import optional
 from ssmlib.layers import S4D, SSM
-from ssmlib.models import Ensemble, Model
+from ssmlib.models import POOLING, Ensemble, Model
 from ssmlib.tasks.split import Split, stacked
-from ssmlib.training.checkpoint import digest, load, save
+from ssmlib.training.arguments import (
+    check_batches,
+    check_shape,
+    distinct,
+    order,
+    usable,
+)
+from ssmlib.training.checkpoint import Setting, load, locked, save, setting
 from ssmlib.training.dropout import Dropout
-from ssmlib.training.grid import configurations
+from ssmlib.training.grid import configurations, share
+from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
-from ssmlib.training.steps import Steps
+from ssmlib.training.steps import OPTIMIZERS, Steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import tqdm
+else:
+    pd = optional("pandas", "train")
+    tqdm = optional("tqdm", "train")
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class Fit:
     seconds: float
 
 
+@isolated()
 def fit(
     data: Split | Sequence[Split],
     grid: Mapping | Sequence[Mapping],
@@ -78,38 +94,32 @@ def fit(
     whose loss stops being finite is left as it is and recorded as diverged; the
     others go on. checkpoint: a file written after every epoch; a call that finds
     it goes on from there and ends with the same bits. A progress bar is shown on a
-    terminal. Memory is linear in configurations times seeds.
+    terminal. Memory is linear in configurations times seeds. PyTorch's global state
+    (default dtype and device, autocast, recording of gradients, precision of float32
+    products) changes nothing; `torch.set_num_threads` changes rounding.
 
     Raises ValueError or TypeError for bad data or options, ValueError for a
-    checkpoint of another configuration, or where no loss is finite at the first step.
+    checkpoint that is damaged, in use, or of another fit (another grid, seed, data set,
+    option, layer, version, device or number of threads; the error names them), or where
+    no loss is finite at the first step.
     """
+    _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
     chosen = configurations(grid)
-    if not isinstance(seeds, Sequence):
-        raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
-    seeds = [_checks.integer("seeds", seed, least=0) for seed in seeds]
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be at least one, and distinct, got {seeds}")
+    seeds = distinct(seeds)
     _checks.integer("epochs", epochs)
     _checks.integer("batch_size", batch_size)
-    if not 0 <= warmup < 1:
-        raise ValueError(f"warmup must be in [0, 1), got {warmup}")
+    _checks.one_of("optimizer", optimizer, OPTIMIZERS)
+    _checks.one_of("pooling", pooling, POOLING)
+    warmup = share("warmup", warmup)
+    check_shape(shape)
+    device = usable(device)
     data, outputs = stacked(data, len(seeds), sequence=pooling == "none")
+    n = data.x_train.shape[1]
+    batch_size = min(batch_size, n)
+    check_batches(data.y_train, seeds, epochs, batch_size)
     shape = {"pooling": pooling, **shape}
-    setting = {}
-    if checkpoint is not None:
-        if not Path(checkpoint).absolute().parent.is_dir():
-            raise ValueError(f"checkpoint must be in a folder, got {checkpoint}")
-        setting = {
-            "configurations": repr(chosen),
-            "seeds": repr(seeds),
-            "options": repr((epochs, batch_size, optimizer, warmup, shape)),
-            "layer": getattr(layer, "__qualname__", repr(layer)),
-            "data": digest(data),
-        }
-    data = replace(data, **{n: part.to(device) for n, part in data.tensors().items()})
-    x, y, lengths = data.x_train, data.y_train, data.lengths_train
-    channels = x.shape[2]
-    if x.dtype == torch.int64:
+    channels = data.x_train.shape[2]
+    if data.x_train.dtype == torch.int64:
         shape["tokens"] = True
         channels = 1 + max(int(part.max()) for _, part, _ in data.parts())
     members = [(c, seed) for seed in seeds for c in chosen]
@@ -127,32 +137,66 @@ def fit(
             )
             for c, seed in members
         ]
-    ).to(device)
-    n = x.shape[1]
-    batch_size = min(batch_size, n)
-    per_epoch = n // batch_size
-    own = torch.arange(len(x), device=device)[:, None]  # a seed's split, or the one
-    total_steps = epochs * per_epoch
+    )
+    same = None
+    if checkpoint is not None:
+        options = {"configurations": chosen, "seeds": seeds, "epochs": epochs}
+        options |= {"batch_size": batch_size, "warmup": warmup, "optimizer": optimizer}
+        same = setting(model, data, device, options)
+    model = model.to(device)
+    data = replace(data, **{n: part.to(device) for n, part in data.tensors().items()})
+    y = data.y_train
     own_configurations = [c for c, _ in members]
+    total_steps = epochs * (n // batch_size)
     steps = Steps(model, own_configurations, total_steps, warmup, optimizer)
     dropout = Dropout(model, own_configurations, seeds)
+    started = time.perf_counter()
+    with locked(checkpoint) as file:
+        saved = None if file is None else (file, same)
+        alive, survived, history = _epochs(
+            data, model, steps, dropout, seeds, epochs, batch_size, saved
+        )
+    curves = _curves(history, classes=not y.is_floating_point())
+    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in members])
+    table["status"] = np.where(alive.cpu(), "finished", "diverged")
+    table["epochs"] = survived.cpu().numpy()
+    last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
+    table = table.join(last)
+    tested = evaluate(model, data.x_test, data.y_test, batch_size, data.lengths_test)
+    table["test_loss"] = tested[0].cpu().numpy()
+    if not y.is_floating_point():
+        table["test_accuracy"] = tested[1].cpu().numpy()
+    return Fit(table, curves, model, time.perf_counter() - started)
+
+
+def _epochs(
+    data: Split,
+    model: Ensemble,
+    steps: Steps,
+    dropout: Dropout,
+    seeds: Sequence[int],
+    epochs: int,
+    batch_size: int,
+    saved: tuple[Path, Setting] | None,
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Train, from the checkpoint where there is one: (alive, survived, history)."""
+    x, y, lengths = data.x_train, data.y_train, data.lengths_train
+    n, device = x.shape[1], x.device
+    per_epoch = n // batch_size
+    own = torch.arange(len(x), device=device)[:, None]  # a seed's split, or the one
     alive = torch.ones(model.size, dtype=torch.bool, device=device)
     survived = torch.zeros(model.size, dtype=torch.int64, device=device)
     history: list[Tensor] = []
     parts = {"model": model, "optimizer": steps.optimizer, "schedule": steps.schedule}
-    if checkpoint is not None and Path(checkpoint).exists():
-        alive, survived, history = load(checkpoint, setting, parts, device)
-
-    started = time.perf_counter()
+    if saved is not None and saved[0].exists():
+        alive, survived, history = load(*saved, parts, device)
     # disable=None: shown on a terminal only
-    bar = tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
+    bar = tqdm.tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
     for epoch in bar:
         if not bool(alive.any()):
             break
-        orders = np.stack(
-            [np.random.default_rng([seed, epoch, 1]).permutation(n) for seed in seeds]
-        )
-        orders = torch.from_numpy(orders).to(device)  # (G, n)
+        orders = torch.from_numpy(np.stack([order(s, epoch, n) for s in seeds]))
+        orders = orders.to(device)  # (G, n)
         dropout.start(epoch)
         model.train()
         total = torch.zeros(model.size, device=device)
@@ -174,20 +218,10 @@ def fit(
         )
         survived += alive
         history.append(torch.stack([total / per_epoch, loss, right]).cpu())
-        if checkpoint is not None:
-            save(checkpoint, setting, parts, (alive, survived, history))
+        if saved is not None:
+            save(*saved, parts, (alive, survived, history))
     bar.close()
-    curves = _curves(history, classes=not y.is_floating_point())
-    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in members])
-    table["status"] = np.where(alive.cpu(), "finished", "diverged")
-    table["epochs"] = survived.cpu().numpy()
-    last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
-    table = table.join(last)
-    tested = evaluate(model, data.x_test, data.y_test, batch_size, data.lengths_test)
-    table["test_loss"] = tested[0].cpu().numpy()
-    if not y.is_floating_point():
-        table["test_accuracy"] = tested[1].cpu().numpy()
-    return Fit(table, curves, model, time.perf_counter() - started)
+    return alive, survived, history
 
 
 def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:

@@ -12,14 +12,20 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from ssmlib import _checks, statistics
+from ssmlib import _checks, _sameness, statistics
+from ssmlib._imports import optional
 from ssmlib.tasks.split import Split
-from ssmlib.training.grid import KEYS
+from ssmlib.training.grid import KEYS, configurations, number
 from ssmlib.training.loop import fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = optional("pandas", "train")
 
 #: neighbouring rates are at most this factor apart
 FACTOR = 3.0
@@ -43,12 +49,22 @@ class Comparison:
     def figures(
         self, arm: str, column: str = "test_loss", budget: str = "long"
     ) -> np.ndarray:
-        """A column of an arm at its chosen rate, by seed: (n,)."""
+        """A column of an arm at its chosen rate, by seed: (n,).
+
+        Raises:
+            ValueError: for an arm, a column or a budget that the table does not have.
+        """
+        _checks.one_of("column", column, self.table.columns)
+        return self._rows(arm, budget)[column].to_numpy(dtype=float)
+
+    def _rows(self, arm: str, budget: str) -> pd.DataFrame:
+        """The rows of an arm at its chosen rate, by seed."""
         _checks.one_of("arm", arm, self.chosen)
         _checks.one_of("budget", budget, BUDGETS)
         own = self.table[(self.table.arm == arm) & (self.table.budget == budget)]
-        own = own[own.lr == self.chosen[arm]]
-        return own.sort_values("seed")[column].to_numpy(dtype=float)
+        if own.empty:
+            raise ValueError(f"budget {budget!r} was not trained: give longer >= 1")
+        return own[own.lr == self.chosen[arm]].sort_values("seed")
 
     def curves(
         self,
@@ -64,8 +80,17 @@ class Comparison:
     ) -> statistics.Estimate:
         """100 log(a / b), paired by seed: small values are percent.
 
-        Raises ValueError where one of them diverged.
+        Raises ValueError where one of them diverged at a seed; the loss of such a model
+        is that of the step before.
         """
+        for arm in (a, b):
+            rows = self._rows(arm, budget)
+            diverged = rows.seed[rows.status != "finished"].tolist()
+            if diverged:
+                raise ValueError(
+                    f"arm {arm!r} diverged at its chosen rate {self.chosen[arm]:g}, "
+                    f"budget {budget!r}, seeds {diverged}: its difference has no value"
+                )
         logs = [100 * np.log(self.figures(arm, column, budget)) for arm in (a, b)]
         return statistics.paired(*logs)
 
@@ -89,25 +114,28 @@ def compare(
     of A, B, dt and of C as shares of the rate (0.1 and 1). rates: candidates of lr,
     rising, neighbours at most a factor of 3 apart; where an arm's best is the first or
     last, the range grows there for all arms, at most `grow` times. The best has the
-    least mean over seeds of log validation loss; a model that diverged rules its rate
-    out. Or arm -> rate, as an earlier comparison's `chosen`: then none is searched.
+    lowest mean over seeds of log validation loss, and is the lowest of equal ones; a
+    model that diverged, or has no finite validation loss, rules its rate out. Or
+    arm -> rate, as an earlier comparison's `chosen`: then none is searched.
     Then `longer` times the epochs at each arm's best alone, unless longer is 0.
     options: those of `fit` that all arms share.
 
     Raises ValueError or TypeError as `fit`, for rates further apart, an arm without a
     rate, or one that diverges at every rate; warns where a best rate is still an end.
     """
-    if not arms:
-        raise ValueError("arms must hold at least one arm")
+    _check_arms(arms, options)
+    _checks.integer("epochs", epochs)
     _checks.integer("longer", longer, least=0)
+    _checks.integer("grow", grow, least=0)
     common = {"seeds": seeds} | options
     if isinstance(rates, Mapping):
         if set(rates) != set(arms):
             raise ValueError(
                 "rates must hold one rate for each of the arms "
-                f"{', '.join(arms)}, got {', '.join(rates)}"
+                f"{', '.join(map(str, arms))}, got {', '.join(map(str, rates))}"
             )
-        chosen, ends = {arm: float(rates[arm]) for arm in arms}, ()
+        chosen, ends = {arm: number("rates", rates[arm]) for arm in arms}, ()
+        configurations([_entry(arm, arms[arm], rate) for arm, rate in chosen.items()])
         own = list(chosen.items())
         tried = [_trained(data, arms, own, epochs, "short", common)]
     else:
@@ -120,15 +148,21 @@ def compare(
 
 def _searched(data, arms, rates, epochs, grow, common):
     """(tables, each arm's best rate, arms whose best is an end of those tried)."""
-    rates = [float(rate) for rate in rates]
+    if isinstance(rates, str) or not isinstance(rates, Sequence | np.ndarray):
+        raise TypeError(
+            "rates must be a sequence of numbers, or one for each arm, got "
+            f"{type(rates).__name__}"
+        )
+    rates = [number("rates", rate) for rate in rates]
     steps = [b / a if a > 0 else math.inf for a, b in pairwise(rates)]
     if len(rates) < 2 or not all(1 < s <= FACTOR * (1 + 1e-9) for s in steps):
         raise ValueError(
             "rates must be at least two, rising, neighbours at most a factor of "
             f"{FACTOR:g} apart, got {rates}"
         )
+    configurations([_entry(arm, arms[arm], rate) for arm, rate in _all(arms, rates)])
     tried = [_trained(data, arms, _all(arms, rates), epochs, "short", common)]
-    for _ in range(_checks.integer("grow", grow, least=0)):
+    for _ in range(grow):
         best = _best(tried, arms).values()
         added = [rates[0] / steps[0]] * (rates[0] in best)
         added += [rates[-1] * steps[-1]] * (rates[-1] in best)
@@ -147,6 +181,20 @@ def _searched(data, arms, rates, epochs, grow, common):
     return tried, chosen, ends
 
 
+def _check_arms(arms: Mapping[str, Mapping], options: Mapping) -> None:
+    if not isinstance(arms, Mapping):
+        raise TypeError(f"arms must be a mapping, got {type(arms).__name__}")
+    if not arms:
+        raise ValueError("arms must hold at least one arm")
+    for arm, entry in arms.items():
+        if not isinstance(entry, Mapping):
+            raise TypeError(f"arm {arm!r} must be a mapping, got {entry!r}")
+        for key in SHARES:
+            number(key, entry.get(key, 0.0))
+    if any("checkpoint" in given for given in (options, *arms.values())):
+        raise ValueError("checkpoint goes with fit only: compare trains several fits")
+
+
 def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:
     return [(arm, rate) for rate in rates for arm in arms]
 
@@ -156,7 +204,7 @@ def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
     kinds: dict[str, list] = {}
     for arm, rate in members:
         own = {k: v for k, v in arms[arm].items() if k not in (*KEYS, *SHARES)}
-        kinds.setdefault(repr(sorted(own.items())), []).append((arm, rate, own))
+        kinds.setdefault(_kind(own), []).append((arm, rate, own))
     tables = []
     for kind in kinds.values():
         grid = [_entry(arm, dict(arms[arm]), rate) for arm, rate, _ in kind]
@@ -166,7 +214,15 @@ def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _entry(arm: str, entry: dict, rate: float) -> dict:
+def _kind(own: dict) -> str:
+    """Equal for options that make the same kind of model."""
+    try:
+        return _sameness.text(own)
+    except ValueError:  # options that cannot be compared make a kind of their own
+        return repr(sorted((name, id(value)) for name, value in own.items()))
+
+
+def _entry(arm: str, entry: Mapping, rate: float) -> dict:
     """An arm's entry of a grid at a rate."""
     for key in ("lr", "ssm_lr", "C_lr"):
         if key in entry:
@@ -179,13 +235,21 @@ def _entry(arm: str, entry: dict, rate: float) -> dict:
 
 
 def _best(tried: list[pd.DataFrame], arms: Mapping) -> dict[str, float]:
+    """Each arm's rate of the lowest mean logarithm; the lowest of equal ones."""
     table = pd.concat(tried, ignore_index=True)
-    loss = table.valid_loss.where(table.status == "finished", math.inf)
-    mean = np.log(loss).groupby([table.arm, table.lr]).mean()
+    ruled_out = (table.status != "finished") | ~np.isfinite(table.valid_loss)
+    with np.errstate(divide="ignore"):  # a loss of exact zero is the best there is
+        logs = np.log(table.valid_loss.mask(ruled_out, 1.0))
+    axes = [table.arm, table.lr]
+    bad = ruled_out.groupby(axes).any()
+    mean = logs.groupby(axes).mean().mask(bad, math.inf)
     chosen = {}
     for arm in arms:
-        own = mean[arm].fillna(math.inf)
-        if not np.isfinite(own).any():
-            raise ValueError(f"arm {arm!r} diverged at every rate: {list(own.index)}")
+        own = mean[arm].sort_index()
+        if (own == math.inf).all():
+            raise ValueError(
+                f"arm {arm!r} diverged at every rate, at one seed or more: "
+                f"{own.index.tolist()}; give lower rates"
+            )
         chosen[arm] = float(own.idxmin())
     return chosen

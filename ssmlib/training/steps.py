@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.layers import parameter_groups, ssm_layers
+from ssmlib.layers.projection import leave_projection_to
 from ssmlib.models import Ensemble
 from ssmlib.training.grid import Configuration
 
@@ -41,6 +42,7 @@ class Steps:
         top = max(*(c.lr for c in chosen), *C_rates)
         groups = parameter_groups(model, top, ssm_lr=max(ssm_rates))
         self.optimizer = OPTIMIZERS[optimizer](groups)
+        leave_projection_to(self.optimizer)
         parts = self._parts()
         rising = max(1, round(warmup * total))
 

@@ -22,7 +22,7 @@ def tags(cell):
 
 
 def test_toc_orders_the_chapters_and_numbers_them(root):
-    toc = (root / "_toc.yml").read_text()
+    toc = (root / "_toc.yml").read_text(encoding="utf-8")
     assert re.findall(r"notebooks/\S+/(\S+)", toc) == list(CHAPTERS)
     assert [c.number for c in CHAPTERS.values()] == list(range(1, len(CHAPTERS) + 1))
     for number, (slug, path) in enumerate(PATHS.items(), 1):
@@ -33,7 +33,9 @@ def test_a_notebook_that_is_not_listed_is_refused(tmp_path):
     (tmp_path / "notebooks" / "part").mkdir(parents=True)
     for name in ("a", "b"):
         (tmp_path / "notebooks" / "part" / f"{name}.ipynb").touch()
-    (tmp_path / "_toc.yml").write_text("chapters: [{file: notebooks/part/a}]")
+    (tmp_path / "_toc.yml").write_text(
+        "chapters: [{file: notebooks/part/a}]", encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"disagree on notebooks/part/b.ipynb"):
         chapters(tmp_path)
 
@@ -47,7 +49,7 @@ def test_no_file_counts_chapters(root):
         *PATHS.values(),
     ]
     for path in listed:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert not re.search(
             r"[Nn]otebooks? \d|chapters? \d|\b[01]\d-[a-z]{4}", text
         ), path
@@ -119,7 +121,7 @@ def test_each_notebook_ends_in_three_lines_to_try(node, path):
 
 def test_commands_on_pages_fit_the_interfaces(root):
     pages = [*(root / "book").glob("*.md"), root / "README.md"]
-    found = [r for page in pages for r in reruns(page.read_text())]
+    found = [r for page in pages for r in reruns(page.read_text(encoding="utf-8"))]
     assert all(changed for _, changed in found)
     assert len(found) > 1
 
@@ -143,14 +145,14 @@ def test_full_scale_is_judged(ledger, root):
 
 def test_a_profile_with_an_unknown_parameter_is_refused(tmp_path):
     bad = tmp_path / "bad.yml"
-    bad.write_text("timescale: {lenght: 3}\n")
+    bad.write_text("timescale: {lenght: 3}\n", encoding="utf-8")
     with pytest.raises(ValueError, match="no parameter lenght; there are L_max"):
         parameters.profile(bad, PATHS)
     for text in ("timescale: 512\n", "[1, 2]\n", "a: [\n"):
-        bad.write_text(text)
+        bad.write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=r"must map notebooks|is not YAML"):
             parameters.profile(bad, PATHS)
-    bad.write_text("nothing: {}\n")
+    bad.write_text("nothing: {}\n", encoding="utf-8")
     with pytest.raises(ValueError, match="no notebook nothing"):
         parameters.profile(bad, PATHS)
 
@@ -166,12 +168,13 @@ def test_smoke_runs_record_the_same_keys(path, root, run_cells):
 def test_pages_that_load_from_outside_or_leave_markup_are_named(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
-        '<script src="https://example.org/x.js"></script><p>{glue:text}`k`</p>'
+        '<script src="https://example.org/x.js"></script><p>{glue:text}`k`</p>',
+        encoding="utf-8",
     )
     problems = build.check_pages(tmp_path)
     assert any("loads" in line for line in problems)
     assert any("leftover" in line for line in problems)
-    page.write_text("<p>plain</p><code>{glue:text}`k`</code>")
+    page.write_text("<p>plain</p><code>{glue:text}`k`</code>", encoding="utf-8")
     assert build.check_pages(tmp_path) == []
 
 

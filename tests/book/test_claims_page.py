@@ -21,7 +21,7 @@ def judged(ledger, root):
 
 @pytest.fixture(scope="module")
 def page(judged, root):
-    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     return claims.page(judged, CHAPTERS, citation)
 
 
@@ -59,7 +59,9 @@ def test_a_sentence_is_claimed_and_no_more(ledger):
 
 
 def test_the_data_are_as_their_schema_says(judged, root):
-    schema = json.loads((root / "book" / "_static" / "claims.schema.json").read_text())
+    schema = json.loads(
+        (root / "book" / "_static" / "claims.schema.json").read_text(encoding="utf-8")
+    )
     found = json.loads(json.dumps(claims.as_data(judged), allow_nan=False))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(found, schema)

@@ -4,8 +4,10 @@ import re
 
 
 def test_each_step_names_tests_that_exist(root):
-    steps = (root / "book" / "proofs.md").read_text().split("\n## ")[1:]
-    defined = "".join(p.read_text() for p in (root / "tests/ssmlib").glob("*.py"))
+    steps = (root / "book" / "proofs.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    defined = "".join(
+        p.read_text(encoding="utf-8") for p in (root / "tests/ssmlib").glob("*.py")
+    )
     for step in steps:
         title = step.partition("\n")[0]
         named = re.findall(r"\b(test_\w+)\b(?!\.py)", step)

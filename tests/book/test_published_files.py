@@ -20,7 +20,7 @@ def listops_folder(tmp_path):
     for name, part in cuts.items():
         lines = [f"( {text} )\t{value}" for text, value in part]
         file = tmp_path / f"basic_{name}.tsv"
-        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n")
+        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n", encoding="utf-8")
     return tmp_path
 
 

@@ -11,6 +11,7 @@ import yaml
 from ssmbook.book import deposits, pages
 from ssmbook.book.verdicts import judge, states, verdict
 from ssmbook.notebook import comparison, glue
+from ssmbook.notebook.recorded import ERRORS
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -36,7 +37,7 @@ def far(record):
     """Values far beyond a record's tolerance, on both sides."""
     slack = 0.0
     if record.se is not None:
-        slack = record.se * glue.ERRORS * 2**0.5
+        slack = record.se * ERRORS * 2**0.5
     elif record.atol is not None:
         slack = record.atol
     elif record.rtol is not None:
@@ -135,7 +136,7 @@ def all_texts(root, ledger):
     for claim in ledger:
         yield claim.notebook, CHAPTERS[claim.notebook].document, claim.why
     for page in (root / "book").glob("*.md"):
-        yield None, "", page.read_text()
+        yield None, "", page.read_text(encoding="utf-8")
 
 
 #: mathematics and code may hold parameters; AR(0.9) and Theorem 4.1 are names
@@ -169,7 +170,9 @@ def test_no_measured_number_is_typed(chapter, root, ledger):
 def test_every_figure_has_alt_text_written_once(node, path, root):
     shown = glue.figures(node)
     assert shown
-    pages = "\n".join(p.read_text() for p in (root / "book").glob("**/*.md"))
+    pages = "\n".join(
+        p.read_text(encoding="utf-8") for p in (root / "book").glob("**/*.md")
+    )
     for name, (_, alt) in shown.items():
         assert len(alt) > 60
         assert f":alt: {alt[:30]}" not in pages, name
@@ -195,7 +198,7 @@ def test_the_ledger_is_not_all_praise(ledger):
 
 
 def test_papers_are_in_the_bibliography(ledger, root):
-    entries = (root / "book" / "references.bib").read_text()
+    entries = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for claim in ledger:
         assert claim.paper == "companion" or f"{{{claim.paper}," in entries
 
@@ -297,7 +300,7 @@ def test_a_sentence_without_a_claim_is_found(ledger):
 
 def findings(root):
     """What the front page says of each chapter."""
-    return yaml.safe_load((root / "book" / "findings.yml").read_text())
+    return yaml.safe_load((root / "book" / "findings.yml").read_text(encoding="utf-8"))
 
 
 def test_a_chapter_s_finding_is_short_and_rests_on_its_claims(chapter, root, ledger):

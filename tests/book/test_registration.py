@@ -19,7 +19,9 @@ EXPLAINED_SINCE = "2026-11-29"
 
 
 def git(*arguments):
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         pytest.skip(f"git's history is not here: {done.stderr.strip()}")
     return done.stdout
@@ -101,7 +103,7 @@ def test_predictions_of_training_are_older_than_their_records(ledger, first_seen
 def test_entries_of_comparisons_have_a_null(ledger):
     """Where a notebook compares by training, each claim on figures with an error."""
     for claim in ledger:
-        text = CHAPTERS[claim.notebook].path.read_text()
+        text = CHAPTERS[claim.notebook].path.read_text(encoding="utf-8")
         if "from ssmlib.training import compare" in text and claim.scale != "exact":
             assert claim.null, claim.id
 

@@ -15,7 +15,7 @@ import yaml
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "rerun.md"
 BOX = re.compile(r"```\{code-block\} bash\n:caption: (tested[^\n]*)\n(.*?)```", re.S)
-BOXES = [text for _, text in BOX.findall(PAGE.read_text())]
+BOXES = [text for _, text in BOX.findall(PAGE.read_text(encoding="utf-8"))]
 
 
 @pytest.fixture
@@ -25,11 +25,14 @@ def clone(root, tmp_path):
     folder.mkdir()
     for name in ("ssmlib", "ssmbook", "notebooks", "book", "benchmarks"):
         shutil.copytree(root / name, folder / name)
-    for name in ("requirements.lock", "_config.yml", "_toc.yml"):
+    locks = ("requirements.lock", "requirements-torch.lock")
+    for name in (*locks, "_config.yml", "_toc.yml"):
         shutil.copy(root / name, folder / name)
     (folder / ".venv").symlink_to(root / ".venv")
     (folder / "bin").mkdir()
-    (folder / "bin" / "srun").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (folder / "bin" / "srun").write_text(
+        '#!/bin/sh\nshift\nexec "$@"\n', encoding="utf-8"
+    )
     (folder / "bin" / "srun").chmod(0o755)
     return folder
 
@@ -41,7 +44,7 @@ def bash(folder, script):
     }
     call = ["bash", "-euo", "pipefail", "-c", script]
     # A file, for what a failed script leaves running would hold a pipe open.
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         run = subprocess.Popen(
             call,
             cwd=folder,
@@ -75,25 +78,27 @@ def test_the_boxes_run_in_their_order(clone):
 def test_every_command_is_in_a_tested_box_or_made_by_make():
     """What no box tests takes a GPU, a cluster, or many minutes."""
     assert len(BOXES) >= 8
-    text = BOX.sub("", PAGE.read_text())
+    text = BOX.sub("", PAGE.read_text(encoding="utf-8"))
     slow = "cuda|8786|-o runs/mine|check runs/mine|L_max=8192|build --pdf"
     for line in re.findall(r"^(\S*ssmbook .*)$", text, re.M):
         assert re.search(slow, line), line
 
 
 def test_the_cluster_file_is_yaml():
-    (text,) = re.findall(r"```yaml\n# cluster.yml\n(.*?)```", PAGE.read_text(), re.S)
+    (text,) = re.findall(
+        r"```yaml\n# cluster.yml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S
+    )
     assert yaml.safe_load(text)["kind"] == "DaskCluster"
 
 
 def test_what_a_reviewer_falsifies_is_an_output(root):
-    page = (root / "book" / "review.md").read_text()
+    page = (root / "book" / "review.md").read_text(encoding="utf-8")
     ((old, new, name),) = re.findall(r"sed -i 's/(.*?)/(.*?)/' (\S+)", page)
     changed = [
         cell
         for cell in nbformat.read(root / name, 4).cells
         if cell.cell_type == "code" and old in str(cell.outputs)
     ]
-    assert len(changed) == (root / name).read_text().count(old) == 1
+    assert len(changed) == (root / name).read_text(encoding="utf-8").count(old) == 1
     assert "nbval-ignore-output" not in changed[0].metadata.get("tags", [])
     assert old != new

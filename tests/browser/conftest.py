@@ -90,7 +90,7 @@ class Reader:
         contrast: takes two thirds of axe's time.
         """
         if not self.page.evaluate("() => 'axe' in window"):
-            self.page.evaluate(AXE.read_text())
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
         only = {"type": "rule", "values": list(rules)} if rules else RULES
         off = {} if contrast else {"color-contrast": {"enabled": False}}
         return self.page.evaluate(VIOLATIONS, [within, only, off])

@@ -12,7 +12,7 @@ PAGE = "book/claims.html"
 
 @pytest.fixture(scope="module")
 def claims():
-    return json.loads((BOOK / "_static" / "claims.json").read_text())
+    return json.loads((BOOK / "_static" / "claims.json").read_text(encoding="utf-8"))
 
 
 def shown(page):

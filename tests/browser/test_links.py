@@ -44,7 +44,7 @@ class Parsed(HTMLParser):
 
 @cache
 def parsed(path: Path) -> Parsed:
-    return Parsed(path.read_text())
+    return Parsed(path.read_text(encoding="utf-8"))
 
 
 def dead(name: str) -> list[str]:

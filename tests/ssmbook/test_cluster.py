@@ -24,7 +24,7 @@ class Cluster:
         dask = [Path(sys.executable).with_name("dask"), *arguments, "--no-dashboard"]
         environment = os.environ | {"PYTHONPATH": str(folder)}
         process = subprocess.Popen(
-            dask, stderr=subprocess.PIPE, text=True, env=environment
+            dask, stderr=subprocess.PIPE, encoding="utf-8", env=environment
         )
         self.started.append(process)
         return process
@@ -77,7 +77,9 @@ def test_a_scheduler_that_dies_is_told_in_a_line(own, cluster):
 
 def test_a_worker_without_the_library_says_so(own, cluster, tmp_path):
     (tmp_path / "ssmbook").mkdir()
-    (tmp_path / "ssmbook" / "__init__.py").write_text("raise ImportError('not here')")
+    (tmp_path / "ssmbook" / "__init__.py").write_text(
+        "raise ImportError('not here')", encoding="utf-8"
+    )
     cluster.worker(tmp_path, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1:3", "--scheduler", cluster.address]
     _, err = ssmbook(own, *command, status=1)
@@ -89,8 +91,9 @@ def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
     other = own / "other"
     for package in ("ssmlib", "ssmbook", "toylib"):
         shutil.copytree(own / package, other / package)
-    shutil.copy(own / "requirements.lock", other)
-    (other / "toylib" / "base.py").write_text("# another\n")
+    for lock in ("requirements.lock", "requirements-torch.lock"):
+        shutil.copy(own / lock, other)
+    (other / "toylib" / "base.py").write_text("# another\n", encoding="utf-8")
     for folder in (own, other):
         cluster.worker(folder, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1:6", "--scheduler", cluster.address]
@@ -103,12 +106,14 @@ def test_a_run_that_a_worker_keeps_elsewhere_is_not_complete(own, cluster, tmp_p
     """The worker of another machine, which has a folder of that name of its own."""
     away = tmp_path / "away"
     script = own / "ssmbook" / "runs" / "jobs.py"
-    text = script.read_text()
+    text = script.read_text(encoding="utf-8")
     lost = "    store = Store(str(store).replace('runs', 'elsewhere'))\n"
     mark = "    page.write_mathjax(store)\n"
     assert mark in text
     shutil.copytree(own, away)
-    (away / "ssmbook" / "runs" / "jobs.py").write_text(text.replace(mark, lost + mark))
+    (away / "ssmbook" / "runs" / "jobs.py").write_text(
+        text.replace(mark, lost + mark), encoding="utf-8"
+    )
     cluster.worker(away, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
     _, err = ssmbook(own, *command, status=1)

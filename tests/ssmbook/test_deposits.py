@@ -6,6 +6,8 @@ import nbformat
 import pytest
 
 from ssmbook.book import deposits
+from ssmbook.notebook import kept as reader
+from ssmbook.notebook.files import sealed
 from tests.ssmbook.test_rebuild import text_of
 from tests.ssmbook.toy import CLAIM, ssmbook
 
@@ -15,8 +17,10 @@ JUDGED = CLAIM | {"judged_on": "deposit", "valid_for": {"n": [4, 5]}}
 @pytest.fixture(scope="module")
 def kept(place):
     """The toy book with a deposit of n = 5, on which its claim is judged."""
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n")
-    (place / "book" / "claims" / "toy.yml").write_text(json.dumps([JUDGED]))
+    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    (place / "book" / "claims" / "toy.yml").write_text(
+        json.dumps([JUDGED]), encoding="utf-8"
+    )
     _, err = ssmbook(place, "deposits")
     assert "kept in" in err
     return place
@@ -54,11 +58,11 @@ def test_a_claim_is_judged_on_it_and_a_rerun_on_itself(kept):
 
 def test_its_page_shows_its_figures_by_name(kept):
     path = kept / "notebooks" / "part" / "toy.ipynb"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     pasted = text.replace(
         "The claim is on", "Longer: {glue:text}`deposit_double:d`. The"
     )
-    path.write_text(pasted)
+    path.write_text(pasted, encoding="utf-8")
     ssmbook(kept, "build", "-o", "longer")
     page = text_of(kept / "longer" / "html" / "notebooks" / "part" / "toy.html")
     assert "Longer: 10." in page
@@ -66,27 +70,131 @@ def test_its_page_shows_its_figures_by_name(kept):
     assert "by its longer run, kept" in claims
 
 
-def test_a_changed_deposit_is_an_error(kept):
-    folder = kept / "deposits" / "toy"
-    document = (folder / "run.json").read_text()
-    notebook = (folder / "toy.ipynb").read_text()
-    found = deposits.read(kept)["toy"]
-    assert found.records["double"].value == 10
-    assert "n = 5" in found.stamp
-    changed = json.loads(document)
-    changed["records"]["double"]["value"] = 11
-    for name, content, message in (
-        ("run.json", json.dumps(changed), "records are not those"),
-        ("toy.ipynb", notebook + " ", "is not what run.json"),
-        ("run.json", "", "must hold run.json"),
-    ):
-        before = (folder / name).read_text()
-        (folder / name).write_text(content)
-        with pytest.raises(ValueError, match=message):
+def edited(part, value, *, recomputed):
+    """A document with one part changed, its checksum recomputed or not."""
+
+    def edit(content):
+        parts = json.loads(content)
+        holder = parts
+        for name in part[:-1]:
+            holder = holder[name]
+        assert holder[part[-1]] != value or type(holder[part[-1]]) is not type(value)
+        holder[part[-1]] = value
+        if recomputed:
+            del parts["checksum"]
+            return sealed(parts)
+        return json.dumps(parts).encode()
+
+    return edit
+
+
+CHANGED = [
+    *[
+        ("run.json", edited(part, value, recomputed=False), "checksum does not fit")
+        for part, value in (
+            (("parameters", "seed"), 1),
+            (("started",), "2020-01-01T00:00:00.000+00:00"),
+            (("git", "commit"), "0" * 40),
+            (("records", "double", "value"), 11),
+            (("records", "double", "value"), 10.0000001),
+            (("checksum",), "0" * 64),
+            (("checksum",), None),
+        )
+    ],
+    *[
+        ("run.json", edited(part, value, recomputed=True), message)
+        for part, value, message in (
+            (("parameters", "seed"), 1, "its parameters are not those"),
+            (("parameters", "quick"), 0, "its parameters are not those"),
+            (("parameters", "n"), None, "bad field parameters"),
+            (("records", "double", "value"), 11, "its records are not those"),
+            (("records", "double", "value"), "10", "must be a Python int or float"),
+            (("records",), [], "bad field records"),
+            (("git",), None, "bad field git"),
+            (("seconds",), "3", "bad field seconds"),
+            (("files",), {}, "it names no toy.ipynb"),
+            (("files",), {"../x": "0" * 64}, "without a path"),
+            (("notebook",), "other", "must be of a complete run of toy, got other"),
+            (("status",), "failed", "must be of a complete run of toy"),
+        )
+    ],
+    ("run.json", lambda content: b"", "is not JSON"),
+    ("run.json", lambda content: content[:100], "is not JSON"),
+    ("run.json", lambda content: b"[1]", "must hold a JSON object"),
+    ("run.json", lambda content: b"\xff", "is not UTF-8"),
+    ("run.json", lambda content: b"[" * 100_000, "is nested too deep"),
+    ("run.json", lambda content: b"{}", "has no checksum"),
+    ("toy.ipynb", lambda content: content + b" ", "is not the file"),
+    ("toy.ipynb", lambda content: b"", "is not the file"),
+]
+
+
+def named(case):
+    return case if isinstance(case, str) else ""
+
+
+@pytest.mark.parametrize(("name", "edit", "message"), CHANGED, ids=named)
+def test_a_changed_deposit_is_refused(kept, name, edit, message):
+    path = kept / "deposits" / "toy" / name
+    before = path.read_bytes()
+    assert deposits.read(kept)["toy"].records["double"].value == 10
+    try:
+        path.write_bytes(edit(before))
+        with pytest.raises(ValueError, match=message) as error:
             deposits.read(kept)
-        (folder / name).write_text(before)
-    assert deposits.read(kept)
+        assert str(path.parent) in str(error.value)
+        assert "\n" not in str(error.value)
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_changed_deposit_stops_the_commands_that_read_it(kept):
+    path = kept / "deposits" / "toy" / "run.json"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before.replace(b'"seed": 0', b'"seed": 7'))
+        for command in (["claims"], ["build", "--stored"]):
+            _, err = ssmbook(kept, *command, status=1)
+            assert "run.json was changed: its checksum does not fit" in err
+            assert "Traceback" not in err
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_deposit_is_of_a_chapter(kept):
+    assert "n = 5" in deposits.read(kept)["toy"].stamp
     (kept / "deposits" / "other").mkdir()
     with pytest.raises(ValueError, match="no chapter is called other"):
         deposits.read(kept)
     (kept / "deposits" / "other").rmdir()
+
+
+def test_a_text_of_a_changed_deposit_is_not_read(kept, monkeypatch):
+    monkeypatch.setattr(reader, "ROOT", kept)
+    path = kept / "deposits" / "toy" / "toy.ipynb"
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="stores no text 'x'"):
+        reader.kept("toy", "x")
+    try:
+        path.write_bytes(before + b" ")
+        with pytest.raises(ValueError, match="is not the notebook that"):
+            reader.kept("toy", "x")
+    finally:
+        path.write_bytes(before)
+    for slug in ("../toy", "", ".", "toy\0"):
+        with pytest.raises(ValueError, match="the chapter of a longer run must"):
+            reader.kept(slug, "x")
+
+
+def test_an_installed_package_finds_longer_runs_around_the_notebook(
+    kept, monkeypatch, tmp_path
+):
+    """A wheel has no longer runs, and site-packages/deposits is no part of it."""
+    (tmp_path / "deposits" / "toy").mkdir(parents=True)
+    monkeypatch.setattr(reader, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="run the notebook in a clone"):
+        reader.kept("toy", "x")
+    monkeypatch.chdir(kept / "notebooks" / "part")
+    with pytest.raises(ValueError, match="stores no text 'x'"):
+        reader.kept("toy", "x")

@@ -7,8 +7,10 @@ import nbformat
 import pytest
 
 from ssmbook.notebook import kept
+from ssmbook.notebook.files import sealed
 from ssmbook.notebook.glue import records
 from ssmbook.runs import key
+from ssmbook.runs.stores import sha256
 from tests.book.conftest import CHAPTERS
 from tests.ssmbook.toy import NOTEBOOK, notebook, ssmbook
 
@@ -21,7 +23,7 @@ def cells(*sources):
 
 def test_modules_are_the_imports_and_theirs():
     found = key.modules(cells("import numpy\nfrom ssmlib.hippo import legs", "x = 1"))
-    assert found == {"ssmlib", "ssmlib.hippo", "ssmlib._checks"}
+    assert found == {"ssmlib", "ssmlib.hippo", "ssmlib._checks", "ssmlib._imports"}
     assert key.modules(cells("import numpy")) == frozenset()
     lazy = key.modules(cells("from ssmlib.tasks import delay"))
     assert {"ssmlib.tasks", "ssmlib.tasks.delay", "ssmlib.tasks.split"} < lazy
@@ -56,10 +58,10 @@ def test_the_hash_sees_an_edit_of_what_is_used_only(root, tmp_path, monkeypatch)
     assert key.code_hash(names) == before
     for module, seen in (("inputs", False), ("hippo", True), ("_checks", True)):
         path = tmp_path / "ssmlib" / f"{module}.py"
-        text = path.read_text()
-        path.write_text(text + "\n# edited\n")
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text + "\n# edited\n", encoding="utf-8")
         assert (key.code_hash(names) != before) is seen, module
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 def test_each_part_of_the_surroundings_counts():
@@ -75,11 +77,11 @@ def test_each_part_of_the_surroundings_counts():
     ]
     keys = [key.cache_key(*other) for other in others]
     assert len({plain, *keys}) == 1 + len(others)
-    assert set(around) == {"modules", "kept", "lock", "python", "torch", "threads"}
+    assert set(around) == {"modules", "kept", "lock", "python", "packages", "threads"}
 
 
 def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "DEPOSITS", tmp_path)
+    monkeypatch.setattr(kept, "_folder", lambda: tmp_path)
     reads, other = cells('x = ssmbook.kept("one", "rates")'), cells("x = 1")
     before = key.surroundings(reads, 1), key.surroundings(other, 1)
     with pytest.raises(FileNotFoundError, match="one has no longer run"):
@@ -90,7 +92,10 @@ def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
         nbformat.v4.new_output("display_data", {"text/plain": "{}"}, metadata=named)
     ]
     (tmp_path / "one").mkdir()
-    nbformat.write(stored, tmp_path / "one" / "one.ipynb")
+    path = tmp_path / "one" / "one.ipynb"
+    nbformat.write(stored, path)
+    files = {"one.ipynb": sha256(path.read_bytes())}
+    path.with_name("run.json").write_bytes(sealed({"files": files}))
     assert kept.kept("one", "rates") == "{}"
     with pytest.raises(ValueError, match=r"stores no text 'x'; it has \['rates'\]"):
         kept.kept("one", "x")
@@ -110,10 +115,12 @@ def test_an_edited_module_runs_again_those_that_need_it(own):
     assert not reused()
     for module, runs in (("toylib/unused.py", False), ("toylib/base.py", True)):
         path = own / module
-        path.write_text(path.read_text() + "\n# edited\n")
+        path.write_text(
+            path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8"
+        )
         assert reused() is not runs, module
-    text = (own / NOTEBOOK).read_text()
-    (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"))
+    text = (own / NOTEBOOK).read_text(encoding="utf-8")
+    (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"), encoding="utf-8")
     assert reused()
 
 

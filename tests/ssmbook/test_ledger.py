@@ -36,7 +36,7 @@ LIMIT = [{"order": ["x", "y"], "because": "theory"}]
 
 def ledger(tmp_path, **changes):
     path = tmp_path / "nb.yml"
-    path.write_text(json.dumps([ENTRY | changes]))
+    path.write_text(json.dumps([ENTRY | changes]), encoding="utf-8")
     return ledgers.read(path)
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from ssmbook.runs.execution import execute, write
 
-SOURCE = """import ssmbook
+SOURCE = """import builtins, os
+import ssmbook
 ssmbook.record("x", 0.5, rtol=1e-6)
 ssmbook.record("judged", 0.7)
 ssmbook.record("random", 0.3, se=0.25 * 0.1)
-print("slope -0.5012, 3 modes")"""
+found = hasattr(builtins, "poison"), "MKL_CBWR" in os.environ
+print("slope -0.5012, 3 modes", *found)"""
 
 
 def executed(folder):
@@ -79,12 +81,19 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcome(folder, root):
+    """What nbval says of each, under a profile and variables that change outputs."""
+    profile = folder / "user" / "profile_default" / "startup"
+    profile.mkdir(parents=True)
+    (profile / "00.py").write_text(
+        "import builtins; builtins.poison = 1", encoding="utf-8"
+    )
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
     command += ["-p", "tests.nbval_plugin", "-p", "no:cacheprovider", "-rA"]
     command += ["--continue-on-collection-errors", f"--rootdir={folder}", "."]
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    user = {"IPYTHONDIR": str(folder / "user"), "MKL_CBWR": "COMPATIBLE"}
+    environment = os.environ | {"PYTHONPATH": str(root)} | user
     run = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
     )
     return run.stdout + run.stderr
 

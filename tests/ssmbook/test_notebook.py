@@ -1,8 +1,10 @@
 """Records, parameters, comparison: each kind of error planted and caught."""
 
+import datetime
 import math
 
 import nbformat
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -247,3 +249,127 @@ def test_injected_parameters_count(tmp_path):
     node.cells.insert(1, injected)
     nbformat.write(node, path)
     assert parameters.parameters(path) == {"L": 7}
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "message"),
+    [
+        ("x: float = 0.1", math.nan, "must be finite"),
+        ("x: float = 0.1", math.inf, "must be finite"),
+        ("x: float = 0.1  # [0..1]", math.nan, r"must be in \[0..1\], got nan"),
+        ("x: float = 0.1", 10**400, r"must be in \[-2\^63..2\^63\)"),
+        ("x: float = 0.1", "1e-3", "write 1.0e-3"),
+        ("x: float = 0.1", True, "must be float, got True"),
+        ("x: int = 1", 2**63, r"must be in \[-2\^63..2\^63\)"),
+        ("x: int = 1", True, "must be int, got True"),
+        ("x: int = 1", None, "must be int, got None"),
+        ("x: int = 1", datetime.date(2026, 1, 1), "must be int, got datetime"),
+        ("x: bool = True", 1, "must be bool, got 1"),
+        ("x: bool = True", "yes", "must be bool, got 'yes'"),
+        ("x: str = 'a'", False, "got False .*in quotes"),
+        ("x: str = 'a'", datetime.date(2026, 1, 1), "in quotes"),
+        ("x: str = 'a'", "\ud800", "must be Unicode text"),
+        ("x: str = 'a'", "\0", "must be Unicode text"),
+        ("x: list[int] = [1]", [1, True], "must be list.int., got True"),
+        ("x: list[int] = [1]", [[1]], r"got \[1\]"),
+        ("x: list[float] = [1.0]", [math.inf], "must be finite"),
+        ("x: list[int] = [1]", 1, "must be list"),
+    ],
+)
+def test_values_that_no_run_can_have_are_refused(tmp_path, line, value, message):
+    path = notebook(tmp_path / "a.ipynb", parameters_cell=line)
+    with pytest.raises(ValueError, match=message) as error:
+        parameters.check(parameters.interface(path), {"x": value}, "here")
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("x: int = 1  # [a..b]", "a range must read"),
+        ("x: int = 1  # [3..1]", "a range must read"),
+        ("x: int = 1  # [nan..nan]", "a range must read"),
+        ("x: str = 'a'  # [1..2]", "a range must read"),
+        ("x: int = 1\nx: int = 2", "x is declared twice"),
+        ("x: int = 9  # [1..2]", "must be in"),
+        ("x: int = " + "[" * 300, "a parameter must read"),
+    ],
+)
+def test_bad_declarations_are_refused(tmp_path, line, message):
+    path = notebook(tmp_path / "a.ipynb", parameters_cell=line)
+    with pytest.raises(ValueError, match=message):
+        parameters.interface(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "9" * 5000, "[1e999]", "{}", "", "[NaN]"]
+)
+def test_lists_typed_at_a_command_line_are_refused(tmp_path, text):
+    path = notebook(tmp_path / "a.ipynb", parameters_cell="x: list[float] = [1.0]")
+    known = parameters.interface(path)
+
+    def chosen():
+        value = parameters.from_text(known["x"], text, "here")
+        return parameters.check(known, {"x": value}, "here")
+
+    with pytest.raises(ValueError, match="x must be"):
+        chosen()
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "error", "message"),
+    [
+        (2**63, {}, ValueError, "convert it with float"),
+        (-(2**63) - 1, {}, ValueError, "convert it with float"),
+        (10**500, {}, ValueError, "convert it with float"),
+        (math.inf, {}, ValueError, "must be finite"),
+        (np.float32(1), {}, TypeError, "got float32; convert it with float"),
+        (np.int64(1), {}, TypeError, "got int64; convert it with float"),
+        (np.bool_(True), {}, TypeError, "convert it"),
+        (np.array(1.0), {}, TypeError, "got ndarray"),
+        (1.0, {"atol": True}, TypeError, "atol of 'key' must be a Python float"),
+        (1.0, {"atol": np.float32(1)}, TypeError, "atol of 'key' must be"),
+        (1.0, {"atol": 10**400}, ValueError, "must be finite and >= 0"),
+        (1.0, {"se": 0.1, "freedom": 0}, ValueError, "freedom of 'key'"),
+        (1.0, {"se": 0.1, "freedom": math.nan}, ValueError, "freedom of 'key'"),
+        (1.0, {"se": 0.1, "freedom": "3"}, ValueError, "freedom of 'key'"),
+        (1.0, {"rtol": 0.1, "because": 3}, TypeError, "because of 'key'"),
+    ],
+)
+def test_numbers_that_cannot_be_stored_are_refused(value, options, error, message):
+    with pytest.raises(error, match=message):
+        record("key", value, **options)
+
+
+@pytest.mark.parametrize("key", ["a b", "a-b", "", "a:b", "a`b", "../a", 3, None])
+def test_keys_that_text_cannot_paste_are_refused(key):
+    with pytest.raises(ValueError, match="the key of a record"):
+        record(key, 1.0)
+
+
+def test_a_key_twice_in_a_cell_is_refused():
+    with capture_output():
+        record("twice", 1)
+        with pytest.raises(ValueError, match="'twice' is recorded twice in one cell"):
+            record("twice", 2)
+        InteractiveShell.instance().execution_count += 1
+        record("twice", 3)  # the cell is executed again
+
+
+def test_a_figure_and_a_text_are_text_under_a_name():
+    for call in (
+        lambda: ssmbook.figure(b"<svg/>", "curve", "what it shows"),
+        lambda: ssmbook.text(3, "says"),
+    ):
+        with pytest.raises(TypeError, match="must be text, got"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "a.svg", 3, None])
+def test_names_of_figures_and_texts_are_words(name):
+    for call in (
+        lambda: ssmbook.figure("<svg/>", name, "what it shows"),
+        lambda: ssmbook.text("words", name),
+    ):
+        with pytest.raises(ValueError, match="a name must consist of"):
+            call()

@@ -14,13 +14,18 @@ def made(place):
     except RuntimeError:
         pytest.skip("no Chromium")
     front = place / "book" / "intro.md"
-    front.write_text(f"{front.read_text()}\n{pdf.LINK}\n\n[The toy](rerun.md)\n")
+    front.write_text(
+        f"{front.read_text(encoding='utf-8')}\n{pdf.LINK}\n\n[The toy](rerun.md)\n",
+        encoding="utf-8",
+    )
     ssmbook(place, "build", "--pdf")
     return place / "_build" / "html"
 
 
 def test_the_front_page_links_to_it(made):
-    assert 'href="../book.pdf"' in (made / "book" / "intro.html").read_text()
+    assert 'href="../book.pdf"' in (made / "book" / "intro.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_it_has_an_outline_tags_and_live_links(made):
@@ -41,7 +46,7 @@ def test_it_has_an_outline_tags_and_live_links(made):
 
 def test_without_it_nothing_links_there(place, made):
     ssmbook(place, "build")
-    assert "book.pdf" not in (made / "book" / "intro.html").read_text()
+    assert "book.pdf" not in (made / "book" / "intro.html").read_text(encoding="utf-8")
 
 
 def test_without_a_browser_it_says_what_to_install(own, monkeypatch):
@@ -54,7 +59,8 @@ def test_without_a_browser_it_says_what_to_install(own, monkeypatch):
 def test_a_single_page_leads_to_itself(tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "intro.html").write_text(
-        '<img src="../_images/a.svg"><a href="book/intro.html#here">x</a>'
+        '<img src="../_images/a.svg"><a href="book/intro.html#here">x</a>',
+        encoding="utf-8",
     )
-    page = pdf.single_page(tmp_path).read_text()
+    page = pdf.single_page(tmp_path).read_text(encoding="utf-8")
     assert page == '<img src="_images/a.svg"><a href="#here">x</a>'

@@ -12,21 +12,25 @@ import yaml
 
 import ssmlib
 from ssmbook.cli import doctor
-from ssmbook.publish import archive, citation
+from ssmbook.publish import archive, citation, conformance
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
 
 
 @pytest.mark.network
 def test_codemeta_and_zenodo_are_what_citation_cff_says(root):
     for name, text in citation.generated(root).items():
-        assert (root / name).read_text() == text, f"{name}: run ssmbook citation"
+        assert (root / name).read_text(encoding="utf-8") == text, (
+            f"{name}: run ssmbook citation"
+        )
 
 
 def test_the_papers_and_licences_are_in_them(root):
-    papers = yaml.safe_load((root / "CITATION.cff").read_text())["references"]
+    papers = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))[
+        "references"
+    ]
     assert len(papers) == 3
-    codemeta = json.loads((root / "codemeta.json").read_text())
-    zenodo = json.loads((root / ".zenodo.json").read_text())
+    codemeta = json.loads((root / "codemeta.json").read_text(encoding="utf-8"))
+    zenodo = json.loads((root / ".zenodo.json").read_text(encoding="utf-8"))
     for paper, there, related in zip(
         papers,
         codemeta["referencePublication"],
@@ -45,8 +49,10 @@ def test_the_papers_and_licences_are_in_them(root):
 @pytest.mark.network
 def test_a_citation_that_does_not_fit_the_schema_is_refused(root, tmp_path):
     (tmp_path / "_build").symlink_to(root / "_build")
-    text = (root / "CITATION.cff").read_text()
-    (tmp_path / "CITATION.cff").write_text(text.replace("type: software", "type: hard"))
+    text = (root / "CITATION.cff").read_text(encoding="utf-8")
+    (tmp_path / "CITATION.cff").write_text(
+        text.replace("type: software", "type: hard"), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="does not fit its schema"):
         citation.generated(tmp_path)
 
@@ -54,22 +60,29 @@ def test_a_citation_that_does_not_fit_the_schema_is_refused(root, tmp_path):
 @pytest.mark.network
 def test_the_environment_can_be_solved(root, tmp_path):
     """The conda side asks for Python and pip alone; this is all the rest."""
-    environment = yaml.safe_load((root / "environment.yml").read_text())
+    environment = yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
     (_, _, section) = environment["dependencies"]
     wanted = tmp_path / "wanted.txt"
-    wanted.write_text("\n".join(line for line in section["pip"] if line != "-e ."))
+    wanted.write_text(
+        "\n".join(line for line in section["pip"] if line != "-e ."), encoding="utf-8"
+    )
     report = tmp_path / "report.json"
     call = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     call += ["-q", "--report", report, "-r", wanted]
-    run = subprocess.run(call, capture_output=True, text=True)
+    run = subprocess.run(call, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
-    solved = {e["metadata"]["name"] for e in json.loads(report.read_text())["install"]}
+    solved = {
+        e["metadata"]["name"]
+        for e in json.loads(report.read_text(encoding="utf-8"))["install"]
+    }
     assert len(solved) == len(section["pip"]) - 1
 
 
 def test_the_dockerfile_is_clean(root):
     tool = Path(sys.executable).with_name("hadolint")
-    run = subprocess.run([tool, root / "Dockerfile"], capture_output=True, text=True)
+    run = subprocess.run(
+        [tool, root / "Dockerfile"], capture_output=True, encoding="utf-8"
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -116,17 +129,19 @@ def test_what_an_archive_holds(committed, packed, tmp_path):
     (folder,) = tmp_path.iterdir()
     stored = (committed / NOTEBOOK).read_bytes()
     assert (folder / "source" / NOTEBOOK).read_bytes() == stored
-    assert (
-        "Twice is" in (folder / "book" / "notebooks" / "part" / "toy.html").read_text()
-    )
-    records = json.loads((folder / "records.json").read_text())
+    assert "Twice is" in (
+        folder / "book" / "notebooks" / "part" / "toy.html"
+    ).read_text(encoding="utf-8")
+    records = json.loads((folder / "records.json").read_text(encoding="utf-8"))
     assert records["toy"]["double"]["value"] == 4
-    commit = json.loads((folder / "environment.json").read_text())["commit"]
-    assert commit in (folder / "README.md").read_text()
+    commit = json.loads((folder / "environment.json").read_text(encoding="utf-8"))[
+        "commit"
+    ]
+    assert commit in (folder / "README.md").read_text(encoding="utf-8")
     assert folder.name == f"ssmbook-{ssmlib.__version__}-{commit[:7]}"
-    (claim,) = json.loads((folder / "claims.json").read_text())
+    (claim,) = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
     assert claim["verdict"] == "reproduced"
-    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     for line in lines:
         digest, name = line.split("  ")
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
@@ -140,7 +155,9 @@ def test_the_crate_describes_the_book(packed, tmp_path):
     with tarfile.open(packed[0]) as tar:
         tar.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.iterdir()
-    graph = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+    graph = json.loads((folder / "ro-crate-metadata.json").read_text(encoding="utf-8"))[
+        "@graph"
+    ]
     by_id = {entity["@id"]: entity for entity in graph}
     assert len(by_id) == len(graph)
     root = by_id["./"]
@@ -156,6 +173,20 @@ def test_the_crate_describes_the_book(packed, tmp_path):
     assert by_id["#claim-twice-is-small"]["creativeWorkStatus"] == "reproduced"
 
 
+@pytest.mark.network
+def test_the_crate_is_valid(packed, root, tmp_path):
+    with tarfile.open(packed[0]) as tar:
+        tar.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    place = root / "_build" / "roc-validator"
+    conformance.validate(folder, place)
+    description = folder / "ro-crate-metadata.json"
+    text = description.read_text(encoding="utf-8")
+    description.write_text(text.replace('"datePublished"', '"x"'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"(?s)no valid RO-Crate:.*datePublished"):
+        conformance.validate(folder, place)
+
+
 def test_a_dirty_tree_is_refused(committed, packed):
     (committed / "stray").touch()
     try:
@@ -168,18 +199,18 @@ def test_a_dirty_tree_is_refused(committed, packed):
 
 def test_what_git_does_not_see_is_not_packed(committed, packed, tmp_path):
     exclude = committed / ".git" / "info" / "exclude"
-    exclude.write_text("hidden*\n")
+    exclude.write_text("hidden*\n", encoding="utf-8")
     stray = committed / "book" / "_static" / "hidden.css"
     stray.touch()
     git(committed, "update-index", "--assume-unchanged", "book/intro.md")
     page = committed / "book" / "intro.md"
-    text = page.read_text()
-    page.write_text(text + "\nNot committed.\n")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text + "\nNot committed.\n", encoding="utf-8")
     try:
         out, _ = ssmbook(committed, "archive", "-o", tmp_path)
     finally:
         stray.unlink()
-        page.write_text(text)
+        page.write_text(text, encoding="utf-8")
         git(committed, "update-index", "--no-assume-unchanged", "book/intro.md")
     assert out.split()[0] == packed[1]
 
@@ -198,14 +229,16 @@ def test_a_copy_within_another_repository_has_no_commit(own, tmp_path):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "--allow-empty", "-qm", "another's")
     out, _ = ssmbook(own, "run", "1", "--json")
-    assert json.loads(out)["git"] == {"commit": None, "clean": None}
+    found = json.loads(out)["git"]
+    assert found["commit"] is found["clean"] is None
+    assert "and is not its top" in found["reason"]
     assert "no commit to archive" in ssmbook(own, "archive", status=1)[1]
 
 
 def test_another_environment_than_the_locks_is_refused(committed):
-    lock = committed / "requirements.lock"
-    pins = lock.read_text()
-    lock.write_text(pins.replace("torch==", "torch==9."))
+    lock = committed / "requirements-torch.lock"
+    pins = lock.read_text(encoding="utf-8")
+    lock.write_text(pins.replace("torch==", "torch==9."), encoding="utf-8")
     git(committed, "commit", "-qam", "another lock")
     try:
         _, err = ssmbook(committed, "archive", status=1)
@@ -224,12 +257,12 @@ def test_the_repository_holds_no_third_party_data(root):
     """Neither a file that a loader knows by its hash, nor a kind that data comes in."""
     known = set()
     for path in (root / "ssmlib" / "tasks").glob("*.py"):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         known |= {w for w in text.replace('"', " ").split() if len(w) == 64}
     assert len(known) > 15
     if not (root / ".git").exists():
         pytest.skip("outside git there is no list of the repository's files")
-    listed = subprocess.check_output(["git", "ls-files"], cwd=root, text=True)
+    listed = subprocess.check_output(["git", "ls-files"], cwd=root, encoding="utf-8")
     for name in listed.split("\n"):
         path = root / name
         if path.is_file():
@@ -239,7 +272,7 @@ def test_the_repository_holds_no_third_party_data(root):
 
 
 def test_the_data_page_is_read(root):
-    sets = archive.data_sets((root / "book" / "data.md").read_text())
+    sets = archive.data_sets((root / "book" / "data.md").read_text(encoding="utf-8"))
     names = [name for entry in sets for name in entry["name"].split(", ")]
     assert {"mnist", "co2", "sp500_returns", "patches"} < set(names)
     assert all(entry["license"] and "{" not in entry["description"] for entry in sets)
@@ -256,7 +289,10 @@ def test_the_doctor_finds_nothing_wrong_here(place):
 
 
 def test_the_doctor_names_a_miss_and_its_fix(own, tmp_path):
-    (own / "requirements.lock").write_text("numpy==1.0\nnothing-such==1\n")
+    (own / "requirements.lock").write_text(
+        "numpy==1.0\nnothing-such==1\n", encoding="utf-8"
+    )
+    (own / "requirements-torch.lock").unlink()
     out, _ = ssmbook(own, "doctor", status=1)
     assert "MISS" in out
     assert f"to mend it: {sys.executable} -m pip install numpy==1.0" in out

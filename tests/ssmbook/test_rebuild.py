@@ -6,18 +6,18 @@ import re
 import pytest
 
 import ssmlib
-from ssmbook.book import build
+from ssmbook.book import build, output
 from tests.ssmbook.toy import ssmbook
 
 
 def text_of(page):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.read_text()))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
 def rebuilt(place):
     """The toy book with n = 7, whose claim wants at most 5."""
-    (place / "mine.yml").write_text("toy: {n: 7}\n")
+    (place / "mine.yml").write_text("toy: {n: 7}\n", encoding="utf-8")
     arguments = ["--profile", "mine.yml", "--device", "cpu", "-o", "out", "--jobs", "2"]
     _, err = ssmbook(place, "build", *arguments)
     return place / "out", err
@@ -73,7 +73,7 @@ def test_the_same_book_again_runs_nothing(rebuilt, place):
 
 
 def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
-    (own / "mine.yml").write_text("toy: {n: 3, mode: raise}\n")
+    (own / "mine.yml").write_text("toy: {n: 3, mode: raise}\n", encoding="utf-8")
     _, err = ssmbook(own, "build", "--profile", "mine.yml", status=1)
     assert "toy: FAILED: ArithmeticError: n is too large" in err
     assert "failed, and shown so: toy" in err
@@ -93,27 +93,37 @@ def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
 def test_edited_prose_reaches_the_book_without_a_run(own):
     ssmbook(own, "build")
     path = own / "notebooks" / "part" / "toy.ipynb"
-    path.write_text(path.read_text().replace("Twice is", "Double is"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Twice is", "Double is"),
+        encoding="utf-8",
+    )
     _, err = ssmbook(own, "build", "-o", "_build")
     assert "toy: unchanged" in err
     page = text_of(own / "_build" / "html" / "notebooks" / "part" / "toy.html")
     assert "Double is 4." in page
 
 
-@pytest.mark.parametrize("output", [".", "", "thesis"])
-def test_a_folder_that_is_not_ours_is_left_alone(own, output):
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        (".", "is the repository itself"),
+        ("", "is the repository itself"),
+        ("thesis", "was not made by ssmbook build"),
+    ],
+)
+def test_a_folder_that_is_not_ours_is_left_alone(own, folder, reason):
     (own / "thesis" / "book").mkdir(parents=True)
     (own / "thesis" / "book" / "thesis.tex").touch()
-    _, err = ssmbook(own, "build", "-o", output, status=1)
-    assert "not made by ssmbook build" in err
+    _, err = ssmbook(own, "build", "-o", folder, status=1)
+    assert reason in err
     assert (own / "book" / "intro.md").is_file()
     assert (own / "thesis" / "book" / "thesis.tex").is_file()
 
 
-@pytest.mark.parametrize("output", ["book", "notebooks/mine", "here/mine"])
-def test_a_book_among_the_sources_is_refused(own, output):
+@pytest.mark.parametrize("folder", ["book", "notebooks/mine", "here/mine"])
+def test_a_book_among_the_sources_is_refused(own, folder):
     (own / "here").symlink_to(own / "ssmlib")
-    _, err = ssmbook(own, "build", "-o", output, status=1)
+    _, err = ssmbook(own, "build", "-o", folder, status=1)
     assert "choose another folder" in err
     assert not (own / "_build").exists()
 
@@ -128,10 +138,8 @@ def test_a_link_in_the_books_place_is_replaced(own):
 
 
 def test_git_does_not_see_a_rebuilt_book(rebuilt, tmp_path):
-    assert (rebuilt[0] / ".gitignore").read_text() == "*\n"
-    build.output_folder(
-        tmp_path / "repository", tmp_path, given=True
-    )  # elsewhere, it may
+    assert (rebuilt[0] / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    output.prepare(tmp_path / "repository", tmp_path)  # elsewhere, it may
     assert not (tmp_path / ".gitignore").exists()
 
 
@@ -152,7 +160,7 @@ def test_a_failed_run_is_not_judged(own):
     ],
 )
 def test_a_bad_profile_runs_nothing(own, profile, message):
-    (own / "mine.yml").write_text(profile)
+    (own / "mine.yml").write_text(profile, encoding="utf-8")
     _, err = ssmbook(own, "build", "--profile", "mine.yml", status=1)
     assert message in err
     assert not (own / "_build").exists()

@@ -90,17 +90,18 @@ def test_bad_calls_say_what_is_allowed(place, arguments, message):
 def test_a_run_is_kept_with_all_that_made_it(place):
     document = ran(place, "1", "-p", "n=4")
     folder = place / "runs" / "toy" / document["key"][:16]
-    stored = json.loads((folder / "run.json").read_text())
+    stored = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert {"toy.ipynb", "toy.html", "run.json"} == {p.name for p in folder.iterdir()}
     assert stored["status"] == "complete"
     assert stored["threads"] == 1
     assert stored["packages"]["papermill"] == "2.7.0"
-    assert stored["git"] == {"commit": None, "clean": None}
+    assert stored["git"]["commit"] is stored["git"]["clean"] is None
+    assert "not a git repository" in stored["git"]["reason"]
     assert stored["seconds"] > 0
     assert stored["version"] == ssmlib.__version__
     assert len(stored["modules"]) == 64
     assert {"device", "python", "platform"} < set(stored["machine"])
-    page = (folder / "toy.html").read_text()
+    page = (folder / "toy.html").read_text(encoding="utf-8")
     assert "Twice is 8." in page
     assert "n = 4" in page
     assert '<script src="http' not in page
@@ -120,7 +121,9 @@ def test_the_same_run_again_is_answered_from_disk(place):
 def test_an_edited_notebook_is_another_run(own):
     first = ran(own, "1")
     path = own / NOTEBOOK
-    path.write_text(path.read_text().replace("2 * n", "3 * n"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("2 * n", "3 * n"), encoding="utf-8"
+    )
     second = ran(own, "1")
     assert second["key"] != first["key"]
     assert second["records"]["double"]["value"] == 6
@@ -155,13 +158,16 @@ def test_a_process_runs_one_at_a_time(own, monkeypatch):
 def test_a_truncated_or_damaged_run_is_run_again(own):
     document = ran(own, "1")
     folder = own / "runs" / "toy" / document["key"][:16]
-    text = (folder / "run.json").read_text()
-    (folder / "run.json").write_text(text[: len(text) // 2])
-    assert (
-        ssmbook(own, "results", "1", status=1)[1] == "there are no runs to tabulate\n"
-    )
-    assert not ran(own, "1")["reused"]
-    (folder / "toy.ipynb").write_text("{}")
+    text = (folder / "run.json").read_text(encoding="utf-8")
+    (folder / "run.json").write_text(text[: len(text) // 2], encoding="utf-8")
+    damaged, none = ssmbook(own, "results", "1", status=1)[1].splitlines()
+    assert damaged.startswith(f"{folder}/run.json is not JSON")
+    assert damaged.endswith(f"run it again with --force, or remove {folder}")
+    assert none == "there are no runs to tabulate"
+    out, err = ssmbook(own, "run", "1", "--json")
+    assert not json.loads(out)["reused"]
+    assert err == f"{damaged}; it runs again now\n"
+    (folder / "toy.ipynb").write_text("{}", encoding="utf-8")
     assert not ran(own, "1")["reused"]
     assert ran(own, "1")["reused"]
 
@@ -172,7 +178,7 @@ def test_a_failed_run_says_so_and_is_tried_again(own):
     (short,) = documents(own, "failed.json")
     document = documents(own, "failed.json")[short]
     assert "n is too large" in document["traceback"]
-    page = (own / "runs" / "toy" / short / "failed.html").read_text()
+    page = (own / "runs" / "toy" / short / "failed.html").read_text(encoding="utf-8")
     assert "ArithmeticError" in page
     assert out.endswith("failed.html\n")
     path = own / NOTEBOOK
@@ -210,7 +216,9 @@ def test_heavy_imports_wait_until_they_are_needed():
     heavy = ("torch", "pandas", "papermill", "nbconvert", "distributed", "matplotlib")
     code = f"import sys, ssmbook.cli.main; print({{*{heavy}}} & {{*sys.modules}})"
     call = [sys.executable, "-c", code]
-    assert subprocess.run(call, capture_output=True, text=True).stdout == "set()\n"
+    assert (
+        subprocess.run(call, capture_output=True, encoding="utf-8").stdout == "set()\n"
+    )
 
 
 def test_a_store_that_cannot_be_written_is_seen_before_the_run(own):

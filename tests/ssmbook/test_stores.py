@@ -1,12 +1,18 @@
 """Runs in folders and in buckets: S3 by moto's server, another in memory."""
 
+import fcntl
+import re
+import shutil
+from pathlib import Path
+
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from ssmbook.runs import results
-from ssmbook.runs.jobs import plan_runs, run_job, stored_runs
-from ssmbook.runs.stores import Store, sha256
+from ssmbook.runs import execution, results
+from ssmbook.runs.jobs import plan_runs, run_job
+from ssmbook.runs.reading import stored_runs
+from ssmbook.runs.stores import Store, replace, sha256
 from tests.ssmbook.toy import NOTEBOOK
 
 
@@ -90,7 +96,7 @@ def test_a_run_is_kept_and_found_again(address, place):
     again = run_job(job, Store(address))
     assert again.reused
     assert again.to_json() == first.to_json()
-    table = results.table(stored_runs(store, "toy"))
+    table = results.table(stored_runs(store, "toy", pytest.fail))
     assert list(table["double"]) == [6]
     assert store.names("mathjax") == ["LICENSE", "tex-svg.js"]
     page = store.read(f"{job.folder}/toy.html")
@@ -102,7 +108,7 @@ def test_a_run_is_kept_and_found_again(address, place):
 def test_a_run_that_failed_is_replaced_when_it_succeeds(address, place):
     store, job = Store(address), toy_job(place, mode="raise", n=3)
     assert run_job(job, store).failed
-    assert [run.status for run in stored_runs(store, "toy")] == ["failed"]
+    assert [run.status for run in stored_runs(store, "toy", pytest.fail)] == ["failed"]
     names = {"failed.html", "failed.ipynb", "failed.json"}
     assert set(store.names(job.folder)) == names
 
@@ -116,3 +122,116 @@ def test_what_a_bucket_says_is_told_in_a_line(s3):
 def test_other_addresses_are_refused(address):
     with pytest.raises(ValueError, match="got '"):
         Store(address)
+
+
+@pytest.mark.parametrize("verb", ["pipe_file", "rm_file"])
+def test_a_bucket_that_only_can_be_read_is_seen_before_the_run(
+    s3, place, monkeypatch, verb
+):
+    store, job = Store(s3), toy_job(place, n=4)
+
+    def denied(*_, **__):
+        raise PermissionError("Access Denied")
+
+    store.files.mkdirs("bucket/place", exist_ok=True)
+    for name in ("LICENSE", "tex-svg.js"):
+        store.write(f"mathjax/{name}", b"")  # as a former run left them
+    monkeypatch.setattr(store.files, verb, denied)
+    monkeypatch.setattr(execution, "execute", lambda *_, **__: pytest.fail("it ran"))
+    with pytest.raises(OSError, match=r"s3://bucket/place: PermissionError: Access"):
+        run_job(job, store)
+
+
+def test_the_check_of_a_store_leaves_nothing(address):
+    store = Store(address)
+    store.check_writable("a/b")
+    assert store.names("a/b") == []
+
+
+def executed(job):
+    """What the toy leaves, without a kernel."""
+    node = job.node
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = 1, []
+    return node
+
+
+@pytest.mark.parametrize("document", [False, True])
+def test_a_run_that_cannot_be_stored_is_not_lost(
+    place, tmp_path, monkeypatch, document
+):
+    """The store is full, or read-only, only after the run, or but for the document."""
+    store, (job,) = Store(tmp_path / "runs"), plan_runs(place / NOTEBOOK, [{}])
+    monkeypatch.setattr(execution, "execute", lambda *_, **__: executed(job))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    write = Store.write
+
+    def full(self, name, content):
+        if self.address == store.address and name.startswith(job.folder):
+            if name.endswith("run.json") or not document:
+                raise OSError(28, "No space left on device")
+        write(self, name, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", full)
+        with pytest.raises(OSError, match="No space left on device") as error:
+            run_job(job, store)
+    assert not run_job(job, Store(tmp_path / "other")).reused
+    rescued = re.search(r"the run is in (\S+) on", str(error.value))[1]
+    shutil.rmtree(tmp_path / "runs" / job.folder, ignore_errors=True)
+    shutil.copytree(rescued, tmp_path / "runs" / job.folder)
+    assert run_job(job, store).reused
+
+
+def test_a_run_that_can_be_stored_nowhere_is_named(place, tmp_path, monkeypatch):
+    store, (job,) = Store(tmp_path / "runs"), plan_runs(place / NOTEBOOK, [{"n": 3}])
+    monkeypatch.setattr(execution, "execute", lambda *_, **__: executed(job))
+
+    def full(self, name, content):
+        if name.startswith(job.folder):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "write", full)
+    with pytest.raises(OSError, match=r"the run of toy with \{'n': 3.* is lost"):
+        run_job(job, store)
+
+
+def test_parts_of_killed_processes_are_removed_and_not_listed(tmp_path):
+    store = Store(tmp_path)
+    left = tmp_path / f".a.json.{'0' * 32}.part"
+    living = tmp_path / f".b.json.{'1' * 32}.part"
+    own = tmp_path / ".x.part"  # of someone else
+    for path in (left, living, own):
+        path.write_bytes(b"half")
+    assert store.names("") == [".x.part"]
+    with living.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as the process that writes it does
+        store.write("a.json", b"whole")
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+            ["a.json", living.name, own.name]
+        )
+    store.write("a.json", b"again")
+    assert store.read("a.json") == b"again"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [own.name, "a.json"]
+
+
+def test_a_part_is_locked_while_it_is_written(tmp_path, monkeypatch):
+    rename = Path.replace
+
+    def renamed(part, target):
+        replace(tmp_path / "other", b"of another process")
+        rename(part, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Path, "replace", lambda p, t: (renamed if t.name == "a" else rename)(p, t)
+        )
+        replace(tmp_path / "a", b"content")
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert {p.name for p in tmp_path.iterdir()} == {"a", "other"}
+
+
+def test_parts_are_ignored_by_git(root):
+    assert "*.part" in (root / ".gitignore").read_text(encoding="utf-8").splitlines()

@@ -9,8 +9,9 @@ import yaml
 from ssmbook.notebook import parameters
 from ssmbook.runs import results, sweeps
 from ssmbook.runs.document import Run
-from ssmbook.runs.jobs import stored_runs
-from ssmbook.runs.stores import Store
+from ssmbook.runs.reading import stored_runs
+from ssmbook.runs.stores import Store, sha256
+from tests.ssmbook.outputs import notebook, output_of
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook
 
 
@@ -25,6 +26,7 @@ def known(place):
         ("rate", "1e-3,0.01", [0.001, 0.01]),
         ("seed", "0:3", [0, 1, 2]),
         ("seed", "1:6:2", [1, 3, 5]),
+        ("seed", "3:0:-1", [3, 2, 1]),
         ("seed", "4", [4]),
         ("quick", "true,False", [True, False]),
         ("word", 'a,"b,c"', ["a", "b,c"]),
@@ -39,6 +41,14 @@ def test_axes(known, name, text, values):
     [
         ("seed", "0:a", "seed must read start:stop"),
         ("seed", "3:3", "seed has no values in '3:3'"),
+        ("seed", "0:3:-1", "seed has no values in '0:3:-1'"),
+        ("seed", "0:3:0", "with a step that is not 0, got '0:3:0'"),
+        ("seed", "0:3:1:1", "seed must read start:stop"),
+        ("seed", f"0:{10**30}", "seed has more than 1000000 values"),
+        ("seed", f"{10**30}:0:-1", "seed has more than 1000000 values"),
+        ("seed", f"0:{'9' * 5000}", "seed must read start:stop"),
+        ("seed", "1e3", "seed must be int, got '1e3'"),
+        ("rate", "1e-3,x", "rate must be float, got 'x'"),
         ("seed", "", "seed has no values"),
         ("rate", "0.1,,1", "rate must be float, got ''"),
         ("sizes", "[1],[2]", r"a grid of lists \(sizes\) needs --from"),
@@ -56,6 +66,24 @@ def test_crossed_and_side_by_side():
     assert sweeps.zipped(axes) == [{"a": 1, "b": 3}, {"a": 2, "b": 4}]
     with pytest.raises(ValueError, match="must be of one length"):
         sweeps.zipped({"a": [1], "b": [1, 2]})
+    assert sweeps.zipped({"a": [1, 1], "b": [3, 4]}) == [
+        {"a": 1, "b": 3},
+        {"a": 1, "b": 4},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"a": [1, 2, 1]}, "the axis a: 1 is given twice"),
+        ({"a": [1], "b": [[1], [1]]}, r"the axis b: \[1\] is given twice"),
+        ({"a": [0.1, 0.1]}, "the axis a: 0.1 is given twice"),
+        ({"a": range(10_000), "b": range(1000)}, "a grid of 10000000 runs; at most"),
+    ],
+)
+def test_grids_that_cannot_be_meant_are_refused(axes, message):
+    with pytest.raises(ValueError, match=message):
+        sweeps.product(axes)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +99,7 @@ def test_crossed_and_side_by_side():
 )
 def test_choices_from_a_file(tmp_path, content, choices):
     path = tmp_path / "sweep.yml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert sweeps.from_file(path) == choices
 
 
@@ -81,7 +109,7 @@ def test_choices_from_a_file(tmp_path, content, choices):
 )
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "sweep.yml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"must hold one of|is not YAML"):
         sweeps.from_file(path)
 
@@ -113,7 +141,7 @@ def test_one_tidy_table(place, swept):
     other = pandas.read_parquet(folder / "results.parquet")
     assert list(other.columns) == list(table.columns)
     assert (other["run"] == table["run"]).all()
-    assert (folder / "results.svg").read_text().startswith("<svg")
+    assert (folder / "results.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_results_of_the_sweep(place, swept, tmp_path):
@@ -150,7 +178,9 @@ def test_side_by_side_and_from_a_file(place, tmp_path):
     )
     assert "2 runs: 2 complete" in err
     path = tmp_path / "sweep.yml"
-    path.write_text("runs: [{n: 1, seed: 8}, {n: 2, seed: 9}, {n: 1, seed: 8}]")
+    path.write_text(
+        "runs: [{n: 1, seed: 8}, {n: 2, seed: 9}, {n: 1, seed: 8}]", encoding="utf-8"
+    )
     _, err = ssmbook(place, "sweep", "1", "--from", path)
     assert "2 runs: 2 complete (2 kept already)" in err
 
@@ -180,7 +210,9 @@ def test_bad_sweeps_run_nothing(own, arguments, status, message):
 def test_several_states_are_told_apart(own):
     ssmbook(own, "sweep", "1", "--grid", "n=1,2")
     path = own / NOTEBOOK
-    path.write_text(path.read_text().replace("2 * n", "300 * n"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("2 * n", "300 * n"), encoding="utf-8"
+    )
     _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2")
     assert "several states" in err
     table = pandas.read_csv(own / "runs" / "toy" / "results.csv")
@@ -210,6 +242,24 @@ def test_a_record_whose_name_is_taken():
         results.table([])
 
 
+def test_no_two_records_share_a_column():
+    records = {"n": {"value": 2}, "record_n": {"value": 3}}
+    for order in (records, dict(reversed(records.items()))):
+        table = results.table([document(records=order)])
+        assert table["n"].item() == 1
+        assert table["record_n"].item() == 3
+        assert table["record_record_n"].item() == 2
+
+
+@pytest.mark.parametrize("other", ["a", True, 2.5, [1]])
+def test_a_parameter_of_two_types_is_tabulated(tmp_path, other):
+    table = results.table([document(), document(parameters={"n": other})])
+    results.write(table, tmp_path)
+    read = pandas.read_parquet(tmp_path / "results.parquet")["n"]
+    expected = [1, 2.5] if other == 2.5 else ["1", json.dumps(other)]
+    assert list(read) == expected
+
+
 def test_lists_are_written_as_text():
     lists = [document(parameters={"sizes": s}) for s in ([1, 2], [3], [3])]
     table = results.table(lists)
@@ -232,8 +282,14 @@ def test_equal_values_have_bars_of_no_length():
 
 
 def test_failed_runs_are_told_apart_from_complete_ones(tmp_path):
-    store = Store(tmp_path)
-    store.write("nb/00/failed.json", document(status="failed").to_json())
-    assert [run.status for run in stored_runs(store, "nb")] == ["failed"]
-    store.write("nb/00/run.json", document().to_json())
-    assert [run.status for run in stored_runs(store, "nb")] == ["complete"]
+    store, folder = Store(tmp_path), document().folder
+    store.write(f"{folder}/failed.json", document(status="failed").to_json())
+    assert [run.status for run in stored_runs(store, "nb", pytest.fail)] == ["failed"]
+    path = notebook(
+        tmp_path / "nb.ipynb", output_of("x", 2), parameters_cell="n: int = 1"
+    )
+    store.write(f"{folder}/nb.ipynb", path.read_bytes())
+    files = {"nb.ipynb": sha256(path.read_bytes())}
+    complete = document(records={"x": {"value": 2}}, files=files)
+    store.write(f"{folder}/run.json", complete.to_json())
+    assert stored_runs(store, "nb", pytest.fail) == [complete]

@@ -113,22 +113,28 @@ def make(root: Path, place: Path) -> Path:
     for package in ("ssmlib", "ssmbook"):
         shutil.copytree(root / package, place / package)
     shutil.copytree(root / "book" / "_static", place / "book" / "_static")
-    for name in ("requirements.lock", "CITATION.cff", "benchmarks/results.csv"):
+    locks = ("requirements.lock", "requirements-torch.lock")
+    for name in (*locks, "CITATION.cff", "benchmarks/results.csv"):
         (place / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, place / name)
     shutil.copy(root / "book" / "data.md", place / "book")
-    (place / ".gitignore").write_text("/_build/\n/runs/\n/dist/\n__pycache__/\n")
-    (place / "_config.yml").write_text(CONFIG)
-    (place / "_toc.yml").write_text(TOC)
-    (place / "book" / "intro.md").write_text(INTRO)
-    (place / "book" / "findings.yml").write_text("toy: Twice. {claim}`twice-is-small`")
-    (place / "book" / "how-to-read.md").write_text("# How to read\n")
-    (place / "book" / "rerun.md").write_text("# How to rerun\n")
+    ignored = "/_build/\n/runs/\n/dist/\n__pycache__/\n*.part\n"
+    (place / ".gitignore").write_text(ignored, encoding="utf-8")
+    (place / "_config.yml").write_text(CONFIG, encoding="utf-8")
+    (place / "_toc.yml").write_text(TOC, encoding="utf-8")
+    (place / "book" / "intro.md").write_text(INTRO, encoding="utf-8")
+    (place / "book" / "findings.yml").write_text(
+        "toy: Twice. {claim}`twice-is-small`", encoding="utf-8"
+    )
+    (place / "book" / "how-to-read.md").write_text("# How to read\n", encoding="utf-8")
+    (place / "book" / "rerun.md").write_text("# How to rerun\n", encoding="utf-8")
     for name, code in LIBRARY.items():
         (place / "toylib").mkdir(exist_ok=True)
-        (place / "toylib" / f"{name}.py").write_text(code)
+        (place / "toylib" / f"{name}.py").write_text(code, encoding="utf-8")
     (place / "book" / "claims").mkdir()
-    (place / "book" / "claims" / "toy.yml").write_text(json.dumps([CLAIM]))
+    (place / "book" / "claims" / "toy.yml").write_text(
+        json.dumps([CLAIM]), encoding="utf-8"
+    )
     notebook(place / NOTEBOOK)
     return place
 
@@ -149,7 +155,7 @@ def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
         env=environment(place),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         **options,
     )
 
@@ -188,4 +194,6 @@ def ssmbook(place: Path, *arguments: str, status: int = 0):
 def documents(place: Path, name: str = "run.json") -> dict[str, dict]:
     """Every whole run's document by folder name."""
     paths = (place / "runs" / "toy").glob(f"*/{name}")
-    return {path.parent.name: json.loads(path.read_text()) for path in paths}
+    return {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in paths
+    }

@@ -3,6 +3,8 @@
 import json
 import multiprocessing
 import os
+import pwd
+import shutil
 
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def test_made_once_and_read_back(place):
         assert np.array_equal(first[name], value)
         assert np.array_equal(again[name], value)
     (folder,) = place.iterdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["arguments"] == ARGUMENTS
     assert manifest["version"] == 1
     assert len(manifest["sha256"]) == 64
@@ -49,12 +51,65 @@ def test_other_arguments_and_versions_are_other_sets(place):
     assert len(list(place.iterdir())) == 3
 
 
-def test_where_it_is(monkeypatch, tmp_path):
-    monkeypatch.delenv("SSMLIB_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / "ssmlib"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.folder().parts[-2:] == (".cache", "ssmlib")
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"SSMLIB_CACHE": "/a/b"}, "/a/b"),
+        ({"SSMLIB_CACHE": "~/b"}, "{home}/b"),
+        ({"SSMLIB_CACHE": "b"}, "{here}/b"),
+        ({"SSMLIB_CACHE": ""}, "{home}/.cache/ssmlib"),
+        ({"SSMLIB_CACHE": "", "XDG_CACHE_HOME": "/x"}, "/x/ssmlib"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x/ssmlib"),
+        ({"XDG_CACHE_HOME": ""}, "{home}/.cache/ssmlib"),
+        ({"XDG_CACHE_HOME": "relative"}, "{home}/.cache/ssmlib"),
+        ({}, "{home}/.cache/ssmlib"),
+    ],
+)
+def test_where_it_is(variables, expected, monkeypatch, tmp_path):
+    for name in ("SSMLIB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    folder = str(cache.folder())
+    assert folder == expected.format(home=tmp_path / "home", here=tmp_path / "here")
+
+
+def test_a_user_without_a_home_folder(monkeypatch):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    for name in ("SSMLIB_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(OSError, match=r"no home folder .* by the variable SSML"):
+        get()
+
+
+def test_what_killed_processes_left_is_removed_when_old(place):
+    get()
+    (folder,) = place.iterdir()
+    shutil.rmtree(folder)
+    old, new = (place / f".{folder.name}-{name}" for name in ("old", "new"))
+    for left in (old, new):
+        left.mkdir()
+        (left / "data.npz").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    assert np.array_equal(get()["x"], make()["x"])
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_full_disk_names_the_folder(place, monkeypatch):
+    def full(file, **arrays):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match=r"cache cannot be written \(No space left"):
+        get()
+    assert not list(place.iterdir())
 
 
 def test_a_truncated_file_is_named_and_kept(place):
@@ -69,24 +124,24 @@ def test_a_truncated_file_is_named_and_kept(place):
     assert data.exists()
 
 
-@pytest.mark.parametrize("content", ["", "no JSON", "{}"])
+@pytest.mark.parametrize("content", ["", "no JSON", "{}", "[]", "1", "\xff"])
 def test_a_foreign_folder_is_named_and_kept(place, content):
     get()
     (folder,) = place.iterdir()
-    (folder / "manifest.json").write_text(content)
+    (folder / "manifest.json").write_text(content, encoding="latin-1")
     with pytest.raises(
         ValueError, match=f"{folder.name} (is no data set|was made for)"
     ):
         get(refuse)
-    assert (folder / "manifest.json").read_text() == content
+    assert (folder / "manifest.json").read_text(encoding="latin-1") == content
 
 
 def test_a_manifest_of_other_arguments_is_refused(place):
     get()
     (folder,) = place.iterdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["arguments"]["seed"] = 7
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ValueError, match="was made for other arguments"):
         get(refuse)
 
@@ -118,9 +173,9 @@ def test_an_interrupted_write_leaves_nothing_that_is_read(place, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written(place):
-    place.write_text("a file in its place")
+    place.write_text("a file in its place", encoding="utf-8")
     with pytest.raises(OSError, match=r"cannot be written .* by the variable SSML"):
-        get()
+        get(refuse)  # found out before the arrays are made
 
 
 def _one(folder, meeting, results):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.signal import cont2discrete
 
-from ssmlib.discretization import bilinear, phi, zoh
+from ssmlib.discretization import bilinear, dense_parts, phi, zoh
 
 
 def complex_pairs(*shape, seed=0):
@@ -96,7 +96,23 @@ def test_mismatched_shapes_and_dtypes_are_refused():
     A, _ = complex_pairs(3)
     with pytest.raises(ValueError, match="must broadcast"):
         zoh(A, torch.ones(4, dtype=A.dtype), 0.1)
-    with pytest.raises(TypeError, match="one complex dtype"):
+    with pytest.raises(TypeError, match="share one dtype"):
         zoh(A, torch.ones(3), 0.1)
     with pytest.raises(ValueError, match="A must be finite"):
         zoh(A * math.nan, torch.ones_like(A), 0.1)
+
+
+@pytest.mark.parametrize("method", [zoh, bilinear])
+def test_dense_systems_are_discretized_as_the_textbook_does(method):
+    """For a matrix without inverse too, and one step per feature."""
+    generator = torch.Generator().manual_seed(0)
+    A = torch.randn(2, 3, 3, generator=generator).double()
+    A[1] = 0
+    B = torch.randn(2, 3, generator=generator).double()
+    dt = torch.tensor([[0.3], [0.7]], dtype=torch.float64)
+    found = dense_parts(A, B, dt, method.__name__)
+    for h in range(2):
+        system = A[h].numpy(), B[h, :, None].numpy(), np.ones((1, 3)), np.zeros((1, 1))
+        exact = cont2discrete(system, float(dt[h, 0]), method.__name__)
+        assert found[0][h].numpy() == pytest.approx(exact[0], rel=1e-12, abs=1e-12)
+        assert found[1][h].numpy() == pytest.approx(exact[1][:, 0], rel=1e-12)

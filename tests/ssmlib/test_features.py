@@ -197,7 +197,7 @@ FEATURES = {
 
 def table(kind):
     """(form, feature) -> "yes" or "no", as the page has it."""
-    text = PAGE.read_text().split(TABLES[kind])[1].split("\n\n")
+    text = PAGE.read_text(encoding="utf-8").split(TABLES[kind])[1].split("\n\n")
     (rows,) = [part for part in text[:4] if part.startswith("| form")]
     rows = [line.strip("| ").split("|") for line in rows.splitlines()]
     head, _, *rows = [[cell.strip() for cell in row] for row in rows]

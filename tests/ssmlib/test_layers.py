@@ -251,10 +251,12 @@ class Kernel(SSM):
     """A layer that gives a kernel and no modes: a decaying exponential."""
 
     def initial_values(self, generator):
-        return {"rate": torch.rand(self.d_model, generator=generator)}
+        like = {"generator": generator, "dtype": torch.float64}
+        return {"rate": torch.rand(self.d_model, **like)}
 
     def kernel(self, L):
-        return torch.exp(-self.rate[:, None] * torch.arange(L))
+        steps = torch.arange(L, device=self.rate.device)
+        return torch.exp(-self.rate[:, None] * steps)
 
 
 def test_a_layer_may_give_its_kernel_alone():

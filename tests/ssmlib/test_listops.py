@@ -101,7 +101,10 @@ def test_values_by_hand(text, value):
     assert listops.evaluate(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "[MAX 1 2", "1 2", "[AVG 1 2 ]", "[MAX ]", "12"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[MAX 1 2", "1 2", "[AVG 1 2 ]", "[MAX ]", "12", "\u0663", "]", "[MAX 1 ] ]"],
+)
 def test_what_is_no_expression_is_refused(text):
     with pytest.raises(ValueError, match="is no"):
         listops.evaluate(text)
@@ -167,3 +170,10 @@ def test_bad_tokens_and_bounds():
         listops.split(50, seed=0, depth=3)
     with pytest.raises(ValueError, match="n must be at least 10"):
         listops.split(5, seed=0)
+
+
+def test_integers_of_numpy_find_the_same_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSMLIB_CACHE", str(tmp_path / "numpy"))
+    for n, seed in ((20, 1), np.array([20, 1])):
+        listops.split(n, seed=seed, **{k: type(n)(v) for k, v in SMALL.items()})
+    assert len(list((tmp_path / "numpy").iterdir())) == 1

@@ -19,7 +19,7 @@ def expressions(tmp_path):
     lines = [f"{source}\t{value}" for source, value in EXPRESSIONS]
     for name in ("train", "val", "test"):
         file = tmp_path / f"basic_{name}.tsv"
-        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n")
+        file.write_text("\n".join(["Source\tTarget", *lines]) + "\n", encoding="utf-8")
     return tmp_path
 
 
@@ -36,7 +36,9 @@ def pictures(tmp_path):
             grey = np.full((8, 8), number, dtype=np.uint8)
             Image.fromarray(grey).save(place / "imgs" / str(folder) / name)
             lines.append(f"imgs/{folder} {name} {k} {number % 2} 1.8 14 2 5 0")
-        (place / "metadata" / f"{folder}.npy").write_text("\n".join(lines) + "\n")
+        (place / "metadata" / f"{folder}.npy").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
     return tmp_path
 
 
@@ -65,16 +67,139 @@ def test_pathfinder(pictures):
     assert not torch.equal(other.x_train, data.x_train)
 
 
-def test_what_is_missing_or_foreign_is_named(expressions, pictures, tmp_path):
-    (expressions / "basic_test.tsv").write_text("Source\tTarget\n[MAX 2 x ]\t1\n")
-    with pytest.raises(ValueError, match=r"basic_test.tsv, line 2, must hold an exp"):
+GOOD = "Source\tTarget\n( [MAX 2 ) 9 ]\t9\n"
+BAD_TABLES = {
+    "a bracket that is never closed": GOOD + "[MAX 2 9 [MIN 4 7\t9\n",
+    "a bracket that is never closed, inside": GOOD + "[MAX 2 9 [MIN 4 7 ]\t9\n",
+    "a bracket too many": GOOD + "[MAX 2 9 ] ]\t9\n",
+    "two expressions": GOOD + "[MAX 2 9 ] 3\t9\n",
+    "an operator without arguments": GOOD + "[MAX ]\t9\n",
+    "an unknown operator": GOOD + "[AVG 2 9 ]\t5\n",
+    "a number above nine": GOOD + "[MAX 2 12 ]\t12\n",
+    "a digit that is not ASCII": GOOD + "[MAX 2 \N{ARABIC-INDIC DIGIT NINE} ]\t9\n",
+    "an unknown word": GOOD + "[MAX 2 x ]\t2\n",
+    "no expression": GOOD + "\t9\n",
+    "an empty line": GOOD + "\n" + GOOD.splitlines()[1] + "\n",
+    "round brackets that do not match": GOOD + "( ( [MAX 2 ) 9 ]\t9\n",
+    "round brackets the wrong way": GOOD + ") [MAX 2 9 ] (\t9\n",
+    "another value": GOOD + "[MAX 2 9 ]\t2\n",
+    "a value that is no digit": GOOD + "[MAX 2 9 ]\tnine\n",
+    "a line cut before its value": GOOD + "[MAX 2 9 ]\t",
+    "a line cut in the expression": GOOD + "[MAX 2 9",
+    "a third field": GOOD + "[MAX 2 9 ]\t9\t1\n",
+    "a quotation mark": GOOD + '"[MAX 2 9 ]\t9\n',
+}
+BAD_HEADERS = {
+    "an empty file": "",
+    "no header": "[MAX 2 9 ]\t9\n",
+    "a missing column": "Source\n[MAX 2 9 ]\n",
+    "an extra column": "Source\tTarget\tDepth\n[MAX 2 9 ]\t9\t1\n",
+    "commas": "Source,Target\n[MAX 2 9 ],9\n",
+}
+
+
+def test_forms_of_a_table_that_are_read_alike(expressions):
+    """Windows line ends, a byte order mark, no final line end, the columns swapped."""
+    whole = lra.listops(expressions)
+    for name in ("train", "val", "test"):
+        file = expressions / f"basic_{name}.tsv"
+        rows = [line.split("\t") for line in file.read_text("utf-8").splitlines()]
+        text = "\r\n".join("\t".join(reversed(row)) for row in rows)
+        file.write_bytes(text.encode("utf-8-sig"))
+    again = lra.listops(expressions)
+    for name, value in whole.tensors().items():
+        assert torch.equal(value, again.tensors()[name]), name
+
+
+@pytest.mark.parametrize("what", BAD_TABLES)
+def test_a_line_that_is_no_expression_with_its_value(what, expressions):
+    file = expressions / "basic_val.tsv"
+    file.write_text(BAD_TABLES[what], encoding="utf-8")
+    with pytest.raises(ValueError, match=r"basic_val\.tsv, line 3, must hold an exp"):
         lra.listops(expressions)
-    (expressions / "basic_test.tsv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"basic_test\.tsv does not"):
+
+
+@pytest.mark.parametrize("what", BAD_HEADERS)
+def test_other_columns(what, expressions):
+    (expressions / "basic_val.tsv").write_text(BAD_HEADERS[what], encoding="utf-8")
+    with pytest.raises(ValueError, match=r"basic_val\.tsv, line 1, must name the col"):
         lra.listops(expressions)
+
+
+def test_a_table_without_a_line_or_in_another_encoding(expressions):
+    file = expressions / "basic_val.tsv"
+    file.write_text("Source\tTarget\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"basic_val\.tsv holds no expression"):
+        lra.listops(expressions)
+    file.write_bytes(GOOD.encode("utf-16"))
+    with pytest.raises(ValueError, match=r"basic_val\.tsv must be a text file in UTF"):
+        lra.listops(expressions)
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"basic_val\.tsv does not exist"):
+        lra.listops(expressions)
+
+
+BAD_LINES = {
+    "another label": b"imgs/1 sample_0.png 0 7\n",
+    "too few words": b"imgs/1 sample_0.png 0\n",
+    "a number that is none": b"imgs/1 sample_0.png x 0\n",
+    "a label that is a word": b"imgs/1 sample_0.png 0 yes\n",
+    "an empty line": b"imgs/1 sample_0.png 0 1\n\n",
+    "an array of NumPy": b"\x93NUMPY\x01\x00v\x00",
+}
+
+
+@pytest.mark.parametrize("what", BAD_LINES)
+def test_lines_of_another_form(what, pictures):
     file = pictures / "curv_contour_length_14" / "metadata" / "1.npy"
-    file.write_text("imgs/1 sample_0.png 0 7\n")
-    with pytest.raises(ValueError, match="a label 0 or 1"):
+    file.write_bytes(BAD_LINES[what])
+    with pytest.raises(ValueError, match=r"1\.npy must (hold a folder|be a text file)"):
         lra.pathfinder(pictures)
+
+
+def _saved(image, path):
+    Image.fromarray(image).save(path)
+
+
+BAD_PICTURES = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:40]),
+    "empty": lambda path: path.write_bytes(b""),
+    "no picture": lambda path: path.write_bytes(b"no picture"),
+    "16 bits": lambda path: _saved(np.full((8, 8), 300, dtype=np.uint16), path),
+    "of another size": lambda path: _saved(np.zeros((9, 9), dtype=np.uint8), path),
+}
+
+
+@pytest.mark.parametrize("what", BAD_PICTURES)
+def test_files_that_are_no_such_pictures(what, pictures):
+    path = pictures / "curv_contour_length_14" / "imgs" / "1" / "sample_3.png"
+    BAD_PICTURES[what](path)
+    message = r"sample_3\.png must be a complete picture|must hold square pictures"
+    with pytest.raises(ValueError, match=message):
+        lra.pathfinder(pictures)
+
+
+def test_folders_of_another_form(pictures, tmp_path):
     with pytest.raises(FileNotFoundError, match="pathfinder32"):
         lra.pathfinder(tmp_path / "none")
+    place = pictures / "curv_contour_length_14"
+    (place / "imgs" / "1" / "sample_3.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"sample_3\.png does not exist"):
+        lra.pathfinder(pictures)
+    (place / "metadata" / "1.npy").rename(place / "metadata" / "one.npy")
+    with pytest.raises(ValueError, match=r"one\.npy must have a number as its name"):
+        lra.pathfinder(pictures)
+    (place / "metadata" / "one.npy").unlink()
+    (place / "metadata" / "0.npy").write_text("imgs/0 sample_0.png 0 1\n", "utf-8")
+    with pytest.raises(ValueError, match=r"at least 10 pictures.* got 1"):
+        lra.pathfinder(pictures)
+    wide = np.zeros((4, 8), dtype=np.uint8)
+    names = [f"sample_{k}.png" for k in range(10)]
+    for name in names:
+        _saved(wide, place / "imgs" / "0" / name)
+    lines = [f"imgs/0 {name} 0 1" for name in names]
+    (place / "metadata" / "0.npy").write_text("\n".join(lines), "utf-8")
+    with pytest.raises(ValueError, match="square pictures of one size"):
+        lra.pathfinder(pictures)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        lra.pathfinder(pictures, seed=-1)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -99,6 +100,11 @@ def test_a_split_is_sequences_of_pixels(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"dash": -1.0}, "dash must be positive"),
+        ({"margin": -1.0}, "margin must be positive"),
+        ({"thickness": float("nan")}, "thickness must be positive and finite"),
+        ({"radius": 0.0}, "radius must be positive"),
+        ({"contrast": 1.5}, r"contrast must be in \(0, 1\], got 1.5"),
         ({"size": 20}, "size must be one of 16, 32, 64, 128; got 20"),
         ({"colour": 1}, "option must be one of continuity, contrast"),
         ({"segments": 0}, "segments must be at least 1"),
@@ -111,3 +117,16 @@ def test_bad_arguments_are_refused(options, message, monkeypatch):
     monkeypatch.setattr(pathfinder, "RESTARTS", 2)
     with pytest.raises(ValueError, match=message):
         pathfinder.generate(**{"n": 1, "seed": 0} | options)
+
+
+@pytest.mark.parametrize("options", [{"size": 32.0}, {"dash": "2"}, {"segments": 5.0}])
+def test_arguments_of_another_type_are_refused(options):
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be"):
+        pathfinder.generate(1, seed=0, **options)
+
+
+def test_integers_of_numpy_find_the_same_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSMLIB_CACHE", str(tmp_path))
+    for n, size, seed in ((10, 16, 0), np.array([10, 16, 0])):
+        pathfinder.split(n, size=size, seed=seed, dash=np.float32(2))
+    assert len(list(tmp_path.iterdir())) == 1

@@ -2,15 +2,18 @@
 
 import math
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from ssmlib.layers import S4
+from ssmlib.layers import S4, S4D
 from ssmlib.tasks.split import Split
-from ssmlib.training import compare, fit, protocol
+from ssmlib.training import compare, fit, loop, protocol
+from tests.ssmlib.double import float64_fits
 
 OPTIONS = {"d_model": 2, "d_state": 4, "batch_size": 32, "seeds": [0, 1, 2]}
 
@@ -29,7 +32,8 @@ def found():
         "fast": {"dt": 0.5},
         "kept": {"dt": 0.5, "ssm_share": 0},
     }
-    return compare(task(), arms, rates=[1e-3, 3e-3], epochs=2, **OPTIONS)
+    with float64_fits():
+        return compare(task(), arms, rates=[1e-3, 3e-3], epochs=2, **OPTIONS)
 
 
 def test_the_range_grows_where_the_best_is_an_end(found):
@@ -53,6 +57,7 @@ def test_validation_data_choose_each_arm_s_rate(found):
         assert rate == mean.idxmin()
 
 
+@float64_fits()
 def test_the_chosen_rates_are_trained_for_longer(found):
     long = found.table[found.table.budget == "long"]
     assert len(long) == 9
@@ -68,9 +73,10 @@ def test_the_chosen_rates_are_trained_for_longer(found):
         {"dt": 0.02, "lr": found.chosen["slow"], "ssm_lr": found.chosen["slow"] / 10}
     ]
     alone = fit(task(), grid, epochs=8, **OPTIONS).table.test_loss
-    assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-3)
+    assert found.figures("slow") == pytest.approx(alone.to_numpy(), rel=1e-5)
 
 
+@float64_fits()
 def test_rates_chosen_before_are_used_and_none_is_searched(found):
     arms = {"slow": {"dt": 0.02}, "fast": {"dt": 0.5}}
     rates = {arm: found.chosen[arm] for arm in arms}
@@ -79,7 +85,7 @@ def test_rates_chosen_before_are_used_and_none_is_searched(found):
     assert set(again.table.budget) == {"short"}
     for arm in arms:
         same = again.figures(arm, budget="short")
-        assert same == pytest.approx(found.figures(arm), rel=1e-4)
+        assert same == pytest.approx(found.figures(arm), rel=1e-5)
 
 
 def test_rates_of_parts_are_shares(found):
@@ -106,6 +112,103 @@ def test_a_rate_at_which_one_seed_diverges_is_not_chosen():
         protocol._best([table.assign(status="diverged")], {"a": {}})
 
 
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ({0.1: [0.2, 0.2], 0.3: [0.2, 0.2]}, 0.1),  # the lowest of equal ones
+        ({0.3: [0.2, 0.2], 0.1: [0.2, 0.2]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [math.nan, 0.01]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [math.inf, 0.01]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [0.0, 0.3]}, 0.3),
+        ({0.1: [0.0, 0.0], 0.3: [0.0, 0.0]}, 0.1),
+        ({0.1: [0.2, 0.2], 0.3: [0.0, math.nan]}, 0.1),
+        ({0.2: [5.0]}, 0.2),
+        ({0.1: [math.nan], 0.3: [math.inf]}, None),
+    ],
+)
+def test_the_choice_of_a_rate(losses, best):
+    rows = [row("a", lr, loss) for lr, own in losses.items() for loss in own]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if best is not None:
+            assert protocol._best([pd.DataFrame(rows)], {"a": {}}) == {"a": best}
+            return
+        with pytest.raises(ValueError, match=r"diverged at every rate.*give lower"):
+            protocol._best([pd.DataFrame(rows)], {"a": {}})
+
+
+def test_a_difference_of_what_diverged_has_no_value(found):
+    """Its loss may be finite: that of the step before."""
+    table = found.table.copy()
+    own = (table.arm == "slow") & (table.budget == "long") & (table.seed == 1)
+    table.loc[own, "status"] = "diverged"
+    other = replace(found, table=table)
+    with pytest.raises(ValueError, match=r"arm 'slow' diverged .* seeds \[1\]"):
+        other.difference("fast", "slow")
+    assert np.isfinite(other.difference("fast", "kept").value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"arm": "slowly"}, "arm must be one of fast, kept, slow"),
+        ({"arm": "slow", "column": "loss"}, "column must be one of B, C_lr"),
+        ({"arm": "slow", "budget": "both"}, "budget must be one of long, short"),
+    ],
+)
+def test_figures_that_are_not_there(found, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        found.figures(**arguments)
+
+
+def test_a_budget_that_was_not_trained_is_named():
+    found = compare(task(), {"a": {}}, rates={"a": 0.1}, epochs=1, longer=0, **OPTIONS)
+    with pytest.raises(ValueError, match="budget 'long' was not trained"):
+        found.figures("a")
+
+
+class Shifted(S4D):
+    def __init__(self, *args, shift, **options):
+        super().__init__(*args, **options)
+        self.shift = shift
+
+    def kernel(self, L):
+        return super().kernel(L) + self.shift[0, 0]
+
+
+def test_arms_that_print_alike_are_not_the_same():
+    """A `repr` shows four digits of a tensor."""
+    shifts = {"a": torch.full((1, 1), 1.00001), "b": torch.full((1, 1), 1.00004)}
+    arms = {
+        name: {"layer": partial(Shifted, shift=shift)} for name, shift in shifts.items()
+    }
+    assert len({repr(arm) for arm in arms.values()}) == 1
+    rates = {"a": 0.01, "b": 0.01}
+    together = compare(task(), arms, rates=rates, epochs=1, longer=0, **OPTIONS)
+    first, second = (together.figures(arm, budget="short") for arm in arms)
+    assert (first != second).all()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"arms": [{}]},
+        {"arms": {"a": None}},
+        {"arms": {"a": {"ssm_share": None}}},
+        {"rates": 0.1},
+        {"rates": "0.1"},
+        {"rates": ["0.1", "0.2"]},
+        {"rates": {"a": "0.1"}},
+        {"epochs": 1.5},
+    ],
+)
+def test_arguments_of_another_type(arguments, monkeypatch):
+    monkeypatch.setattr(loop.Steps, "take", None)
+    given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS | arguments
+    with pytest.raises(TypeError, match="must be a"):
+        compare(task(), **given)
+
+
 def test_a_best_rate_that_stays_an_end_is_said():
     with pytest.warns(UserWarning, match="an end of 1e-06 to 3e-06 for a"):
         found = compare(
@@ -126,14 +229,23 @@ def test_a_best_rate_that_stays_an_end_is_said():
         ({"longer": -1}, "longer must be at least 0"),
         ({"rates": {"slow": 0.1, "fast": 0.1}}, "rates must hold one rate for each"),
         ({"arms": {"a": {"dt": math.inf}}}, "dt must be positive"),
+        ({"grow": -1}, "grow must be at least 0"),
+        ({"checkpoint": "fit.pt"}, "checkpoint goes with fit only"),
+        ({"arms": {"a": {"checkpoint": "a.pt"}}}, "checkpoint goes with fit only"),
+        ({"rates": [0.1, math.nan]}, "at most a factor of 3 apart"),
+        ({"rates": {"a": math.nan}}, "lr must be finite"),
+        ({"arms": {"a": {}, "b": {"layer": "gru", "lr": 1}}}, "'b' must not hold lr"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments(arguments, message, monkeypatch):
+    """Each before anything is trained."""
+    monkeypatch.setattr(loop.Steps, "take", None)
     given = {"arms": {"a": {}}, "rates": [0.1, 0.2], "epochs": 1} | OPTIONS
     with pytest.raises(ValueError, match=message):
         compare(task(), **given | arguments)
 
 
+@float64_fits()
 def test_an_arm_may_be_of_another_kind_of_model():
     """Its layer and size are its own: the same figures as in a comparison alone."""
     arms = {
@@ -151,7 +263,7 @@ def test_an_arm_may_be_of_another_kind_of_model():
             assert alone.chosen[name] == together.chosen[name]
             for budget in ("short", "long"):
                 figures = [c.figures(name, budget=budget) for c in (alone, together)]
-                assert figures[0] == pytest.approx(figures[1], rel=1e-3)
+                assert figures[0] == pytest.approx(figures[1], rel=1e-5)
     assert len(set(together.table.groupby("arm").test_loss.first())) == 4
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         compare(task(), {"odd": {"colour": 1}}, **rates, **OPTIONS)

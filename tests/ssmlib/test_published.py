@@ -136,3 +136,38 @@ def test_two_documents_are_compared():
     assert c.pair
     assert pair(x).shape == (3, 2)
     assert not torch.allclose(pair(x), pair(x.flip(1)))
+
+
+def test_a_pair_depends_on_its_seed_alone():
+    model = Model(9, 4, d_model=4, d_state=4, tokens=True)
+    expected = published.Pair(model, 2, seed=3).state_dict()
+    drawn = torch.random.get_rng_state()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = published.Pair(model, 2, seed=3).state_dict()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+    for key, value in expected.items():
+        assert found[key].dtype == value.dtype, key
+        assert torch.equal(found[key], value), key
+
+
+@pytest.mark.parametrize("shape", [(3, 20), (3, 1, 20), (3, 3, 20)])
+def test_a_pair_reads_two_documents(shape):
+    pair = published.Pair(Model(9, 4, d_model=4, d_state=4, tokens=True), 2)
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 2, L\), got"):
+        pair(torch.ones(shape, dtype=torch.int64))
+
+
+def test_arguments_of_a_published_model_are_named():
+    with pytest.raises(TypeError, match="layer must be a class of SSM layers, got 's4"):
+        published.configuration("text").model("s4")
+    with pytest.raises(ValueError, match="name must be one of"):
+        published.configuration(["text"])
+    model = Model(9, 4, d_model=4, d_state=4, tokens=True)
+    with pytest.raises(TypeError, match="seed must be an int"):
+        published.Pair(model, 2, seed=0.5)
+    with pytest.raises(ValueError, match="outputs must be at least 1, got 0"):
+        published.Pair(model, 0)

@@ -104,7 +104,7 @@ def test_a_bootstrap_of_a_function_of_two():
         (lambda: statistics.mean([1.0]), r"values must be \(n,\) with n >= 2"),
         (lambda: statistics.mean([1.0, math.nan]), "values must be finite"),
         (lambda: statistics.paired([1, 2], [1, 2, 3]), "must be of one length"),
-        (lambda: statistics.slope([1, 1, 1], [1, 2, 3]), "x not all alike"),
+        (lambda: statistics.slope([1, 1, 1], [1, 2, 3]), "x not all equal"),
         (lambda: statistics.log_log_slope([1, 2, 0], [1, 2, 3]), "must be positive"),
         (lambda: statistics.bootstrap(np.mean, [1, 2]), "n >= 3"),
         (lambda: statistics.bootstrap(max, [1, 2, 3], [1, 2]), "of one length"),
@@ -113,3 +113,13 @@ def test_a_bootstrap_of_a_function_of_two():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_bootstrap_of_three_draws_has_its_factor():
+    """A resample's variance is 2/3 of the unbiased one; 20 samples, to a tenth."""
+    samples = RNG.normal(0, 1, (20, 3))
+    ratios = [
+        statistics.bootstrap(np.mean, own).se / statistics.mean(own).se
+        for own in samples
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)

@@ -75,21 +75,23 @@ def test_unknown_series_lists_the_known_ones():
 
 
 def test_citations_are_in_the_bibliography(root):
-    entries = (root / "book" / "references.bib").read_text()
+    entries = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for name in series.names():
         assert f"{{{series.load(name).citation}," in entries
 
 
 def test_a_file_that_differs_is_refused(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_text("1,2\n")
+    path.write_text("1,2\n", encoding="utf-8")
     with pytest.raises(
         ValueError, match=r"data.csv is not the file this project knows"
     ):
         files.checked(path, "0" * 64)
     with pytest.raises(ValueError, match="expected 000"):
         files.packaged("pandas", "__init__.py", "0" * 64)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ssmlib\[data\]'"):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv does not exist: the pack"):
+        files.packaged("pandas", "none.csv", "0" * 64)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "ssmlib\[data\]"'):
         files.packaged("no_such_package", "data.csv", "0" * 64)
 
 
@@ -111,6 +113,43 @@ def test_fashion_mnist_is_read_from_a_folder(tmp_path, monkeypatch):
     assert found.x_valid.shape == (0, 784)  # the last 10,000 of 60,000
     assert found.y_test.tolist() == [0, 1, 2]
     assert float(found.x_train[0, 2]) == pytest.approx(2 / 255)
+
+
+@pytest.mark.parametrize("cut", ["half", "empty", "no gzip", "checksum"])
+def test_a_gzip_file_that_is_damaged(cut, tmp_path):
+    path = tmp_path / "data.gz"
+    path.write_bytes(gzip.compress(bytes(range(256)) * 9))
+    whole = path.read_bytes()
+    damaged = {
+        "half": whole[: len(whole) // 2],
+        "empty": b"",
+        "no gzip": b"plain text",
+        "checksum": whole[:-8] + bytes(8),
+    }
+    path.write_bytes(damaged[cut])
+    with pytest.raises(ValueError, match=r"data\.gz is no(t the| complete gzip) file"):
+        files.unpacked(path, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: series.forecast("elnino", 8, 9, horizon=0), "horizon must be at le"),
+        (lambda: series.forecast("elnino", 8, 9, horizon=-2), "horizon must be at le"),
+        (lambda: series.forecast("elnino", 0, 9), "L must be at least 1"),
+        (lambda: series.forecast("elnino", 8, 1), "n must be at least 2"),
+        (lambda: series.forecast("elnino", 8, 9, seed=-1), "seed must be at least 0"),
+        (lambda: series.block("elnino", seed=-1), "seed must be at least 0"),
+        (lambda: medical.pressure(8, 9, horizon=0), "horizon must be at least 1"),
+        (lambda: delay.block_copy(9, 8, 2, seed=-1), "seed must be at least 0"),
+        (lambda: delay.recall(9, 8, 2, 2, seed=-1), "seed must be at least 0"),
+        (lambda: images.permute(images.digits(), -1), "seed must be at least 0"),
+    ],
+)
+def test_arguments_out_of_range_are_named(call, message):
+    """A horizon of 0 would make the target one of the inputs."""
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_mnist_split():

@@ -12,6 +12,7 @@ from ssmlib.training import configurations, fit, loop
 from ssmlib.training.checkpoint import save
 from ssmlib.training.dropout import Dropout
 from ssmlib.training.steps import Steps
+from tests.ssmlib.double import float64_fits
 
 SHAPE = {"d_model": 4, "d_state": 8}
 OPTIONS = SHAPE | {"epochs": 2, "batch_size": 16}
@@ -36,6 +37,7 @@ def recall(seed=0, n=32, L=12):
     return Split(*(t for pair in parts for t in pair))
 
 
+@float64_fits()
 def test_a_split_for_each_seed_is_that_seed_s_fit_alone():
     splits = [task(1), task(2)]
     grid = [{"dt": 0.1}, {"dt": 0.02}]
@@ -45,7 +47,7 @@ def test_a_split_for_each_seed_is_that_seed_s_fit_alone():
         own = together.table[together.table.seed == seed].reset_index(drop=True)
         for column in ("train_loss", "valid_loss", "test_loss", "test_accuracy"):
             assert own[column].to_numpy() == pytest.approx(
-                alone.table[column].to_numpy(), rel=1e-4
+                alone.table[column].to_numpy(), rel=1e-6
             ), (k, column)
     first, second = (together.table[together.table.seed == s] for s in (3, 4))
     assert (first.test_loss.to_numpy() != second.test_loss.to_numpy()).all()
@@ -67,6 +69,7 @@ def test_a_class_a_step():
     assert right > 0.5  # chance is 1/3
 
 
+@float64_fits()
 def test_plain_gradient_descent_is_its_formula():
     """Full batches, a constant rate: p - lr * gradient, each model at its own."""
     data = task()
@@ -75,12 +78,12 @@ def test_plain_gradient_descent_is_its_formula():
     found = fit(data, rates, seeds=[7], **options)
     for k, (lr, ssm_lr) in enumerate([(0.5, 0.1), (0.02, 1e-3)]):
         begun = configurations([{"dt": 0.1}])[0].init
-        model = Model(1, 2, init=begun, seed=7, **SHAPE)
+        model = Model(1, 2, init=begun, seed=7, **SHAPE).double()
         (ssm,) = model.ssms
         own = {id(getattr(ssm, name)) for name in ssm.ssm_names()}
         for _ in range(3):
             loss = torch.nn.functional.cross_entropy(
-                model(data.x_train[:, None]), data.y_train
+                model(data.x_train[:, None].double()), data.y_train
             )
             model.zero_grad()
             loss.backward()
@@ -91,27 +94,29 @@ def test_plain_gradient_descent_is_its_formula():
         for a, b in zip(
             model.parameters(), found.model.member(k).parameters(), strict=True
         ):
-            assert torch.allclose(a, b, atol=1e-5)
+            assert torch.allclose(a, b, rtol=0, atol=1e-7)
 
 
+@float64_fits()
 def test_the_readout_s_rate_is_its_own():
     base = {"dt": 0.1, "lr": 1e-2}
     grid = [base, base | {"C_lr": 1e-2}, base | {"C_lr": 0.0}, base | {"C_lr": 0.3}]
     found = fit(task(), grid, **OPTIONS)
     same, still, fast = (found.model.member(k) for k in (1, 2, 3))
-    start = Model(1, 2, init=configurations([base])[0].init, **SHAPE).ssms[0]
+    start = Model(1, 2, init=configurations([base])[0].init, **SHAPE).double().ssms[0]
     assert torch.equal(still.ssms[0].C_re, start.C_re)
     assert not torch.equal(still.ssms[0].D, start.D)
     for a, b in zip(found.model.member(0).parameters(), same.parameters(), strict=True):
-        assert torch.allclose(a, b, rtol=1e-5, atol=1e-7)
+        assert torch.allclose(a, b, rtol=0, atol=1e-8)
     moved = [(m.ssms[0].C_re - start.C_re).abs().mean() for m in (same, fast)]
     assert moved[1] > 10 * moved[0]
 
 
+@float64_fits()
 def test_what_is_frozen_stays_and_nothing_else():
     grid = [{}, {"frozen": ("A",)}, {"frozen": ("dt", "B")}]
     grid += [{"frozen": ("A", "B", "dt")}, {"ssm_lr": 0.0}]
-    start = Model(1, 2, **SHAPE).ssms[0]
+    start = Model(1, 2, **SHAPE).double().ssms[0]
     found = fit(task(), grid, **OPTIONS)
     for k, entry in enumerate(grid[:4]):
         ssm = found.model.member(k).ssms[0]
@@ -121,13 +126,15 @@ def test_what_is_frozen_stays_and_nothing_else():
         assert not torch.equal(ssm.C_re, start.C_re)
     frozen, still = (found.model.member(k) for k in (3, 4))
     for name, value in still.state_dict().items():
-        assert torch.equal(frozen.state_dict()[name], value), name
+        other = frozen.state_dict()[name]
+        assert torch.allclose(other, value, rtol=0, atol=1e-8), name
     for k, entry in enumerate(grid):
         ssm = found.model.member(k).ssms[0]
         kept = {ssm.ssm_names()[name] for name, _ in ssm.named_buffers()}
         assert kept == set(entry.get("frozen", ()))
 
 
+@float64_fits()
 def test_each_model_has_its_own_weight_decay():
     """Against AdamW on one model, three steps of full batches."""
     data, decays = task(), [0.0, 0.5, 3.0]
@@ -135,13 +142,13 @@ def test_each_model_has_its_own_weight_decay():
     options = SHAPE | {"epochs": 3, "batch_size": 48, "warmup": 0.0}
     found = fit(data, grid, **options)
     for k, decay in enumerate(decays):
-        model = Model(1, 2, **SHAPE)
+        model = Model(1, 2, **SHAPE).double()
         adamw = optimizer(model, 0.02, decay)
         for share in (1.0, 1.0, 0.5):  # a half cosine over the steps after the first
             adamw.param_groups[0]["lr"] = 0.02 * share
             adamw.param_groups[1]["lr"] = 1e-3 * share
             loss = torch.nn.functional.cross_entropy(
-                model(data.x_train[:, None]), data.y_train
+                model(data.x_train[:, None].double()), data.y_train
             )
             adamw.zero_grad()
             loss.backward()
@@ -149,10 +156,11 @@ def test_each_model_has_its_own_weight_decay():
         for a, b in zip(
             model.parameters(), found.model.member(k).parameters(), strict=True
         ):
-            assert torch.allclose(a, b, rtol=1e-5, atol=1e-6), decay
+            assert torch.allclose(a, b, rtol=0, atol=1e-7), decay
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])
+@float64_fits()
 def test_dropout_is_a_model_s_own(pooling):
     """Beside others as alone; without it as if no other had any."""
     options = OPTIONS | {"n_layers": 2, "pooling": pooling}
@@ -165,7 +173,7 @@ def test_dropout_is_a_model_s_own(pooling):
             single.model.member(0).parameters(),
             strict=True,
         ):
-            assert torch.allclose(a, b, rtol=1e-4, atol=1e-6), k
+            assert torch.allclose(a, b, rtol=0, atol=1e-7), k
     losses = together.curves.groupby("run").train_loss.first()
     assert losses.nunique() == len(losses)
 

@@ -141,19 +141,103 @@ def test_same_seed_same_interval():
     assert uncertainty.of_sequences(y) == uncertainty.of_sequences(y)
 
 
-def test_bad_data():
-    x = torch.randn(1000, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ValueError, match="at least 4 windows, 2000 values for L = 500"):
-        uncertainty.of_series(x, 500)
-    with pytest.raises(ValueError, match="x must not be constant"):
-        uncertainty.of_series(torch.full((1000,), 0.1), 10)
-    with pytest.raises(ValueError, match=r"one series of .* got shape \(10, 100\)"):
-        uncertainty.of_series(x.view(10, 100), 10)
-    with pytest.raises(TypeError, match="x must be real floating point"):
-        uncertainty.of_series(x + 0j, 10)
-    with pytest.raises(ValueError, match="x must be finite"):
-        uncertainty.of_series(x / 0, 10)
-    with pytest.raises(ValueError, match="at least 20 sequences, got 19"):
-        uncertainty.of_sequences(x[:190].view(19, 10))
-    with pytest.raises(ValueError, match="x must not be zero throughout"):
-        uncertainty.of_sequences(torch.zeros(30, 10))
+def test_an_interval_does_not_depend_on_the_number_of_threads():
+    x = draws(inputs.white(), 1, 2000)[0]
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(uncertainty.of_series(x, 300))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
+def test_a_long_series_has_the_interval_that_long_draws_give(monkeypatch):
+    """Draws of a quarter of the length, on a scale of 20 % of the interval's width."""
+    x = draws(inputs.ar1(0.9), 1, 40_000)[0]
+    full = uncertainty.of_series(x, L)
+    monkeypatch.setattr(uncertainty, "_LONG", 1)
+    monkeypatch.setattr(uncertainty, "_DRAWN_STEPS", 10_000)
+    short = uncertainty.of_series(x, L)
+    assert full.plain == short.plain
+    width = full.high - full.low
+    for name in ("low", "estimate", "high"):
+        assert abs(getattr(short, name) - getattr(full, name)) < 0.2 * width, name
+    assert full != short
+
+
+X = torch.randn(1000, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("x", "L", "options", "kind", "message"),
+    [
+        (X, 500, {}, ValueError, "at least 4 windows, 2000 values for L = 500"),
+        (X, 0, {}, ValueError, "L must be at least 1"),
+        (X, 10.0, {}, TypeError, "L must be an int, got float"),
+        (X, 10, {"seed": -1}, ValueError, "seed must be at least 0"),
+        (X, 10, {"seed": None}, TypeError, "seed must be an int"),
+        (X * 0 + 0.1, 10, {}, ValueError, "x must not be constant"),
+        (X * 0, 10, {}, ValueError, "x must not be constant"),
+        (
+            X.view(10, 100),
+            10,
+            {},
+            ValueError,
+            r"one series of .* got shape \(10, 100\)",
+        ),
+        (X[0], 10, {}, ValueError, r"one series of .* got shape \(\)"),
+        (X[:0], 10, {}, ValueError, "at least 4 windows"),
+        (X + 0j, 10, {}, TypeError, "x must be real floating point"),
+        (X.int(), 10, {}, TypeError, "x must be real floating point"),
+        (X / 0, 10, {}, ValueError, "x must be finite"),
+        (X.double() * 1e200, 10, {}, ValueError, "between 1e-100 and 1e100, got"),
+        (X.double() * 1e-200, 10, {}, ValueError, "between 1e-100 and 1e100, got"),
+        (X.to("meta"), 10, {}, ValueError, "x must be a dense tensor"),
+        ([1.0, 2.0], 1, {}, TypeError, "x must be a tensor, got list"),
+    ],
+)
+def test_bad_data_of_a_series(x, L, options, kind, message):
+    with pytest.raises(kind, match=message):
+        uncertainty.of_series(x, L, **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "kind", "message"),
+    [
+        (X[:190].view(19, 10), {}, ValueError, "at least 20 sequences .* got 19"),
+        (X, {}, ValueError, r"shape \(n, L\) .* got \(1000,\)"),
+        (X.view(100, 10)[:, :0], {}, ValueError, r"shape \(n, L\) .* got \(100, 0\)"),
+        (torch.zeros(30, 10), {}, ValueError, "x must not be zero throughout"),
+        (torch.eye(30), {}, ValueError, "x must hold sequences with a common"),
+        (torch.eye(30) * torch.eye(30)[0], {}, ValueError, "with a common direction"),
+        (X.view(100, 10) / 0, {}, ValueError, "x must be finite"),
+        (X.view(100, 10) * 1j, {}, TypeError, "x must be real floating point"),
+        (X.view(100, 10).long(), {}, TypeError, "x must be real floating point"),
+        (X.view(100, 10).double() * 1e200, {}, ValueError, "between 1e-100 and 1e100"),
+        (X.view(100, 10), {"seed": -1}, ValueError, "seed must be at least 0"),
+        (X.view(100, 10).to_sparse(), {}, ValueError, "x must be a dense tensor"),
+        ("x", {}, TypeError, "x must be a tensor, got str"),
+    ],
+)
+def test_bad_data_of_sequences(x, options, kind, message):
+    with pytest.raises(kind, match=message):
+        uncertainty.of_sequences(x, **options)
+
+
+def test_views_and_lower_precision_give_the_same_interval():
+    x = draws(inputs.ar1(0.5), 50, 32)
+    found = uncertainty.of_sequences(x.double())
+    again = torch.stack([x, x], -1)[..., 0].requires_grad_()
+    assert uncertainty.of_sequences(again).estimate == pytest.approx(
+        found.estimate, rel=1e-9
+    )
+    half = x.half()
+    assert uncertainty.of_sequences(half) == uncertainty.of_sequences(half.double())
+    y = draws(inputs.ar1(0.5), 1, 400)[0]
+    assert uncertainty.of_series(
+        torch.stack([y, y], -1)[:, 0].requires_grad_(), 32
+    ) == uncertainty.of_series(y, 32)

@@ -1,5 +1,5 @@
-// A live figure for a series of the reader's own, as `ssmlib.recommend` takes it. The
-// numbers stay in this page.
+// A live figure for a reader's own series, as `ssmlib.recommend` takes it. The numbers
+// stay in this page.
 (() => {
   const { shown } = ssm;
   const LEAST = 4; // windows
@@ -12,17 +12,31 @@
     return Array.from({ length: 600 }, () => (value = 0.9 * value + draw()).toFixed(3)).join("\n");
   }
 
-  function answer({ column, L, scale }) {
-    let x = ssm.numbers(column);
+  const RAW = "in the scale that they have";
+  const STANDARD = "standardized";
+
+  function answer({ column, L, scale: seen }) {
+    const { values, columns, problem } = ssm.numbers(column);
+    if (problem) return { problem };
     const length = 2 ** L;
-    if (x.length < LEAST * length) {
-      return { problem: `${x.length} numbers: ${length} steps a window need at least ${LEAST * length}.` };
+    const count = values.length;
+    if (count < LEAST * length) {
+      return { problem: `${count} numbers: windows of ${length} steps need at least ${LEAST * length}.` };
     }
-    if (x.length > MOST) return { problem: `${x.length} numbers: here at most ${MOST}; the command takes more.` };
-    if (new Set(x).size === 1) return { problem: "All numbers are the same: a constant has no autocorrelation." };
-    if (scale === "mean 0, size 1") x = ssm.standardized(x);
-    const moment = ssm.ofSeries(x, length);
-    return { moment, length, count: x.length, ...ssm.recommend(moment, length) };
+    if (count > MOST) return { problem: `${count} numbers: this page takes at most ${MOST}; the command takes more.` };
+    if (new Set(values).size === 1) return { problem: "All numbers are the same: a constant has no autocorrelation." };
+    const code = ssm.missing(values);
+    if (code) return { problem: `${code.value} occurs ${code.count === 1 ? "once" : `${code.count} times`}, first as number ${code.at}, far from the others: it looks like a code for a missing value. Fill or cut it first.` };
+    const raw = seen === RAW;
+    const { shift, scale } = raw ? { shift: 0, scale: 1 } : ssm.standard(values);
+    const moment = ssm.ofSeries(values.map((v) => (v - shift) / scale), length);
+    return { moment, length, count, columns, shift, scale, raw, ...ssm.recommend(moment, length) };
+  }
+
+  function decision(dt) {
+    if (dt < 1e-3) return "below S4D's default range 0.001 to 0.1: initialize with this Δ or a smaller one";
+    if (dt > 0.1) return "above S4D's default range 0.001 to 0.1: keep the default";
+    return "inside S4D's default range 0.001 to 0.1: keep the default";
   }
 
   let last = { of: null, found: null };
@@ -33,17 +47,17 @@
   }
 
   ssm.figures.data = {
-    title: "Your data: the timescale that they ask for",
-    key: ["asked for, with its interval", "1/L and 1/√L", "S4D's default range"],
+    title: "Your data: the timescale by the rule",
+    key: ["recommended, with its interval", "1/L and 1/√L", "S4D's default range"],
     slow: true,
     secret: ["column"],
     get state() {
-      return { column: example(), L: 6, scale: "as they are" };
+      return { column: example(), L: 6, scale: STANDARD };
     },
     controls: [
-      { name: "column", label: "one number a line, or a table's last column; paste it, drop a file, or choose one. Nothing leaves this page.", text: "1.5" },
+      { name: "column", label: "One number per line, or the last column of a table. Paste it, drop a file, or choose one. Nothing leaves this page.", text: "1.5" },
       { name: "L", label: "window L", min: 4, max: 10, step: 1, show: (k) => String(2 ** k) },
-      { name: "scale", label: "the model sees them", choices: ["as they are", "mean 0, size 1"] },
+      { name: "scale", label: "the model sees them", choices: [STANDARD, RAW] },
     ],
     draw(state, width) {
       const { problem, dt, low, high, length } = found(state);
@@ -67,19 +81,22 @@
       ];
     },
     sentence(state) {
-      const { problem, moment, dt, low, high, real, imagScale, states, count, length } = found(state);
+      const { problem, moment, dt, low, high, real, imagScale, states, count, columns, length, shift, scale, raw } = found(state);
       if (problem) return problem;
-      const how = real ? "damping is affordable: S4D-Lin as it is" : `undamped, on the grid of the window: frequencies times ${shown(imagScale)}`;
-      return `${count} numbers in windows of ${length}: λmax ${shown(moment.estimate)}, 90 % interval ${shown(moment.low)} to ${shown(moment.high)}. Δ = ${shown(dt)}, ${shown(low)} to ${shown(high)}; real part ${real}: ${how}; state size at most ${states}.`;
+      const input = raw ? "For the numbers in the scale that they have." : `For standardized input; ${shift < 0 ? "add" : "subtract"} ${shown(Math.abs(shift))}, divide by ${shown(scale)}.`;
+      const how = real ? "with damping: S4D-Lin as it is" : `undamped, on the grid of the window: frequencies times ${shown(imagScale)}`;
+      const from = columns > 1 ? `, the last of ${columns} columns,` : "";
+      const doubts = moment.doubts.map((text) => ` ${text}`).join("");
+      const reliable = doubts ? ", not reliable here" : "";
+      return `${input} Δ = ${shown(dt)}, ${decision(dt)}.${doubts} ${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. Real part ${real}, ${how}; state size at most ${states}.`;
     },
     python({ L, scale }) {
-      const standard = scale !== "as they are";
       return `import numpy as np
 import torch
-${standard ? "from ssmlib.autocorrelation import standardize\n" : ""}from ssmlib.recommend import recommend
+from ssmlib.recommend import recommend
 
-x = torch.from_numpy(np.loadtxt("column.txt"))  # one number a line
-${standard ? "x = standardize(x[None])[0]\n" : ""}print(recommend(x, ${2 ** L}))
+x = torch.from_numpy(np.loadtxt("column.txt"))  # one number per line
+print(recommend(x, ${2 ** L}${scale === RAW ? ", raw=True" : ""}))
 `;
     },
   };

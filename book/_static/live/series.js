@@ -1,4 +1,4 @@
-// What a series asks for: `ssmlib.uncertainty.of_series` and `ssmlib.recommend`.
+// From a series to a timescale: `ssmlib.uncertainty.of_series` and `ssmlib.recommend`.
 window.ssm = window.ssm || {};
 (() => {
   const DAMPING = -0.5;
@@ -170,10 +170,18 @@ window.ssm = window.ssm || {};
 
   const mean = (x) => x.reduce((sum, value) => sum + value, 0) / x.length;
 
+  // The mean and the scale that bring x to mean 0 and mean square 1; 0 and 1 if it is there
+  function standard(x) {
+    const shift = mean(x);
+    const scale = Math.sqrt(mean(x.map((value) => (value - shift) ** 2)));
+    const done = Math.abs(shift) < 1e-6 && Math.abs(scale ** 2 - 1) < 1e-6;
+    return done ? { shift: 0, scale: 1 } : { shift, scale };
+  }
+
   function standardized(x) {
-    const centre = mean(x);
-    const scale = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)));
-    return x.map((value) => (value - centre) / scale);
+    const shift = mean(x);
+    const scale = Math.sqrt(mean(x.map((value) => (value - shift) ** 2)));
+    return x.map((value) => (value - shift) / scale);
   }
 
   function quantile(sorted, q) {
@@ -181,6 +189,43 @@ window.ssm = window.ssm || {};
     const k = Math.floor(at);
     const next = sorted[Math.min(k + 1, sorted.length - 1)];
     return sorted[k] + (at - k) * (next - sorted[k]);
+  }
+
+  // `_doubts.of_series`: signs that x, of mean 0, is not stationary; the cubic curve of
+  // the library is here a parabola and a line
+  function doubtsOf(x, variance, a, scale) {
+    const T = x.length;
+    const found = [];
+    const share = (of) => {
+      const centre = mean(of);
+      const curve = of.map((v) => v - centre);
+      const along = curve.reduce((sum, v, t) => sum + v * x[t], 0);
+      return along ** 2 / curve.reduce((sum, v) => sum + v * v, 0) / (T * variance);
+    };
+    const at = Float64Array.from(x, (_, t) => -1 + (2 * t) / (T - 1));
+    const line = share(at);
+    const least = Math.max(0.1, 12 / T);
+    if (line > least) found.push(`A straight line explains ${Math.round(100 * line)} % of the variance, as a trend does.`);
+    else if (line + share(at.map((v) => v * v)) > 2 * least) found.push("A slow curve explains much of the variance, as a trend does.");
+    const memory = (scale / (1 - a.reduce((sum, v) => sum + v, 0))) ** 2 / variance;
+    if (T < 12 * memory) found.push(`The values change so slowly that only about ${Math.max(1, Math.round(T / memory))} of them are independent.`);
+    const half = Math.ceil(T / 2);
+    const sizes = [x.slice(0, half), x.slice(half)].map((part) => mean(part.map(Math.abs)));
+    if (T >= 32 && Math.max(...sizes) > 2 * Math.min(...sizes)) found.push("The two halves differ in size by more than a factor of two.");
+    return found;
+  }
+
+  // Codes for missing values, as `_doubts.of_values` finds them: the first, or null
+  const CODES = [99, 999, 9999, 99999, 999999, 99.9, 999.9, 9999.9, 88, 888, 8888, 77, 777, 32768, 32767, 65535, 2147483648, 2147483647, 1e20, 1e30, 1e34, 1e35, 9.969209968386869e36];
+  function missing(x) {
+    const isCode = (v) => CODES.some((code) => Math.abs(Math.abs(v) - code) <= 1e-6 * code);
+    const others = x.filter((v) => !isCode(v));
+    if (!others.length) return null;
+    const low = others.reduce((u, v) => Math.min(u, v));
+    const high = others.reduce((u, v) => Math.max(u, v));
+    const at = x.findIndex((v) => isCode(v) && (Math.max(v - high, low - v) > high - low || (v < 0 && low >= 0)));
+    if (at < 0) return null;
+    return { value: x[at], count: x.filter((v) => v === x[at]).length, at: at + 1 };
   }
 
   // What is fitted to x (T,) before anything is drawn
@@ -197,13 +242,14 @@ window.ssm = window.ssm || {};
     const level = standard ? 0 : Math.sqrt(Math.max(centre ** 2 - own, 0));
     const row = continued(r, a, L).map((value) => value + level ** 2);
     const highest = (y) => largestOf(moment(standard ? standardized(y) : y, L));
-    return { a, scale, level, standard, highest, plain: highest(x), truth: largestOf(row) };
+    const doubts = doubtsOf(x.map((v) => v - centre), r[0], a, scale);
+    return { a, scale, level, standard, highest, doubts, plain: highest(x), truth: largestOf(row) };
   }
 
   // `of_series`: lambda_max of windows of length L, with its interval
   function ofSeries(x, L, seed = 0) {
     const T = x.length;
-    const { a, scale, level, standard, highest, plain, truth } = fit(x, L);
+    const { a, scale, level, standard, highest, doubts, plain, truth } = fit(x, L);
     const draw = normal(seed);
     const ratios = [];
     for (let k = 0; k < DRAWS; k++) {
@@ -220,7 +266,7 @@ window.ssm = window.ssm || {};
     const [low, estimate, high] = [0.95, 0.5, 0.05].map((q) =>
       limited(plain * Math.exp(-quantile(ratios, q))),
     );
-    return { plain, estimate, low, high };
+    return { plain, estimate, low, high, doubts };
   }
 
   // `recommend`, for an interval of lambda_max
@@ -239,12 +285,37 @@ window.ssm = window.ssm || {};
     };
   }
 
-  // The numbers of a pasted text: one a line, the last of a line's where it has several
+  // The numbers of a pasted text: one per line, or the last column of a table. A line that
+  // is not understood is a problem, never left out; only a first line of names is.
   function numbers(text) {
-    const lines = text.split(/[\n\r]+/).map((line) => line.trim().split(/[\s,;]+/).at(-1));
-    return lines.filter((word) => word !== "" && Number.isFinite(+word)).map(Number);
+    const lines = text.split(/\r\n|\n|\r/).map((line) => line.trim());
+    while (lines.length && lines.at(-1) === "") lines.pop();
+    let first = 0;
+    while (first < lines.length && (lines[first] === "" || lines[first].startsWith("#"))) first++;
+    const body = lines.slice(first);
+    if (!body.length) return { values: [], columns: 0 };
+    const row = body[Math.min(1, body.length - 1)];
+    const separator = [/[\t;]/, /,/].find((sign) => sign.test(row)) ?? /\s+/;
+    const rows = body.map((line) => line.split(separator).map((word) => word.trim().replace(/^"(.*)"$/, "$1")));
+    const isNumber = (word) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(word) && Number.isFinite(+word);
+    const isName = (word) => !/^(|[+-]?[\d.,].*|na|n\/a|nan|null|none|[+-]?inf.*)$/i.test(word);
+    const header = isName(rows[0].at(-1));
+    if (!header && String(separator) === "/,/" && rows.every((row) => row.length === 2 && /^[+-]?\d+$/.test(row[0]) && /^\d+$/.test(row[1]))) {
+      return { problem: "The commas may be decimal commas: write decimals with a point, or add a first line with names." };
+    }
+    const values = [];
+    for (let k = header ? 1 : 0; k < rows.length; k++) {
+      const word = rows[k].at(-1);
+      const where = `Line ${first + k + 1}`;
+      if (rows[k].length !== rows.at(-1).length) return { problem: `${where} has ${rows[k].length} columns, the last line has ${rows.at(-1).length}.` };
+      if (/^[+-]?\d*,\d+$/.test(word)) return { problem: `${where} has ${word}: write decimals with a point.` };
+      if (!isNumber(word)) return { problem: `${where} has ${word ? `"${word}"` : "no value"}: fill or cut it first.` };
+      values.push(+word);
+    }
+    if (header && rows[0].length !== rows.at(-1).length) return { problem: `The first line has ${rows[0].length} names for ${rows.at(-1).length} columns: write decimals with a point.` };
+    return { values, columns: rows.at(-1).length };
   }
 
   Object.assign(ssm, { moment, largestOf, autoregression, normal, fit, ofSeries });
-  Object.assign(ssm, { recommend, numbers, standardized });
+  Object.assign(ssm, { recommend, numbers, standard, standardized, missing });
 })();

@@ -1,0 +1,61 @@
+"""Submodules loaded at first use, and packages that only an extra installs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from importlib.util import find_spec
+from types import ModuleType
+
+
+def submodules(package: str) -> list[str]:
+    """Return the public submodules of a package, as its folder lists them."""
+    found = pkgutil.iter_modules(sys.modules[package].__path__)
+    return sorted(info.name for info in found if not info.name.startswith("_"))
+
+
+def submodule(package: str, name: str) -> ModuleType:
+    """Load a submodule of a package, for the package's `__getattr__`.
+
+    Raises:
+        AttributeError: if the package has no such submodule.
+    """
+    full = f"{package}.{name}"
+    if not name.isidentifier() or name.startswith("__") or find_spec(full) is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return importlib.import_module(full)
+
+
+class _Missing(ModuleType):
+    """Stand in for a package that is not installed: its use raises."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(name)
+        self._reason = reason
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):  # help() and inspect look at these
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        raise ModuleNotFoundError(self._reason, name=self.__name__)
+
+
+def optional(name: str, extra: str) -> ModuleType:
+    """Import a module of a package that only an extra of ssmlib installs.
+
+    Without that package the importing module still loads, so that `help(ssmlib)` and
+    `hasattr` work in an install without extras. The first use of the package then
+    raises ModuleNotFoundError with the command that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        package = name.partition(".")[0]
+        if error.name not in (package, name):
+            raise
+        return _Missing(name, missing(package, extra))
+
+
+def missing(package: str, extra: str) -> str:
+    """Say that a package is missing and how to install it."""
+    return f'{package} is not installed; install it by: pip install "ssmlib[{extra}]"'

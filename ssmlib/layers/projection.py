@@ -1,0 +1,86 @@
+"""Real parts that an optimizer moved above 0 are put back, whichever optimizer it is.
+
+The map uses min(A_re, 0), and the stored parameter must not drift away from it.
+PyTorch calls `_after_step` after each step of every `torch.optim.Optimizer`. The layers
+that are alive are listed weakly; they list themselves when they are made or copied.
+An optimizer that is no subclass of `torch.optim.Optimizer` calls `layer.project_()`
+itself.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+_ALIVE: WeakSet[Projected] = WeakSet()
+_LOCK = Lock()  # a set must not grow while another thread reads it
+#: how `torch.nn.utils.prune` and `weight_norm` name the parameters of a tensor
+SUFFIXES = ("", "_orig", "_g", "_v")
+
+
+class Projected(nn.Module):
+    """A module with parameters that are put back to <= 0 after an optimizer's step."""
+
+    nonpositive: tuple[str, ...] = ()
+
+    def __new__(cls, *_: Any, **__: Any):
+        module = super().__new__(cls)  # a copy and a pickle pass here as well
+        with _LOCK:
+            _ALIVE.add(module)
+        return module
+
+    def parameters_of(self, name: str) -> list[Tensor]:
+        """The parameters that the tensor `name` is made of: itself, in most layers.
+
+        With `torch.nn.utils.parametrize` or `prune` they are those it is computed from.
+        """
+        if parametrize.is_parametrized(self, name):
+            return list(self.parametrizations[name].parameters())
+        own = self._parameters
+        return [own[name + s] for s in SUFFIXES if own.get(name + s) is not None]
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Put the parameters named in `nonpositive` back to <= 0, in place.
+
+        A tensor under `torch.nn.utils.parametrize` is set through the parametrization's
+        `right_inverse`, and left as it is where there is none.
+        """
+        for name in self.nonpositive:
+            if not parametrize.is_parametrized(self, name):
+                pruned = self._parameters.get(f"{name}_orig")
+                (getattr(self, name) if pruned is None else pruned).clamp_(max=0)
+            elif all(hasattr(p, "right_inverse") for p in self.parametrizations[name]):
+                value = getattr(self, name)
+                if bool((value > 0).any()):
+                    setattr(self, name, value.clamp(max=0))
+
+
+def leave_projection_to(optimizer: Optimizer) -> None:
+    """Leave this optimizer out: who steps it calls `project_` at another time."""
+    optimizer.projects_itself = True
+
+
+def _after_step(optimizer: Optimizer, *_: Any) -> None:
+    if getattr(optimizer, "projects_itself", False):
+        return
+    groups = optimizer.param_groups
+    stepped = {id(p) for group in groups for p in group["params"]}
+    with _LOCK:
+        alive = list(_ALIVE)
+    for module in alive:
+        if "_parameters" in vars(module) and any(
+            id(p) in stepped
+            for name in module.nonpositive
+            for p in module.parameters_of(name)
+        ):
+            module.project_()
+
+
+register_optimizer_step_post_hook(_after_step)

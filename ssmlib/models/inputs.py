@@ -1,0 +1,72 @@
+"""The input of a model: its checks, its padding, and the inputs of its layers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib import _checks
+from ssmlib.models.padding import within
+
+
+def check_shape(model: nn.Module, x: Tensor) -> None:
+    """Raise ValueError for x of another shape, TypeError for tokens not in int64."""
+    shape = "(B, L)" if model.tokens else f"(B, {model.channels}, L)"
+    right = x.ndim == 2 if model.tokens else x.shape[1:-1] == (model.channels,)
+    if not right or not x.shape[-1]:
+        raise ValueError(f"x must have shape {shape} with L >= 1, got {tuple(x.shape)}")
+    if model.tokens and x.dtype != torch.int64:
+        raise TypeError(f"x must be tokens, int64, got {x.dtype}")
+
+
+def check_dtype(model: nn.Module, x: Tensor) -> None:
+    """Raise TypeError for x of a dtype other than the parameters', without autocast."""
+    kind, own = "cpu" if x.is_meta else x.device.type, model.encoder.dtype
+    cast = x.is_floating_point() and torch.is_autocast_enabled(kind)
+    if not (model.tokens or cast or x.dtype == own):
+        raise TypeError(f"x must be {own}, as the parameters are, got {x.dtype}")
+
+
+def checked_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
+    """Return lengths as int64; raise ValueError or TypeError for bad ones."""
+    if lengths is None:
+        return None
+    if not isinstance(lengths, Tensor):
+        raise TypeError(f"lengths must be a tensor, got {type(lengths).__name__}")
+    if lengths.dtype == torch.bool or lengths.is_floating_point():
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.shape != x.shape[:1]:
+        raise ValueError(
+            f"lengths must have shape {tuple(x.shape[:1])}, got {tuple(lengths.shape)}"
+        )
+    return _checks.within("lengths", lengths, 1, x.shape[-1]).long()
+
+
+def padded(model: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
+    """x with 0 at the steps that do not count, before any product can make 0 * NaN.
+
+    Raises ValueError for tokens out of range at the steps that count.
+    """
+    if not model.tokens:
+        return within(x, valid)
+    x = within(x.unsqueeze(1), valid).squeeze(1)
+    return _checks.within("tokens of x", x, 0, model.channels - 1)
+
+
+class LayerInputs(nn.Module):
+    """A model, called for the inputs of its layers: a list of (B, H, L)."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """x: of any dtype; tokens are used as indices."""
+        model = self.model
+        x = x.long() if model.tokens else x.to(model.encoder.dtype)
+        u, inputs = model._encode(x, None), []
+        for k, ssm in enumerate(model.ssms):
+            inputs.append(model._enter(k, u, None))
+            if k + 1 < len(model.ssms):
+                u = model._leave(k, u, ssm(inputs[-1]))
+        return inputs

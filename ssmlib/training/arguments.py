@@ -1,0 +1,88 @@
+"""The arguments of a fit, checked before anything is trained."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmlib import _checks
+from ssmlib.models import Model
+from ssmlib.training.grid import KEYS
+from ssmlib.training.losses import IGNORED
+
+#: arguments of `Model` that a fit takes from its data, its grid or its own arguments
+_TAKEN = {"self", "channels", "outputs", "tokens", "layer", "pooling", "init", "seed"}
+_TAKEN |= {"later_dt", "frozen"}
+
+
+def distinct(seeds: Sequence[int]) -> list[int]:
+    """The seeds as ints; ValueError or TypeError unless they are distinct ints >= 0."""
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str | bytes):
+        raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
+    seeds = [_checks.integer("seeds", seed, least=0) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be at least one, and distinct, got {seeds}")
+    if max(seeds) >= 2**64:
+        raise ValueError(f"seeds must be below 2**64, got {max(seeds)}")
+    return seeds
+
+
+def check_shape(shape: Mapping) -> None:
+    """Raise TypeError for a name that is no option of a whole fit."""
+    known = [n for n in inspect.signature(Model).parameters if n not in _TAKEN]
+    for name in shape:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"options are {', '.join(known)}"
+        if name in KEYS:
+            hint = f"{name} is a key of grid"
+        raise TypeError(f"fit() got an unexpected keyword argument {name!r}: {hint}")
+
+
+def usable(device: str | torch.device) -> torch.device:
+    """The device; ValueError for one that this PyTorch cannot train on."""
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device must be one that this PyTorch has, got {device!r} ({reason})"
+        ) from None
+    if found.type == "meta":
+        raise ValueError("device must hold values, got 'meta'")
+    return found
+
+
+def order(seed: int, epoch: int, n: int) -> np.ndarray:
+    """The order in which a seed's epoch reads n sequences, (n,)."""
+    return np.random.default_rng([seed, epoch, 1]).permutation(n)
+
+
+def check_batches(y: Tensor, seeds: Sequence[int], epochs: int, size: int) -> None:
+    """Raise ValueError where every target of a training batch is ignored.
+
+    Such a batch has no loss, and a model would count as diverged. y: (G, n, ...).
+    """
+    if y.is_floating_point():
+        return
+    silent = (y == IGNORED).flatten(2).all(2) if y.ndim > 2 else y == IGNORED
+    silent = silent.cpu().numpy().repeat(len(seeds) // len(y), 0)  # (seeds, n)
+    n = silent.shape[1]
+    for own, seed in zip(silent, seeds, strict=True):
+        if own.sum() < size:
+            continue
+        for epoch in range(epochs):
+            batches = own[order(seed, epoch, n)][: n // size * size].reshape(-1, size)
+            if batches.all(1).any():
+                raise ValueError(
+                    f"y_train must hold targets in every batch, but all are {IGNORED} "
+                    f"in one of epoch {epoch + 1} of seed {seed}: remove sequences "
+                    "without targets, or raise batch_size"
+                )

@@ -1,0 +1,275 @@
+"""One representative call of each public function of the numerical modules."""
+
+import inspect
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from ssmlib import (
+    autocorrelation,
+    curves,
+    discretization,
+    hippo,
+    initialization,
+    inputs,
+    statistics,
+)
+from ssmlib.initialization import Initialization, beginning, schemes
+from ssmlib.kernels import dense, diagonal, dplr
+from ssmlib.theory import conditioning, learning, memory, timescale, width
+
+MODULES: tuple[ModuleType, ...] = (
+    autocorrelation,
+    statistics,
+    curves,
+    inputs,
+    hippo,
+    discretization,
+    dense,
+    diagonal,
+    dplr,
+    schemes,
+    beginning,
+    conditioning,
+    learning,
+    memory,
+    timescale,
+    width,
+)
+
+RNG = np.random.default_rng(0)
+X = torch.from_numpy(RNG.standard_normal((40, 12)) + 0.5)
+SERIES = torch.from_numpy(RNG.standard_normal(400))
+ROW = 0.9 ** torch.arange(60, dtype=torch.float64)
+A = torch.tensor([-0.5 + 1j, -0.5 + 3j, -1 + 7j], dtype=torch.complex128)
+B = torch.tensor([1 + 1j, 0.5, 2], dtype=torch.complex128)
+UNDAMPED = torch.tensor([1j, 3j], dtype=torch.complex128)
+POLES = torch.tensor([0.5 + 0.1j, 0.5 - 0.1j, 0.9], dtype=torch.complex128)
+STEPS = torch.tensor([0.1, 0.2], dtype=torch.float64)
+G = conditioning.gram(A)
+MATRIX = torch.from_numpy(RNG.standard_normal((2, 4, 4)) / 4)
+VECTOR = torch.from_numpy(RNG.standard_normal((2, 4)))
+GRID = np.linspace(-2.0, 2.0, 9)
+CURVES = 0.3 * GRID**2 + RNG.normal(0, 0.02, (5, 9))
+DRAWS = RNG.standard_normal(12).tolist()
+U = torch.from_numpy(RNG.standard_normal((2, 3, 20)))
+
+
+def generator() -> torch.Generator:
+    """A generator of its own for each call, on the CPU."""
+    return torch.Generator("cpu").manual_seed(3)
+
+
+def process(made: inputs.Process) -> list:
+    """Every result of an input process."""
+    found = [made.moment(9), made.sample(3, 9, generator())]
+    if made.largest_eigenvalue:
+        found.append(made.largest_eigenvalue(9))
+    if made.density:
+        found.append(made.density(STEPS))
+    return found
+
+
+CALLS = {
+    "autocorrelation.windows": lambda: autocorrelation.windows(SERIES, 8, 3),
+    "autocorrelation.standardize": lambda: autocorrelation.standardize(X),
+    "autocorrelation.second_moment": lambda: autocorrelation.second_moment(X),
+    "autocorrelation.toeplitz_moment": lambda: autocorrelation.toeplitz_moment(X),
+    "autocorrelation.largest_eigenvalue": lambda: [
+        autocorrelation.largest_eigenvalue(X),
+        autocorrelation.largest_eigenvalue(autocorrelation.windows(SERIES, 8)),
+        autocorrelation.largest_eigenvalue(X.repeat(26, 90)),
+    ],
+    "autocorrelation.moment_largest_eigenvalue": lambda: [
+        autocorrelation.moment_largest_eigenvalue(ROW),
+        autocorrelation.moment_largest_eigenvalue(X.mT @ X),
+        autocorrelation.moment_largest_eigenvalue(ROW.repeat_interleave(6)),
+    ],
+    "autocorrelation.timescale": lambda: autocorrelation.timescale(X, 2.0),
+    "statistics.mean": lambda: statistics.mean(DRAWS, level=0.9),
+    "statistics.paired": lambda: statistics.paired(DRAWS, DRAWS[::-1]),
+    "statistics.count_error": lambda: statistics.count_error(3, 10),
+    "statistics.slope": lambda: statistics.slope(GRID, CURVES[0]),
+    "statistics.log_log_slope": lambda: statistics.log_log_slope(
+        GRID + 3, CURVES[0] + 1
+    ),
+    "statistics.holm": lambda: statistics.holm(
+        [statistics.mean(DRAWS), statistics.mean(CURVES[:, 0])]
+    ),
+    "statistics.bootstrap": lambda: statistics.bootstrap(np.mean, DRAWS),
+    "curves.minimum": lambda: curves.minimum(GRID, CURVES, 1.0),
+    "curves.cost": lambda: curves.cost(GRID, CURVES, 0.7),
+    "curves.edges": lambda: curves.edges(GRID, CURVES, 0.1),
+    "inputs.white": lambda: process(inputs.white()),
+    "inputs.ar1": lambda: process(inputs.ar1(0.7)),
+    "inputs.power_law": lambda: process(inputs.power_law(0.4)),
+    "inputs.equicorrelated": lambda: process(inputs.equicorrelated(0.3)),
+    "inputs.constant": lambda: process(inputs.constant()),
+    "inputs.sinusoid": lambda: process(inputs.sinusoid(0.4)),
+    "hippo.legs": lambda: hippo.legs(6),
+    "hippo.legs_nplr": lambda: hippo.legs_nplr(6),
+    "hippo.legs_frequencies": lambda: hippo.legs_frequencies(8),
+    "hippo.legs_input_weights": lambda: hippo.legs_input_weights(
+        hippo.legs_frequencies(8)
+    ),
+    "hippo.fout": lambda: hippo.fout(6),
+    "discretization.phi": lambda: discretization.phi(A / 10),
+    "discretization.zoh_parts": lambda: discretization.zoh_parts(A, B, 0.1),
+    "discretization.bilinear_parts": lambda: discretization.bilinear_parts(A, B, 0.1),
+    "discretization.dense_parts": lambda: [
+        discretization.dense_parts(MATRIX, VECTOR, 0.1, method)
+        for method in discretization.METHODS
+    ],
+    "discretization.zoh": lambda: [
+        discretization.zoh(A, B, 0.1),
+        discretization.zoh(A, B, STEPS[:, None]),
+        discretization.zoh(A.to(torch.complex64), B.to(torch.complex64), 0.1),
+    ],
+    "discretization.bilinear": lambda: discretization.bilinear(A, B, STEPS[:, None]),
+    "dense.krylov": lambda: dense.krylov(MATRIX, VECTOR, 5),
+    "dense.dense_kernel": lambda: dense.dense_kernel(MATRIX, VECTOR, VECTOR, 30),
+    "dense.dense_final_state": lambda: dense.dense_final_state(
+        MATRIX[:1].expand(3, 4, 4),
+        VECTOR[:1].expand(3, 4),
+        U,
+        torch.zeros_like(U)[..., :4],
+    ),
+    "dense.dense_kernel_reference": lambda: dense.dense_kernel_reference(
+        MATRIX, VECTOR, VECTOR, 30
+    ),
+    "diagonal.full_precision": lambda: diagonal.full_precision(X.device),
+    "diagonal.conjugate": lambda: diagonal.conjugate(A),
+    "diagonal.powers": lambda: diagonal.powers(A / 10, 6, torch.float32),
+    "diagonal.stacked": lambda: diagonal.stacked(torch.complex(X, X)),
+    "diagonal.vandermonde_product": lambda: diagonal.vandermonde_product(
+        B, A / 10, 30, torch.float64
+    ),
+    "diagonal.final_states": lambda: diagonal.final_states(U, A / 10),
+    "diagonal.log_vandermonde": lambda: [
+        diagonal.log_vandermonde(B, A / 10, 30),
+        diagonal.log_vandermonde(B.to(torch.complex64), A.to(torch.complex64), 30),
+    ],
+    "diagonal.log_vandermonde_reference": lambda: diagonal.log_vandermonde_reference(
+        B, A / 10, 30
+    ),
+    "dplr.dplr_kernel_reference": lambda: dplr.dplr_kernel_reference(
+        A, B / 3, B, B, STEPS[:, None], 30
+    ),
+    "schemes.uniform": lambda: schemes.uniform(5, generator()),
+    "schemes.names": initialization.names,
+    "schemes.is_random": lambda: initialization.is_random("rand"),
+    "schemes.check_options": lambda: schemes.check_options("lin", -1.0, 2.0, "one"),
+    "schemes.check_hippo": lambda: schemes.check_hippo("B='hippo'", "legs"),
+    "schemes.check_state_size": lambda: schemes.check_state_size("N", 8),
+    "schemes.initialize": lambda: [
+        *(initialization.initialize(name, 8) for name in initialization.names()),
+        *(initialization.initialize(name, 8, B="hippo") for name in schemes.HIPPO),
+        initialization.initialize("rand", 8, seed=4, real=-0.25, imag_scale=3.0),
+    ],
+    "schemes.low_rank": lambda: [
+        initialization.low_rank(name, 8) for name in schemes.HIPPO
+    ],
+    "schemes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
+    "schemes.spectrum": lambda: initialization.spectrum(A),
+    "beginning.as_initialization": lambda: [
+        begin.modes(8, generator())
+        for begin in (
+            initialization.as_initialization("random_inv", dt=0.1),
+            initialization.as_initialization((A.repeat(2)[:4], B.repeat(2)[:4])),
+            Initialization(([-0.1 + 0.3j] * 4, [0.7] * 4)),
+        )
+    ],
+    "beginning.Initialization": lambda: [
+        Initialization("legs").hippo(8),
+        Initialization("lin").log_dt(5, generator()),
+        Initialization("lin", dt=0.3).fixed_dt,
+    ],
+    "beginning.window_spacing": lambda: initialization.window_spacing(0.1, 64),
+    "beginning.window_grid": lambda: initialization.window_grid(0.1, 64),
+    "conditioning.gram": lambda: [
+        conditioning.gram(A, readout=readout) for readout in conditioning.READOUTS
+    ],
+    "conditioning.features": lambda: [
+        conditioning.features(A, 0.1, 9, readout=readout)
+        for readout in conditioning.READOUTS
+    ],
+    "conditioning.condition_number": lambda: [
+        conditioning.condition_number(G),
+        conditioning.condition_number(G, normalized=True),
+    ],
+    "conditioning.lattice_condition": lambda: conditioning.lattice_condition(1.5),
+    "conditioning.separation_bound": lambda: conditioning.separation_bound(1.5),
+    "learning.descent_error": lambda: learning.descent_error(X, X[:, 0] ** 2, [1, 10]),
+    "learning.least_error": lambda: learning.least_error(X, X[:, 0] ** 2),
+    "learning.recovery": lambda: learning.recovery(X),
+    "learning.descent_excess": lambda: learning.descent_excess(G, A.imag, [1, 10]),
+    "learning.two_mode_condition": lambda: learning.two_mode_condition(0.3),
+    "learning.two_mode_error": lambda: learning.two_mode_error(0.3, 0.2, -1),
+    "learning.population_loss": lambda: learning.population_loss(POLES, B, ROW),
+    "learning.loss_gradient": lambda: learning.loss_gradient(POLES, B, ROW),
+    "learning.readout_kernel": lambda: [
+        learning.readout_kernel(POLES, 7, whitened=whitened)
+        for whitened in (False, True)
+    ],
+    "memory.distinct": lambda: memory.distinct(POLES.repeat(2)),
+    "memory.memory_function": lambda: memory.memory_function(POLES, 40),
+    "memory.whitened_kernels": lambda: memory.whitened_kernels(POLES, 40),
+    "memory.window_basis": lambda: memory.window_basis(POLES, 40),
+    "memory.finite_memory_function": lambda: memory.finite_memory_function(POLES, 40),
+    "memory.memory_capacity": lambda: [
+        memory.memory_capacity(POLES),
+        memory.memory_capacity(POLES, 5),
+    ],
+    "memory.group_delay": lambda: memory.group_delay(POLES, STEPS),
+    "memory.mean_delay": lambda: memory.mean_delay(POLES),
+    "memory.memory_quantile": lambda: memory.memory_quantile(POLES, 0.95),
+    "memory.coloured_memory_function": lambda: memory.coloured_memory_function(
+        POLES, ROW
+    ),
+    "memory.effective_capacity": lambda: memory.effective_capacity(POLES, B, 1e-3),
+    "memory.fisher_memory": lambda: memory.fisher_memory(POLES, B, 20),
+    "timescale.output_energy": lambda: [
+        timescale.output_energy(A, STEPS, R, B=B, readout=readout)
+        for readout in timescale.READOUTS
+        for R in (ROW, X.mT @ X)
+    ],
+    "timescale.bound": lambda: timescale.bound(A, STEPS, ROW, B=B),
+    "timescale.damped_bound": lambda: timescale.damped_bound(A, STEPS, ROW, B=B),
+    "timescale.stationary_energy": lambda: timescale.stationary_energy(
+        UNDAMPED, 0.1, 99, torch.ones_like
+    ),
+    "timescale.critical_dt": lambda: timescale.critical_dt(UNDAMPED, ROW),
+    "timescale.final_state": lambda: timescale.final_state(A, 0.1, X),
+    "timescale.tail_probability": lambda: timescale.tail_probability(
+        torch.complex(X, X), STEPS + 1
+    ),
+    "width.transfer_gap": lambda: width.transfer_gap(8, 1j * STEPS),
+    "width.legs_basis": lambda: width.legs_basis(3, STEPS),
+    "width.normal_kernels": lambda: width.normal_kernels(8, 3, 0.1, 9),
+    "width.normal_responses": lambda: width.normal_responses(8, 3, STEPS),
+    "width.eigenvector_digits": lambda: width.eigenvector_digits(8),
+}
+
+
+def public() -> list[str]:
+    """The names "module.function" of every public function of `MODULES`."""
+    return [
+        f"{module.__name__.rsplit('.', 1)[-1]}.{name}"
+        for module in MODULES
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+
+
+def numbers(result) -> list:
+    """The leaves of a result, tensors as NumPy arrays."""
+    if isinstance(result, torch.Tensor):
+        return [result.detach().cpu().resolve_conj().numpy()]
+    if isinstance(result, (list, tuple)):
+        return [leaf for part in result for leaf in numbers(part)]
+    if isinstance(result, statistics.Estimate):
+        return [result.value, result.se, result.freedom, result.low, result.p]
+    return [result]

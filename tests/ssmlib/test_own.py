@@ -1,0 +1,227 @@
+"""Files of users: each guess about one is stated, or the file is refused."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from ssmlib.tasks import own
+
+
+def load(folder, name, content, column=None):
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return own.read(str(path), column)
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "values", "guess"),
+    [
+        ("x\n1\n2\n", None, [1, 2], ""),
+        ("-1.5\n2\n3", None, [-1.5, 2, 3], "no header"),
+        ("2020-01-01,1.5\n2020-01-02,2\n", "2", [1.5, 2], "no header"),
+        ("a,1\nb,2\n", "2", [1, 2], "no header"),
+        ("date,2019,2020\n2020-01-01,1.5,3\n2020-01-02,2,4\n", "2020", [3, 4], ""),
+        ("2019,2020\n1.5,3\n2,4\n", "2020", [3, 4], ""),
+        (",x\n0,1\n1,2\n", "x", [1, 2], ""),
+        ("t,x,x\n1,2,3\n3,4,5\n", "t", [1, 3], ""),
+        (' t , "x" \n1,2\n3,4\n', "x", [2, 4], ""),
+        ('"x"\n"1.5"\n"2"\n', None, [1.5, 2], ""),
+        ("t\tx\n1\t2\n3\t4\n", "x", [2, 4], "tabs"),
+        ("d;v\n2020-01-01;1,5\n2020-01-02;2,25\n", "v", [1.5, 2.25], "decimal commas"),
+        ("x\n1,5\n2,5\n", None, [1.5, 2.5], "decimal commas"),
+        ("sep=;\nt;x\n1;2\n", "x", [2], "semicolons"),
+        ("# a b\n1.0  2.0\n 3.0 4.0\n", "1", [1, 3], "spaces"),
+        ("# a file\n#\n\nt,x\n1,2\n3,4\n\n\n", "x", [2, 4], ""),
+        ("t,x\r\n1,2\r\n3,4\r\n", "x", [2, 4], ""),
+        ("x\r1\r2\r", None, [1, 2], ""),
+        ("\ufeffx\n1\n2\n", "x", [1, 2], ""),
+        ("t,x\n1,2\n3,4\n".encode("utf-16"), "x", [2, 4], ""),
+        ("x\n1\n2\n".encode("utf-32"), "x", [1, 2], ""),
+        ("°C\n1\n2\n".encode("latin-1"), "°C", [1, 2], "Latin-1"),
+        ("x\n+1.5e3\n.5\n5.\n", None, [1500, 0.5, 5], ""),
+    ],
+)
+def test_a_table_is_read_and_guesses_are_stated(
+    tmp_path, content, column, values, guess
+):
+    found, notes = load(tmp_path, "a.csv", content, column)
+    assert found.tolist() == values
+    assert found.dtype == torch.float64
+    assert guess in " ".join(notes)
+    assert bool(notes) == bool(guess)
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "message"),
+    [
+        ("", None, "is empty"),
+        (" \n\n", None, "is empty"),
+        ("x\n", None, "no line below its header"),
+        ("# only\n# comments\n", None, "no line of data|no line below"),
+        ("t,x\n1,2\n", None, "column must be given, one of t, x"),
+        (",x\n0,1\n", None, "column must be given, one of #1, x"),
+        ("1,5\n2,5\n", None, "no header; write decimals with a point"),
+        ("t,x\n1,2\n", "y", "column must be one of t, x; got 'y'"),
+        ("1,2\n3,4\n", "3", "column must be one of 1, 2; got '3'"),
+        ("t,x,x\n1,2,3\n", "x", "'x' occurs 2 times in the header"),
+        ("x\n1\n\n2\n", None, "line 3 has a gap"),
+        ("x\n1\nNA\n2\n", None, "line 3 has a gap"),
+        ("NA\n1\n2\n", None, "line 1 has a gap"),
+        ("# c\nt,x\n1,2\n3\n", "x", "line 4 has a gap"),
+        ("x\n1\n-inf\n", None, "line 3 has '-inf'"),
+        ("x\n1\n1e400\n", None, "line 3 has 'inf'"),
+        ("x\n1\n# no\n", None, "line 3 has '# no'"),
+        ("x\n1 m\n2 m\n", None, "line 2 has '1 m'"),
+        ("x\nm/s\n2\n", None, "line 2 has 'm/s'"),
+        ("x\n1%\n2%\n", None, "line 2 has '1%'"),
+        ("x\n1_000\n2\n", None, "line 2 has '1_000'"),
+        ("x\n12:30\n12:31\n", None, "line 2 has '12:30'"),
+        ("x\n1+2j\n", None, r"line 2 has '1\+2j'"),
+        ("2020-01-01\n2020-01-02\n", None, "line 1 has '2020-01-01'"),
+        ("x\nTrue\nFalse\n", None, "line 2 has 'True'"),
+        ("x\n1\nTrue\n", None, "line 3 has 'True'"),
+        ('t,x\n1,"1,234"\n2,"2"\n', "x", "'1,234' in line 2, which may be"),
+        ('t,x\n1,"1,234.5"\n', "x", "line 2 has '1,234.5'"),
+        ("t;x\n1;1.500,5\n2;2\n", "x", "line 2 has '1.500,5'"),
+        ("x\n1'234\n", None, "line 2 has"),
+        ("x\n1 234\n2 456\n", None, "more fields than its first line, 1: see line 2"),
+        ("t,x\n1,2\n3,4,5\n", "x", "more fields than its first line, 2: see line 3"),
+        ("t,x\n1,2,9\n3,4,5\n", "x", "more fields than its first line, 2"),
+        ('x\n"1.5\n2\n', None, "line 2 that is never closed"),
+        ("x\n9007199254740993\n2\n", None, r"integers beyond 2\*\*53"),
+        ("x\n99999999999999999999\n2\n", None, r"integers beyond 2\*\*53"),
+        ("x\n1\n".encode("utf-16-le"), None, "UTF-16 without a byte order mark"),
+        (bytes(range(256)), None, "is not text"),
+        (b"\x1f\x8b\x08 and so on", None, "compressed by gzip: unpack it"),
+        (b"PK\x03\x04 and so on", None, "a spreadsheet"),
+    ],
+)
+def test_a_table_that_is_refused(tmp_path, content, column, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load(tmp_path, "a.csv", content, column)
+    assert str(tmp_path / "a.csv") in str(error.value)
+
+
+def test_a_late_line_is_found_by_its_number(tmp_path):
+    rows = "t,x\n" + "1,2\n" * 500
+    with pytest.raises(ValueError, match="line 502 has 'oops'"):
+        load(tmp_path, "a.csv", rows + "3,oops\n", "x")
+    with pytest.raises(ValueError, match="see line 502"):
+        load(tmp_path, "a.csv", rows + "3,4,5\n", "x")
+
+
+def test_a_source_that_is_no_file_of_numbers(tmp_path):
+    (tmp_path / "book.xlsx").write_bytes(b"PK")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.npy").mkdir()
+    for name, message in (
+        ("book.xlsx", "must be a file whose name ends in .csv"),
+        ("folder.csv", "is a folder"),
+        ("folder.npy", "is a folder"),
+        ("none.csv", "there is no file"),
+        ("none.npy", "there is no file"),
+        (".", "must be a file whose name ends in .csv"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            own.load(str(tmp_path / name))
+    with pytest.raises(ValueError, match=r"source must be one of .*vix"):
+        own.load("sunspots")
+    with pytest.raises(ValueError, match="column goes with a table"):
+        own.load("digits", "x")
+
+
+def saved(values):
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=True)
+    return file.getvalue()
+
+
+X = np.arange(40.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "guess"),
+    [
+        (X, (40,), ""),
+        (X[:, None], (40,), "shape (40, 1) is read as one series"),
+        (X[None], (40,), "shape (1, 40) is read as one series"),
+        (X.reshape(20, 2), (20, 2), "Each row of the file is one sequence"),
+        (np.asfortranarray(X.reshape(20, 2)), (20, 2), "Each row"),
+        (X.astype(">f8"), (40,), ""),
+        (X.astype(np.float16), (40,), ""),
+        (X.astype(np.longdouble), (40,), ""),
+        (X.astype(np.int8), (40,), ""),
+        (X.astype(np.uint64), (40,), ""),
+        (X[::2], (20,), ""),
+    ],
+)
+def test_an_array_is_read_and_guesses_are_stated(tmp_path, values, shape, guess):
+    found, notes = load(tmp_path, "a.npy", saved(values))
+    assert found.shape == shape
+    assert found.dtype == torch.float64
+    assert found.flatten().tolist() == values.flatten().tolist()
+    assert guess in " ".join(notes)
+    assert bool(notes) == bool(guess)
+
+
+def zipped():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", saved(X))
+    return file.getvalue()
+
+
+def claiming(shape):
+    """A file whose header claims another shape than it holds."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
+    header = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(80)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it is empty"),
+        (b"\x93NUM", "first bytes are not those"),
+        (b"\x93NUMPY", "complete .npy file"),
+        (b"x,y\n1,2\n", "first bytes are not those"),
+        (zipped(), "zip archive"),
+        (saved(X)[:-8], "shorter than its header says"),
+        (claiming("(10000000000000,)"), "shorter than its header says"),
+        (claiming("(99999999999999999999999,)"), "complete .npy file"),
+        (claiming("(-1,)"), "complete .npy file"),
+        (b"\x93NUMPY\x01\x00\x76\x00" + b"{" * 118, "complete .npy file"),
+        (b"\x93NUMPY\x09\x00\x76\x00" + b"{" * 118, "complete .npy file"),
+        (saved(np.array([{}, 1], dtype=object)), "without pickles"),
+        (saved(np.array(["a", "b"])), "integers or floating-point"),
+        (saved(X > 3), "integers or floating-point numbers, got bool"),
+        (saved(np.zeros(9, dtype="M8[s]")), "integers or floating-point"),
+        (saved(np.zeros(9, dtype=[("a", "f8")])), "integers or floating-point"),
+        (saved(np.array(3.0)), r"\(T,\), one series, or \(n, L\).* got shape \(\)"),
+        (saved(np.zeros((0,))), r"got shape \(0,\)"),
+        (saved(X.reshape(4, 2, 5)), r"got shape \(4, 2, 5\)"),
+        (saved(np.where(X == 7, np.nan, X)), r"finite, got nan at \[7\] \(1 such"),
+        (saved(np.where(X > 7, np.inf, X).reshape(20, 2)), r"got inf at \[4, 0\]"),
+        (saved(X.astype(np.longdouble) * np.longdouble("1e400")), "must be finite"),
+        (saved(np.array([2**60, 2**60 + 1])), r"integers beyond 2\*\*53"),
+    ],
+)
+def test_an_array_that_is_refused(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load(tmp_path, "a.npy", content)
+    assert str(tmp_path / "a.npy") in str(error.value)
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="must hold real numbers, got complex128"):
+        load(tmp_path, "a.npy", saved(X + 1j))
+
+
+def test_each_way_to_name_a_file_is_an_option_of_the_same_reader(tmp_path):
+    for name in ("a.CSV", "a.tsv", "a.txt"):
+        assert load(tmp_path, name, "x\n1\n2\n")[0].tolist() == [1, 2]
+    assert re.match(r"The training part", own.read("digits")[1][0])
