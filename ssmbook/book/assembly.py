@@ -15,6 +15,7 @@ from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
 from ssmbook.notebook import glue, strict_yaml
+from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import execution
 
@@ -63,7 +64,7 @@ def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
                 figure.write_text(_EMPTY, encoding="utf-8")
     for slug, chapter in known.items():
         path = tree / chapter.document
-        node = nbformat.read(path, 4)
+        node = read_notebook(path)
         for cell in node.cells:
             if cell.cell_type == "markdown":
                 cell.source = glue.paste(cell.source, lookup(slug))
@@ -80,7 +81,7 @@ def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> N
     """The front page's table, and alt texts from where each figure is drawn."""
     findings = strict_yaml.load(root / "book" / "findings.yml")
     took = {
-        slug: front.minutes(footer_seconds(nbformat.read(page.path, 4)))
+        slug: front.minutes(footer_seconds(read_notebook(page.path)))
         for slug, page in executed.items()
     }
     made = front.contents(findings, known, took)
@@ -123,7 +124,7 @@ def assemble(
         shutil.copy(root / name, tree / name)
     failed, alts, kept = {}, {}, deposits.read(root)
     for slug, page in executed.items():
-        node = nbformat.read(page.path, 4)
+        node = read_notebook(page.path)
         shown = _shown(node, _values(node))
         deposit = kept.get(slug)
         if deposit is not None:

@@ -17,6 +17,7 @@ from ssmbook.book.assembly import assemble
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
 from ssmbook.book.output import tree_hash
+from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import interface, profile
 from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import cluster, folders, sharing
@@ -69,7 +70,7 @@ def longest_first(known: Iterable[Chapter]) -> list[Chapter]:
     """Chapters by the run time that their stored footers name, unknown ones first."""
 
     def seconds(chapter: Chapter) -> float:
-        stored = footer_seconds(nbformat.read(chapter.path, 4))
+        stored = footer_seconds(read_notebook(chapter.path))
         return float("inf") if stored is None else stored
 
     return sorted(known, key=seconds, reverse=True)
@@ -246,7 +247,7 @@ def store_outputs(
                 say(f"{job.notebook}: FAILED: {run.error}")
                 return
             path = kept.folder / job.folder / f"{job.notebook}.ipynb"
-            node = nbformat.read(path, 4)
+            node = read_notebook(path)
             content = (nbformat.writes(node) + "\n").encode()
             try:
                 sharing.update(root, {known[job.notebook]: content}, seen)

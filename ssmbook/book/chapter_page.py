@@ -11,6 +11,7 @@ import nbformat
 
 from ssmbook.book import deposits, pages
 from ssmbook.book.verdicts import Judgement
+from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import interface, parameters
 from ssmbook.runs import execution
 
@@ -63,7 +64,7 @@ def _with_prose_of(source: Path, executed):
         cell for cell in ran if "injected-parameters" in cell.metadata.get("tags", [])
     ]
     own = [cell for cell in ran if cell not in injected]
-    text = nbformat.read(source, 4).cells
+    text = read_notebook(source).cells
     asked = [cell.source for cell in text if cell.cell_type == "code"]
     if asked != [cell.source for cell in own]:
         raise ValueError(
@@ -175,7 +176,7 @@ def write(
 
     alts: of each figure; deposit: its longer run, which the text pastes as well.
     """
-    node = _with_prose_of(page.source, nbformat.read(page.path, 4))
+    node = _with_prose_of(page.source, read_notebook(page.path))
     if deposit is not None:
         node.cells.append(_deposited(deposit))
     node = _with_titles(_with_alts(_with_own_runs(node), alts))
@@ -195,7 +196,7 @@ def write(
 
 def judge(path: Path, judged: list[Judgement], table: str) -> None:
     """Write into a page each verdict that its text names, and its claims' table."""
-    node = nbformat.read(path, 4)
+    node = read_notebook(path)
     for cell in node.cells:
         if cell.cell_type == "markdown":
             text = pages.with_verdicts(cell.source, judged)

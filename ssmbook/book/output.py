@@ -37,7 +37,7 @@ def check_folder(root: Path, folder: Path) -> None:
     reason = None
     if place.is_relative_to(top):
         first = place.relative_to(top).parts[0]
-        if first in folders.RESULTS:
+        if first == "_build" or (first in folders.RESULTS and place == top / first):
             reason = f"lies in {top / first}, where other results are"
     for parent in place.parents:
         if (parent / MARK).is_file():

@@ -50,14 +50,13 @@ def list_notebooks(
 
     root = terminal.repository()
     left = _LeftOut()
-    with terminal.errors():
-        addresses = [_address(root, runs), root / "_build" / "runs"]
-        listed = entries(root, [Store(address) for address in addresses], left.out)
-        if notebook is not None:
-            path = find(root, notebook)
-            if not path.is_relative_to(root / "notebooks"):
-                raise ValueError(f"{path} is not of this book")
-            listed = [entry for entry in listed if entry["notebook"] == path.stem]
+    addresses = [_address(root, runs), root / "_build" / "runs"]
+    listed = entries(root, [Store(address) for address in addresses], left.out)
+    if notebook is not None:
+        path = find(root, notebook)
+        if not path.is_relative_to(root / "notebooks"):
+            raise ValueError(f"{path} is not of this book")
+        listed = [entry for entry in listed if entry["notebook"] == path.stem]
     if json:
         terminal.answer(listed)
         left.exit()
@@ -95,12 +94,11 @@ def run(
     from ssmbook.runs.sweeps import values
 
     root = terminal.repository()
-    with terminal.errors():
-        path = find(root, notebook)
-        chosen = values(interface(path), p or [], path.stem)
-        (job,) = plan_runs(path, [chosen], threads=threads)
-        store = Store(_address(root, runs))
-        made = run_job(job, store, force=force, timeout=timeout)
+    path = find(root, notebook)
+    chosen = values(interface(path), p or [], path.stem)
+    (job,) = plan_runs(path, [chosen], threads=threads)
+    store = Store(_address(root, runs))
+    made = run_job(job, store, force=force, timeout=timeout)
     folder = f"{store}/{made.folder}"
     if json:
         terminal.answer(made.as_dict() | {"folder": folder})
@@ -154,54 +152,53 @@ def sweep(
         raise typer.BadParameter(
             "give --grid or --from; and not both --jobs and --scheduler"
         )
-    with terminal.errors():
-        path = find(root, notebook)
-        known = interface(path)
-        if source is not None:
-            choices = sweeps.from_file(source)
-        else:
-            named = [sweeps.assigned(known, text, "--grid") for text in grid]
-            sweeps.check_distinct([name for name, _ in named], "--grid")
-            axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
-            choices = sweeps.zipped(axes) if zip else sweeps.product(axes)
-        fixed = sweeps.values(known, p or [], path.stem)
-        for choice in choices:
-            sweeps.check_distinct([*fixed, *choice], "-p and the grid")
-        chosen = [fixed | choice for choice in choices]
-        planned = plan_runs(path, chosen, threads=threads)
-        made: list[Run] = []
-        left = _LeftOut()
-        with terminal.progress(path.stem, len({job.key for job in planned})) as step:
+    path = find(root, notebook)
+    known = interface(path)
+    if source is not None:
+        choices = sweeps.from_file(source)
+    else:
+        named = [sweeps.assigned(known, text, "--grid") for text in grid]
+        sweeps.check_distinct([name for name, _ in named], "--grid")
+        axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
+        choices = sweeps.zipped(axes) if zip else sweeps.product(axes)
+    fixed = sweeps.values(known, p or [], path.stem)
+    for choice in choices:
+        sweeps.check_distinct([*fixed, *choice], "-p and the grid")
+    chosen = [fixed | choice for choice in choices]
+    planned = plan_runs(path, chosen, threads=threads)
+    made: list[Run] = []
+    left = _LeftOut()
+    with terminal.progress(path.stem, len({job.key for job in planned})) as step:
 
-            def done(job: Job, run: Run) -> None:
-                made.append(run)
-                step()
-                if run.failed:
-                    terminal.say(f"{job.folder} failed: {run.error}")
+        def done(job: Job, run: Run) -> None:
+            made.append(run)
+            step()
+            if run.failed:
+                terminal.say(f"{job.folder} failed: {run.error}")
 
-            store = Store(address)
-            with sweeps.lock(store, path.stem):
-                cluster.run_all(
-                    planned,
-                    store,
-                    done,
-                    workers=jobs or cluster.workers_for(threads),
-                    scheduler=scheduler,
-                    force=force,
-                    timeout=timeout,
-                )
-        failed = sum(run.failed for run in made)
-        reused = sum(run.reused for run in made)
-        terminal.say(
-            f"{len(made)} runs: {len(made) - failed} complete "
-            f"({reused} kept already), {failed} failed"
-        )
-        if json:
-            terminal.answer(
-                [run.as_dict() | {"folder": f"{address}/{run.folder}"} for run in made]
+        store = Store(address)
+        with sweeps.lock(store, path.stem):
+            cluster.run_all(
+                planned,
+                store,
+                done,
+                workers=jobs or cluster.workers_for(threads),
+                scheduler=scheduler,
+                force=force,
+                timeout=timeout,
             )
-        else:
-            _tabulate(path.stem, address, None, None, left)
+    failed = sum(run.failed for run in made)
+    reused = sum(run.reused for run in made)
+    terminal.say(
+        f"{len(made)} runs: {len(made) - failed} complete "
+        f"({reused} kept already), {failed} failed"
+    )
+    if json:
+        terminal.answer(
+            [run.as_dict() | {"folder": f"{address}/{run.folder}"} for run in made]
+        )
+    else:
+        _tabulate(path.stem, address, None, None, left)
     if failed:
         raise typer.Exit(1)
     left.exit()
@@ -221,21 +218,23 @@ def results(
 ) -> None:
     """All runs of a notebook as one table: results.csv, .parquet and a figure."""
     from ssmbook.book.chapters import find
+    from ssmbook.runs import folders
     from ssmbook.runs.reading import stored_runs
     from ssmbook.runs.stores import Store
 
     root = terminal.repository()
+    if output is not None:
+        folders.check_output(root, output)
     address = _address(root, runs)
     left = _LeftOut()
-    with terminal.errors():
-        slug = find(root, notebook).stem
-        if json:
-            if record or output:
-                raise ValueError("--json writes no files: no --record, no -o")
-            found = stored_runs(Store(address), slug, left.out)
-            terminal.answer([run.as_dict() for run in found])
-        else:
-            _tabulate(slug, address, record, output, left)
+    slug = find(root, notebook).stem
+    if json:
+        if record or output:
+            raise ValueError("--json writes no files: no --record, no -o")
+        found = stored_runs(Store(address), slug, left.out)
+        terminal.answer([run.as_dict() for run in found])
+    else:
+        _tabulate(slug, address, record, output, left)
     left.exit()
 
 
@@ -266,7 +265,26 @@ def _tabulate(
     output: Path | None,
     left: _LeftOut,
 ) -> None:
-    """Write the table of a notebook's runs, and the figure where there is one."""
+    """Write the table of a notebook's runs, and the figure where there is one.
+
+    Two processes that write into one folder do so one after the other.
+    """
+    from ssmbook.runs import sharing
+    from ssmbook.runs.stores import Store
+
+    if output is None:
+        output = (Store(address).folder or Path("runs")) / slug
+    with sharing.lock(output):
+        _write_table(slug, address, drawn, output, left)
+
+
+def _write_table(
+    slug: str,
+    address: str,
+    drawn: list[str] | None,
+    output: Path,
+    left: _LeftOut,
+) -> None:
     from io import BytesIO
 
     from ssmbook.runs import results as tables
@@ -276,8 +294,6 @@ def _tabulate(
     store = stores.Store(address)
     made = stored_runs(store, slug, left.out)
     table = tables.table(made)
-    if output is None:
-        output = (store.folder or Path("runs")) / slug
     for path in tables.write(table, output):
         typer.echo(path)
     parameters = tables.parameters_of(made)
