@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def recommend(
         raise ValueError(
             f"figure must be an .svg file in a folder that exists, got {figure}"
         )
-    typer.echo(f"reading {data}", err=True)
+    print(f"reading {data}", file=sys.stderr)
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
 
@@ -66,7 +67,7 @@ def recommend(
     if x.ndim == 1 and length is None:
         length = min(1024, 2 ** max(1, (len(x) // 16).bit_length() - 1))
         notes += ("The length was chosen from the size of the data: --length sets it.",)
-    typer.echo("computing lambda_max and its interval", err=True)
+    print("computing lambda_max and its interval", file=sys.stderr)
     answer = advice.recommend(x, length, constant=constant, raw=raw)
     if notes:
         seen = " ".join([answer.reasons["data"], *notes])

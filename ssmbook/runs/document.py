@@ -56,9 +56,26 @@ def _parameter(value: object) -> bool:
 def _git(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and set(value) == {"commit", "clean"}
+        and {"commit", "clean"} <= set(value) <= {"commit", "clean", "reason"}
         and _optional(_text)(value["commit"])
+        and _optional(_text)(value.get("reason"))
         and isinstance(value["clean"], (bool, type(None)))
+    )
+
+
+def _machine(value: object) -> bool:
+    """Texts and numbers by name, and the variables that a kernel saw."""
+    if not isinstance(value, dict):
+        return False
+    seen = value.get("environment", {})
+    return _mapping(_optional(_value))(
+        {name: part for name, part in value.items() if name != "environment"}
+    ) and (
+        isinstance(seen, dict)
+        and set(seen) <= {"passed", "ignored"}
+        and _mapping(_text)(seen.get("passed", {}))
+        and isinstance(seen.get("ignored", []), list)
+        and all(map(_text, seen.get("ignored", [])))
     )
 
 
@@ -75,7 +92,7 @@ _FORMS: dict[str, Form] = {
     "version": _text,
     "modules": _text,
     "git": _git,
-    "machine": _mapping(_optional(_value)),
+    "machine": _machine,
     "packages": _mapping(_optional(_text)),
     "records": _mapping(lambda value: isinstance(value, dict)),
     "files": _mapping(_digits(64)),

@@ -27,6 +27,7 @@ class Repository:
         self.root, self.packages = root, packages
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+        """Find a module of the repository by its name; None for any other."""
         if name.partition(".")[0] not in self.packages:
             return None
         place = self.root.joinpath(*name.split("."))

@@ -223,7 +223,9 @@ def test_folders_that_no_book_is_built_in(own, named, folder, reason):
         output.check_folder(own, named(folder))
 
 
-@pytest.mark.parametrize("folder", ["new", "new/deeper", "runs/new", "../beside", "_build"])
+@pytest.mark.parametrize(
+    "folder", ["new", "new/deeper", "runs/new", "../beside", "_build"]
+)
 def test_folders_that_a_book_is_built_in(own, named, folder):
     output.check_folder(own, named(folder))
     folders.check_output(own, named(folder))

@@ -109,6 +109,10 @@ DAMAGES = {
         "checksum does not fit",
     ),
     "no git": (forge(git=None), "bad field git"),
+    "variables of another type": (
+        forge(machine={"environment": {"passed": []}}),
+        "bad field machine",
+    ),
     "records of another type": (forge(records=[]), "bad field records"),
     "a record of another type": (forge(records={"double": 4}), "bad field records"),
     "a record that is text": (

@@ -102,7 +102,7 @@ def test_a_split_is_sequences_of_pixels(tmp_path, monkeypatch):
     [
         ({"dash": -1.0}, "dash must be positive"),
         ({"margin": -1.0}, "margin must be positive"),
-        ({"thickness": float("nan")}, "thickness must be positive and finite"),
+        ({"thickness": float("nan")}, "thickness must be finite"),
         ({"radius": 0.0}, "radius must be positive"),
         ({"contrast": 1.5}, r"contrast must be in \(0, 1\], got 1.5"),
         ({"size": 20}, "size must be one of 16, 32, 64, 128; got 20"),
