@@ -27,6 +27,18 @@ def integer(name: str, value: int, least: int = 1, most: int | None = None) -> i
     return int(value)
 
 
+def boolean(name: str, value: bool) -> bool:
+    """The value, if it is True or False; a text such as "False" would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def seed(value: int) -> int:
+    """A seed, if a generator of torch takes it."""
+    return integer("seed", value, least=0, most=2**64 - 1)
+
+
 def number(name: str, value: float) -> float:
     """The value as a float, if it is one real and finite number."""
     if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:

@@ -221,8 +221,7 @@ def _checked(
     if isinstance(constant, bool) or not isinstance(constant, Real):
         raise TypeError(f"constant must be a number, got {type(constant).__name__}")
     _checks.positive("constant", constant)
-    if not isinstance(raw, bool):
-        raise TypeError(f"raw must be True or False, got {raw!r}")
+    _checks.boolean("raw", raw)
     if L is not None:
         _checks.integer("L", L)
     x = _checks.dense("x", x).detach()

@@ -104,13 +104,15 @@ class SSM(Described, Projected):
         self.d_state = _checks.integer("d_state", d_state)
         self.state_size = self.d_state // 2
         self.init = as_initialization(init, dt)
-        self.discretization, self.bidirectional = discretization, bidirectional
-        self.skip, self.seed = skip, _checks.integer("seed", seed, least=0)
+        self.discretization = discretization
+        self.bidirectional = _checks.boolean("bidirectional", bidirectional)
+        self.skip, self.seed = _checks.boolean("skip", skip), _checks.seed(seed)
         self.register_parameter("D", None)
         parts = self.ssm_names()
         kept = _checks.several("frozen", frozen, SSM_PARTS)
         for name, value in self._draw(self._generator()).items():
-            value = value.to(dtype).contiguous().to(_device(device))
+            value = _checks.finite(f"{name} in {dtype}", value.to(dtype))
+            value = value.contiguous().to(_device(device))
             if parts.get(name) in kept:
                 self.register_buffer(name, value)
             else:
@@ -292,6 +294,8 @@ class SSM(Described, Projected):
             raise ValueError(
                 f"u_t must have shape (B, {self.d_model}), got {tuple(u_t.shape)}"
             )
+        if not u_t.is_floating_point():
+            raise TypeError(f"u_t must be real floating point, got {u_t.dtype}")
         self._check_state(state, u_t.shape[0])
         y_t, state = self.system().step(u_t, state)
         if self.skip:

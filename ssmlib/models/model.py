@@ -90,6 +90,10 @@ class Model(Described):
         sizes = {"channels": channels, "outputs": outputs, "d_model": d_model}
         for name, value in {**sizes, "n_layers": n_layers}.items():
             _checks.integer(name, value)
+        switches = {"linear": linear, "prenorm": prenorm, "bias": bias}
+        switches |= {"tied_dropout": tied_dropout, "tokens": tokens}
+        for name, value in switches.items():
+            _checks.boolean(name, value)
         _checks.one_of("pooling", pooling, POOLING)
         _checks.one_of("mix", mix, MIXING)
         norm = "layer" if norm is True else norm
@@ -100,10 +104,11 @@ class Model(Described):
         if prenorm and not norm:
             raise ValueError("prenorm=True says where norm stands: give norm as well")
         self.channels, self.d_model = channels, d_model
-        self.pooling, self.linear, self.mix, self.norm = pooling, linear, mix, norm
-        self.prenorm, self.tied_dropout, self.tokens = prenorm, tied_dropout, tokens
+        self.pooling, self.mix, self.norm = pooling, mix, norm
+        self.linear, self.prenorm, self.tokens = linear, prenorm, tokens
+        self.tied_dropout = tied_dropout
 
-        self.seed = _checks.integer("seed", seed, least=0)
+        self.seed = _checks.seed(seed)
         generator = torch.Generator("cpu").manual_seed(seed)
 
         def dense(*shape: int, size: int | None = None) -> nn.Parameter:
@@ -234,6 +239,9 @@ class Model(Described):
         In float64, whatever the model's dtype, and without gradients. Raises as a call.
         """
         check_shape(self, x)
+        if not self.tokens and not x.is_floating_point():
+            raise TypeError(f"x must be real floating point, got {x.dtype}")
+        x = padded(self, x, None)
         with torch.no_grad():
             return LayerInputs(copy.deepcopy(self).double())(x)
 

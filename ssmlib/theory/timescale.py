@@ -239,7 +239,13 @@ def stationary_energy(
         raise ValueError("readout must be complex or pairs for the stationary formula")
     if bool((A.real != 0).any()):
         raise ValueError("A must have real parts 0 for the stationary formula")
-    power = phi(A * step).abs().square() * density(step * A.imag)
+    found = _checks.real("density", density(step * A.imag))
+    if found.shape not in (A.shape, ()):
+        raise ValueError(
+            f"density must give a value per eigenvalue, {tuple(A.shape)}, got "
+            f"{tuple(found.shape)}"
+        )
+    power = phi(A * step).abs().square() * found
     over = READOUTS[readout] * L * _checks.finite("density", power).sum()
     return float(_restored("the stationary energy", over, step, 0, 0))
 
