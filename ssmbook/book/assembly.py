@@ -15,7 +15,7 @@ from ssmbook.book.chapters import Chapter, chapters
 from ssmbook.book.ledger import load
 from ssmbook.book.verdicts import Judgement, judge
 from ssmbook.notebook import glue, strict_yaml
-from ssmbook.notebook.files import read_notebook
+from ssmbook.notebook.files import read_notebook, read_text
 from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import execution
 
@@ -55,7 +55,7 @@ def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
         return missing
 
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         path.write_text(glue.paste(text, lookup("")), encoding="utf-8")
         for _, name in _FIGURE.findall(text):
             figure = tree / "book" / "_figures" / f"{name}.svg"
@@ -87,7 +87,7 @@ def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> N
     made = front.contents(findings, known, took)
     (tree / "book" / "findings.yml").unlink()
     for path in (tree / "book").glob("*.md"):
-        text = path.read_text(encoding="utf-8").replace(front.CONTENTS, made)
+        text = read_text(path).replace(front.CONTENTS, made)
         text = _FIGURE.sub(
             lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
         )
@@ -97,7 +97,7 @@ def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> N
 def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
     """Verdicts where text names a claim, or a paper's."""
     for path in (tree / "book").glob("*.md"):
-        text = front.with_bars(path.read_text(encoding="utf-8"), judged)
+        text = front.with_bars(read_text(path), judged)
         path.write_text(pages.with_verdicts(text, judged), encoding="utf-8")
     for slug, path in notebooks.items():
         own = [j for j in judged if j.claim.notebook == slug]
@@ -146,7 +146,7 @@ def assemble(
     judged = judge(load(root), paths, kept)
     _write_verdicts(tree, paths, judged)
     page = tree / "book" / "intro.md"
-    text = pdf.link(page.read_text(encoding="utf-8"), made=with_pdf)
+    text = pdf.link(read_text(page), made=with_pdf)
     page.write_text(text, encoding="utf-8")
     citation = strict_yaml.load(root / "CITATION.cff")
     book = tree / "book"

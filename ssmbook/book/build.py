@@ -137,6 +137,7 @@ def build(
     planned = plan(root, with_profile, device, threads)
     with contextlib.ExitStack() as locks:
         waited = locks.enter_context(sharing.lock(root / "_build"))
+        outputs.check_folder(root, folder)  # again, after a wait
         outputs.prepare(root, folder)
         if folders.real(folder) != folders.real(root / "_build"):
             waited |= locks.enter_context(sharing.lock(folder))

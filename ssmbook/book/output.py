@@ -39,6 +39,9 @@ def check_folder(root: Path, folder: Path) -> None:
         first = place.relative_to(top).parts[0]
         if first == "_build" or (first in folders.RESULTS and place == top / first):
             reason = f"lies in {top / first}, where other results are"
+    for parent in (place, *place.parents):
+        if (parent / "_toc.yml").is_file() and parent != top:
+            reason = f"lies in another repository, {parent}"
     for parent in place.parents:
         if (parent / MARK).is_file():
             reason = f"lies in {parent}, where another book is built"

@@ -72,6 +72,10 @@ def claims(
         ran = run_in(folder).notebook
         claimed = [claim for claim in claimed if claim.notebook == ran]
         notebooks = {ran: folder / f"{ran}.ipynb"}
+    elif folder:
+        for path in notebooks.values():
+            if (path.parent / "run.json").exists():
+                run_in(path.parent)
     judged = judge(claimed, notebooks, None if check else deposits.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:

@@ -56,6 +56,11 @@ def decoded(content: bytes, where: str | Path) -> str:
         ) from error
 
 
+def read_text(path: Path) -> str:
+    """As `decoded`, of the file at `path`; OSError where it cannot be read."""
+    return decoded(path.read_bytes(), path)
+
+
 def _distinct(pairs: list[tuple]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -27,6 +27,8 @@ def verify(path: Path) -> int:
             with the same content.
         OSError: if the file cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe has no end
+        raise ValueError(f"{path} is no file")
     found = _members(path)
     folders = {PurePosixPath(name).parts[0] for name in found}
     if len(folders) != 1:
@@ -62,6 +64,10 @@ def _members(path: Path) -> dict[str, bytes]:
                 content = tar.extractfile(member)
                 found[member.name] = content.read() if content else b""
             end = tar.offset
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path} is no archive of this tool: {error}") from error
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f"{path} is no complete .tar.gz: {error}") from error
     # The reader of tarfile stops at the first header that it cannot read.

@@ -24,11 +24,14 @@ Form = Callable[[object], bool]
 
 
 def _text(value: object) -> bool:
-    return isinstance(value, str)
+    """Text that UTF-8 has: half of a surrogate pair could not be shown or stored."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 def _number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    if type(value) is int:
+        return abs(value) < 2**63
+    return type(value) is float and math.isfinite(value)
 
 
 def _value(value: object) -> bool:

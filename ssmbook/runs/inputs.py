@@ -44,8 +44,9 @@ def hashes(
 
 
 def _exists(path: Path) -> bool:
+    """Whether there is a file or a folder; a pipe or a device has no end."""
     try:
-        return path.exists()
+        return path.is_file() or path.is_dir()
     except (OSError, ValueError):  # too long, or with a null character: a text
         return False
 

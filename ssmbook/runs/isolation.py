@@ -31,14 +31,14 @@ PASSED = (
     "NVIDIA_DRIVER_CAPABILITIES",
     "*_PROXY", "*_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
 )  # fmt: skip
-#: variables that choose code for a processor, or load a library: passed, and reported
-REPORTED = ("ATEN_CPU_CAPABILITY", "OPENBLAS_CORETYPE", "LD_PRELOAD")
+#: variables that are passed, and reported
+REPORTED = key.CHOOSING
 #: variables with which a result may change: not passed; their names are reported
 _DROPPED = (
     "PYTHON*", "JUPYTER*", "IPYTHON*", "MPL*", "MATPLOTLIB*", "GIT_*", "OMP_*", "KMP_*",
     "GOMP_*", "MKL_*", "OPENBLAS_*", "BLIS_*", "DNNL_*", "ONEDNN_*", "ATEN_*", "NPY_*",
     "TORCH*", "PYTORCH_*", "CUBLAS_*", "CUDNN_*", "CUDA_*", "NVIDIA_*", "LC_*", "LANG",
-    "LANGUAGE", "TZ",
+    "LANGUAGE", "TZ", "LD_PRELOAD",
 )  # fmt: skip
 #: the script that a kernel runs
 LAUNCH = Path(__file__).with_name("launch.py")

@@ -10,6 +10,7 @@ A run lies in its store under <notebook>/<first 16 digits of its key>/:
 
 from __future__ import annotations
 
+import copy
 import logging
 import platform
 import tempfile
@@ -149,6 +150,13 @@ def _folder(path: str) -> Path:
     return folder if folder.is_dir() else key.ROOT / "notebooks"
 
 
+def _code_alone(node):
+    """A notebook without its text."""
+    alone = copy.deepcopy(node)
+    alone.cells = [cell for cell in alone.cells if cell.cell_type == "code"]
+    return alone
+
+
 def _without_outputs(job: Job):
     """The job's notebook, for a run that never began."""
     node = job.node
@@ -171,6 +179,12 @@ def check_surroundings(job: Job) -> None:
         )
 
 
+def _files(job: Job) -> list[Path]:
+    """The files of the repository that a run is made of: notebook and modules."""
+    files = [Path(job.path), *map(key.source, key.modules(job.node))]
+    return [f for f in files if f.resolve().is_relative_to(key.ROOT) and f.is_file()]
+
+
 def _begun(job: Job) -> Run:
     """The document of a run that is about to begin."""
     return Run(
@@ -182,7 +196,7 @@ def _begun(job: Job) -> Run:
         threads=job.threads,
         version=version("ssmlib"),
         modules=key.code_hash(key.modules(job.node)),
-        git=provenance.state(key.ROOT),
+        git=provenance.state(key.ROOT, _files(job)),
         machine=provenance.machine(str(job.values.get("device", "cpu"))),
         packages=provenance.packages(),
     )
@@ -194,10 +208,18 @@ def _keep(job: Job, store: Store, run: Run, node) -> Run:
     Where the store can no longer be written, the files go to a temporary folder, which
     the OSError names: hours of computation are not lost.
     """
+    try:
+        html = page.render(node, run)
+    except Exception as error:  # of text that pastes what was not recorded, mostly
+        if run.failed:
+            raise
+        run = replace(run, status="failed", records={}, traceback=repr(error))
+        run = replace(run, error=f"its page cannot be made: {error}")
+        html = page.render(_code_alone(node), run)
     name = "failed" if run.failed else job.notebook
     contents = {
         f"{name}.ipynb": (nbformat.writes(node) + "\n").encode(),
-        f"{name}.html": page.render(node, run).encode(),
+        f"{name}.html": html.encode(),
     }
     run = replace(run, files={n: sha256(content) for n, content in contents.items()})
     contents["failed.json" if run.failed else "run.json"] = run.to_json()

@@ -14,9 +14,11 @@ import os
 import platform
 import re
 import site
+import sys
 import sysconfig
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
 #: what is installed: packages, and those installed for their data files alone
 LOCKS = ("requirements.lock", "requirements-torch.lock", "requirements-data.lock")
+#: variables of the user that choose code for a processor; a kernel sees them
+CHOOSING = ("ATEN_CPU_CAPABILITY", "OPENBLAS_CORETYPE")
 
 
 @cache
@@ -76,18 +80,32 @@ def _installed() -> dict[str, str]:
     return {_normal(about["Name"]): about["Version"] for about in reversed(found)}
 
 
+@cache
+def _providers() -> dict[str, list[str]]:
+    """The installed packages by the names under which they are imported."""
+    return {
+        name: [_normal(package) for package in found]
+        for name, found in packages_distributions().items()
+    }
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def versions() -> dict[str, str | None]:
+def versions(imported: Iterable[str] = ()) -> dict[str, str | None]:
     """The packages of the locks with their installed versions; None for a missing one.
 
     An installation may differ from the locks, and its versions decide results.
+    imported: names that a notebook imports, whose packages need be in no lock.
     """
     lines = b"\n".join(_locks()).decode().splitlines()
-    named = {_normal(line.partition("==")[0].strip()) for line in lines}
-    return {name: _installed().get(name) for name in sorted(named) if name}
+    named = {_normal(line.partition("==")[0].strip()) for line in lines if "==" in line}
+    own = {*packages(), *sys.stdlib_module_names}
+    for name in {name.partition(".")[0] for name in imported} - own:
+        if _normal(name) not in named:
+            named |= set(_providers().get(name, ()))
+    return {name: _installed().get(name) for name in sorted(named)}
 
 
 def _cells(node) -> list[str]:
@@ -112,15 +130,20 @@ def _imported(source: str) -> set[str]:
     return names
 
 
+def _named(node) -> set[str]:
+    """The names that a notebook imports; ValueError for a cell that is no Python."""
+    try:
+        return set().union(*map(_imported, _cells(node)))
+    except SyntaxError as error:
+        raise ValueError(f"a cell of the notebook is no Python: {error}") from error
+
+
 def modules(node) -> frozenset[str]:
     """The repository's modules that a notebook can load: its imports, and theirs.
 
     Raises ValueError for a cell that is no Python.
     """
-    try:
-        named = set().union(*map(_imported, _cells(node)))
-    except SyntaxError as error:
-        raise ValueError(f"a cell of the notebook is no Python: {error}") from error
+    named = _named(node)
     own = {name.partition(".")[0] for name in named} & set(packages())
     if not own:
         return frozenset()
@@ -151,6 +174,17 @@ def code_hash(names: frozenset[str]) -> str:
     return digest.hexdigest()
 
 
+def data_hash(names: frozenset[str]) -> str:
+    """sha256 of the other files in the packages of modules, which these may read."""
+    digest = hashlib.sha256()
+    for package in sorted({name.partition(".")[0] for name in names}):
+        for file in sorted((ROOT / package).rglob("*")):
+            if file.suffix not in (".py", ".pyc") and file.is_file():
+                name = file.relative_to(ROOT).as_posix()
+                digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def _locks() -> list[bytes]:
     files = [ROOT / name for name in LOCKS]
     return [file.read_bytes() for file in files if file.is_file()]
@@ -170,12 +204,15 @@ def _kept_hash(node) -> str:
 
 def surroundings(node, threads: int) -> dict:
     """What decides a notebook's outputs beside its own code and parameters."""
+    loaded = modules(node)
     return {
-        "modules": code_hash(modules(node)),
+        "modules": code_hash(loaded),
+        "data": data_hash(loaded),
         "kept": _kept_hash(node),
         "lock": lock_hash(),
         "python": ".".join(platform.python_version_tuple()[:2]),
-        "packages": versions(),
+        "packages": versions(_named(node)),
+        "variables": {n: os.environ[n] for n in CHOOSING if os.environ.get(n)},
         "threads": threads,
     }
 

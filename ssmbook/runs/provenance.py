@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -74,9 +75,10 @@ def _warn(root: Path, reason: str) -> None:
     _log.warning("the run names no commit: in %s, %s", root, reason)
 
 
-def state(root: Path) -> dict:
+def state(root: Path, files: Iterable[Path] = ()) -> dict:
     """The commit, and whether tracked files are as it has them.
 
+    files: what a run is made of; one that the commit does not have is a change, too.
     Without a commit both are None, and `reason` says why. Where the folder is the top
     of a repository, the reason is logged as well.
     """
@@ -89,7 +91,13 @@ def state(root: Path) -> dict:
     if changed is None:
         _warn(root, reason)
         return {"commit": head, "clean": None, "reason": reason}
-    return {"commit": head, "clean": changed == ""}
+    paths = sorted({str(f.resolve().relative_to(root.resolve())) for f in files})
+    known, reason = _git(root, "ls-files", "-z", "--", *paths) if paths else ("", "")
+    if known is None:
+        _warn(root, reason)
+        return {"commit": head, "clean": None, "reason": reason}
+    tracked = set(known.split("\0"))
+    return {"commit": head, "clean": changed == "" and tracked >= set(paths)}
 
 
 @cache

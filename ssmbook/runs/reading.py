@@ -7,6 +7,7 @@ notebook stores, and its parameters those that the notebook was executed with.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,10 @@ def read_document(store: Store, folder: str, name: str = "run.json") -> Run | No
     except WithoutChecksum as error:
         raise OldRun(f"{error}: {_step(store, folder)}") from error
     except (ValueError, IsADirectoryError, PermissionError) as error:
+        raise DamagedRun(f"{error}: {_step(store, folder)}") from error
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # of the whole store
+            raise
         raise DamagedRun(f"{error}: {_step(store, folder)}") from error
     return run
 

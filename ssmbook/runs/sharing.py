@@ -103,7 +103,7 @@ def update(
     edited = [str(path) for path in new if content(path) != seen[path]]
     if not edited:
         for path, whole in new.items():
-            replace(path, whole)
+            replace(path.resolve(), whole)  # not the link, where it is one
         return
     beside = root / "_build" / "not-stored"
     copies = {beside / path.relative_to(root): whole for path, whole in new.items()}

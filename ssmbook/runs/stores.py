@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import uuid
 from pathlib import Path
@@ -26,7 +27,7 @@ def replace(path: Path, content: bytes) -> None:
     """Write a file so that a reader of `path` never sees half of it.
 
     The parts that killed processes left in its folder are removed. A process that
-    lives holds a lock on its own.
+    lives holds a lock on its own. A file that is there keeps its permissions.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale_parts(path.parent)
@@ -40,6 +41,8 @@ def replace(path: Path, content: bytes) -> None:
                     continue  # removed as stale before it was locked
                 file.write(content)
                 file.flush()
+                with contextlib.suppress(FileNotFoundError):
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
                 part.replace(path)
             return
         finally:

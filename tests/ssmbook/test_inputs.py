@@ -178,3 +178,47 @@ def test_versions_are_those_that_a_kernel_imports(tmp_path, monkeypatch):
     assert version("numpy") == "1.0"
     key._installed.cache_clear()
     assert key.versions()["numpy"] == expected
+
+
+def test_a_pipe_or_a_device_is_not_read(data):
+    """They have no end, and would be waited for."""
+    os.mkfifo(data.parent / "pipe")
+    for name in ("pipe", "/dev/zero"):
+        assert planned(data.parent, text=name)
+        with pytest.raises(ValueError, match="must be the path of a file or folder"):
+            planned(data.parent, data=name)
+
+
+def test_data_in_a_package_of_the_repository_count(root, tmp_path, monkeypatch):
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / "ssmlib", tmp_path / "ssmlib", ignore=skip)
+    monkeypatch.setattr(key, "ROOT", tmp_path)
+    names = frozenset({"ssmlib", "ssmlib.hippo"})
+    before = key.data_hash(names)
+    (tmp_path / "ssmlib" / "theory" / "table.txt").write_text("1", encoding="utf-8")
+    after = key.data_hash(names)
+    (tmp_path / "ssmlib" / "theory" / "table.txt").write_text("2", encoding="utf-8")
+    assert len({before, after, key.data_hash(names)}) == 3
+    assert key.data_hash(frozenset()) == key.data_hash(frozenset())
+
+
+@pytest.mark.parametrize("name", key.CHOOSING)
+def test_a_variable_that_chooses_code_counts(name, monkeypatch):
+    def around():
+        return key.surroundings(cells("1"), 1)
+
+    monkeypatch.delenv(name, raising=False)
+    before = around()
+    monkeypatch.setenv(name, "")
+    assert around() == before
+    monkeypatch.setenv(name, "default")
+    assert around()["variables"][name] == "default"
+
+
+def test_an_imported_package_that_no_lock_names_counts(monkeypatch):
+    monkeypatch.setattr(key, "_providers", lambda: {"fresh": ["fresh-pins"]})
+    monkeypatch.setattr(key, "_installed", lambda: {"fresh-pins": "1.0"})
+    node = cells("import fresh.part\nimport json\nimport ssmlib.hippo")
+    assert key.surroundings(node, 1)["packages"]["fresh-pins"] == "1.0"
+    assert "fresh-pins" not in key.surroundings(cells("1"), 1)["packages"]
+    assert not any("hash" in name for name in key.versions())

@@ -217,6 +217,16 @@ def test_folders_that_no_command_writes(own, named, folder, reason):
         output.check_folder(own, named(folder))
 
 
+def test_another_checkout_is_left_alone(own, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "_toc.yml").touch()
+    for folder in (other / "_build", other / "new" / "deeper"):
+        output.prepare(own, folder)  # marked as ours, as its own builds do
+        with pytest.raises(ValueError, match="lies in another repository"):
+            output.check_folder(own, folder)
+
+
 @pytest.mark.parametrize(("folder", "reason"), FULL.items())
 def test_folders_that_no_book_is_built_in(own, named, folder, reason):
     with pytest.raises(ValueError, match=reason):

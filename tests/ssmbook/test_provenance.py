@@ -139,3 +139,15 @@ def test_a_folder_without_a_repository_is_no_warning(tmp_path, caplog):
     (tmp_path / "inside").mkdir()
     assert "is not its top" in provenance.state(tmp_path / "inside")["reason"]
     assert not caplog.text
+
+
+def test_a_file_that_the_commit_does_not_have_is_a_change(repository):
+    files = [repository / "file", repository / "sub" / "fresh"]
+    files[1].parent.mkdir()
+    files[1].write_text("new", encoding="utf-8")
+    assert provenance.state(repository)["clean"]
+    assert provenance.state(repository, files[:1])["clean"]
+    assert provenance.state(repository, files)["clean"] is False
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "both")
+    assert provenance.state(repository, files)["clean"]

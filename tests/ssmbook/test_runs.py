@@ -15,7 +15,7 @@ from ssmbook.runs import execution, page
 from ssmbook.runs.execution import NotebookFailed
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.stores import Store
-from tests.ssmbook.toy import NOTEBOOK, documents, notebook, ssmbook
+from tests.ssmbook.toy import CODE, NOTEBOOK, documents, notebook, ssmbook
 
 
 def ran(place, *arguments, status=0):
@@ -253,3 +253,26 @@ def test_list_tells_findings_parameters_and_last_run(own):
     text = ssmbook(own, "list", "toy")[0]
     for part in ("1 toy: A toy", "twice-is-small", "rate: float = 0.5", "last run"):
         assert part in text
+
+
+def test_a_run_whose_page_cannot_be_made_is_not_lost(own):
+    """Its text pastes a record as a whole number, which is none any more."""
+    path = own / NOTEBOOK
+    code = CODE.replace('"double", 2 * n', '"double", 2.5 * n')
+    notebook(path, code)
+    failed = ran(own, "toy", status=1)
+    assert failed["error"].startswith("its page cannot be made: Unknown format code")
+    assert "failed.html" in failed["files"]
+    assert (own / "runs" / "toy" / failed["key"][:16] / "failed.ipynb").is_file()
+
+
+@pytest.mark.parametrize("named", ["run", "folder"])
+def test_an_edited_notebook_of_a_run_is_not_evaluated(own, named):
+    folder = own / "runs" / "toy" / ran(own, "toy")["key"][:16]
+    checked = folder if named == "run" else folder.parent
+    ssmbook(own, "claims", "--check", checked)
+    path = folder / "toy.ipynb"
+    edited = path.read_text(encoding="utf-8").replace('"4"', '"40"')
+    path.write_text(edited, encoding="utf-8")
+    _, err = ssmbook(own, "claims", "--check", checked, status=1)
+    assert "toy.ipynb is not the file" in err

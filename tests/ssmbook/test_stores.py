@@ -235,3 +235,13 @@ def test_a_part_is_locked_while_it_is_written(tmp_path, monkeypatch):
 
 def test_parts_are_ignored_by_git(root):
     assert "*.part" in (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o644])
+def test_a_replaced_file_keeps_its_permissions(tmp_path, mode):
+    path = tmp_path / "private"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == mode
