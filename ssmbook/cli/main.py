@@ -201,7 +201,7 @@ def archive(
     ] = None,
     verify: Annotated[
         Path | None,
-        typer.Option(help="an archive to compare with the checksums that it holds"),
+        typer.Option(help="an archive: compares the contents of its files with its checksums"),
     ] = None,
 ) -> None:
     """One reproducible tar of the commit: source, book, records, checksums."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Done = Callable[[Job, Run], None]
+CONNECT = 30  # seconds that a scheduler may take to answer
 AHEAD = 2  # runs submitted a thread of a worker: one that runs, one that waits for it
 INTERVAL = 10  # seconds between looks at the workers
 START_TIMEOUT = 300  # seconds without a worker of this machine's
@@ -109,13 +111,27 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             stack.enter_context(cluster)
             address = cluster.scheduler_address
         try:
-            client = Client(address, timeout=30)
-        except (OSError, ValueError, TypeError) as error:
+            if scheduler is not None:
+                asyncio.run(_identified(address))
+            client = Client(address, timeout=CONNECT)
+        except TimeoutError as error:
+            raise ValueError(
+                f"no Dask scheduler at {address}: no answer within {CONNECT} s"
+            ) from error
+        except (OSError, ValueError, TypeError, MemoryError) as error:
             raise ValueError(f"no Dask scheduler at {address}: {error}") from error
         stack.enter_context(client)
         if scheduler is None:
             client.register_plugin(Undisturbed())
         yield client
+
+
+async def _identified(address: str) -> None:
+    """Ask a scheduler for its name: another program may listen, and never answer."""
+    from distributed.core import rpc
+
+    async with asyncio.timeout(CONNECT), rpc(address) as scheduler:
+        await scheduler.identity()
 
 
 class _Queue:

@@ -53,6 +53,8 @@ def _is(name: str, patterns: tuple[str, ...]) -> bool:
 def environment(own: Path, threads: int) -> dict[str, str]:
     """The variables of a kernel; `own` is a folder that it alone uses."""
     passed = {n: v for n, v in os.environ.items() if _is(n, PASSED + REPORTED)}
+    if "HOME" not in passed and not _has_home():
+        passed["HOME"] = str(own)
     if not _has_cache():  # Matplotlib would say so among the outputs
         passed["MPLCONFIGDIR"] = str(own / "matplotlib")
     return passed | {
@@ -70,6 +72,13 @@ def environment(own: Path, threads: int) -> dict[str, str]:
         "JUPYTER_NO_CONFIG": "1",
         "XDG_CONFIG_HOME": str(own / "config"),
     }
+
+
+def _has_home() -> bool:
+    try:
+        return bool(Path.home())
+    except RuntimeError:
+        return False
 
 
 def _has_cache() -> bool:

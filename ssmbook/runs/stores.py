@@ -119,7 +119,11 @@ class Store:
             raise OSError(reason) from error
 
     def read(self, name: str) -> bytes | None:
-        """A file's content, None where there is none."""
+        """A file's content, None where there is none; ValueError for a pipe."""
+        if self.folder is not None:
+            path = self.folder / name
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise ValueError(f"{path} is neither a file nor a folder")
         try:
             return self._ask("cat_file", name)
         except (FileNotFoundError, NotADirectoryError):

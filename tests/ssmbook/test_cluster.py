@@ -3,13 +3,17 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ssmbook.toy import documents, ssmbook, start
+from ssmbook.runs import cluster as clusters
+from ssmbook.runs.jobs import plan_runs
+from ssmbook.runs.stores import Store
+from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
 
 class Cluster:
@@ -118,3 +122,14 @@ def test_a_run_that_a_worker_keeps_elsewhere_is_not_complete(own, cluster, tmp_p
     command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
     _, err = ssmbook(own, *command, status=1)
     assert "a worker says it is complete, but it is not in" in err
+
+
+def test_a_listener_that_is_no_scheduler_is_given_up(place, monkeypatch):
+    """It accepts the connection and never says a word."""
+    monkeypatch.setattr(clusters, "CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        jobs = plan_runs(place / NOTEBOOK, [{"n": 1}])
+        store = Store(place / "runs")
+        with pytest.raises(ValueError, match=r"no Dask scheduler at .*no answer|Timed"):
+            clusters.run_all(jobs, store, print, scheduler=address)
