@@ -153,7 +153,8 @@ def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
     return Manager
 
 
-#: code that prints the file of each module that a kernel has loaded, as JSON
+#: code that prints the file of each module that a kernel has loaded, as JSON. A line
+#: per module: nbclient takes minutes to look for carriage returns in one long line.
 LOADED = """def _loaded():
     import json, os, sys
     found = {
@@ -164,7 +165,7 @@ LOADED = """def _loaded():
     if "matplotlib" in found:
         settings = sys.modules["matplotlib"].matplotlib_fname()
         found["matplotlibrc"] = os.path.abspath(settings)
-    sys.stdout.write(json.dumps(found))
+    print(json.dumps(found, indent=0))
 _loaded()"""
 
 
