@@ -17,12 +17,30 @@ _LINE, _INDEPENDENT, _SPREAD, _NEIGHBORS = 0.1, 12.0, 2.0, 0.3
 # Fill values that instruments, NetCDF and spreadsheets write where a value is missing.
 _CODES = (
     *(sign * v for v in (99.0, 999.0, 9999.0, 99999.0, 999999.0) for sign in (-1, 1)),
-    *(-99.9, -999.9, -9999.9, 999.9, 9999.9, -888.0, -8888.0, -77.0, -777.0),
+    *(
+        -99.9,
+        -999.9,
+        -9999.9,
+        -99.99,
+        -999.99,
+        -999.25,
+        999.9,
+        9999.9,
+        -888.0,
+        -8888.0,
+        -77.0,
+        -777.0,
+    ),
     *(-32768.0, 32767.0, 65535.0, -2147483648.0, 2147483647.0),
     *(1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e35, -1e35, 9.969209968386869e36),
 )
 _ROUNDING = 1e-6  # of a code in float32, relative
-_FAR = 3.0  # ranges of all other values between a lone value and them
+# For a few values at an end: ranges of all other values between the two, values that
+# may differ at one end, and different values that the others must then have.
+_FAR, _FEW, _OTHERS = 3.0, 3, 10
+# For any values: two distances from the median, in units of the distance that 90 % of
+# the values do not exceed, and the share of the mean square around the median.
+_TAIL, _BEYOND, _SQUARES = 4.0, 12.0, 0.2
 
 
 def of_series(
@@ -101,51 +119,118 @@ def of_values(x: Tensor) -> tuple[str, ...]:
         x: (T,) or (n, L), finite, of any scale.
 
     Returns:
-        One sentence per value, with the value, its count and its first position.
+        One sentence per value, or per group of many different values, with the value,
+        the count and the first position.
     """
-    values = x.detach().double().cpu()
-    others, known = values.flatten(), []
-    while len(others):
-        low, high = float(others.min()), float(others.max())
-        code = next((c for c in _CODES if _is(low, c) or _is(high, c)), None)
+    values = x.detach().double().cpu().numpy()
+    others, outer = _without_codes(values.ravel())
+    # Many errors could hide each other: first those that are far from the median.
+    near = others[~_remote(others)]
+    while len(near) and (ends := _ends(near)) != (near.min(), near.max()):
+        near = near[(near >= ends[0]) & (near <= ends[1])]
+    if not len(near):
+        return ()
+    low, high = float(near.min()), float(near.max())
+    inner = [c for c in _CODES if np.any(_equal(others, c)) and not low <= c <= high]
+    found, rest = [], (values < low) | (values > high)
+    for code in dict.fromkeys((*outer, *inner)):
+        where = _equal(values, code)
+        rest &= ~where
+        beyond = max(code - high, low - code)
+        if beyond > high - low or (code < 0 <= low) or code in inner:
+            what = "a code for a missing value"
+            found.append(_sentence(code, where, low, high, what))
+    different = np.unique(values[rest])
+    if len(different) > _FEW:
+        return (*found, _summary(values, rest, low, high))
+    errors = [_sentence(v, values == v, low, high, "an error") for v in different]
+    return (*found, *errors)
+
+
+def _without_codes(values: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """The values (T,) without each code that is the lowest or the highest of them."""
+    known: list[float] = []
+    while len(values):
+        ends = np.array([values.min(), values.max()])
+        code = next((c for c in _CODES if _equal(ends, c).any()), None)
         if code is None:
             break
         known.append(code)
-        others = others[(others - code).abs() > _ROUNDING * abs(code)]
-    if not len(others):
-        return ()
-    found = []
-    for code in known:
-        beyond = max(code - high, low - code)
-        if beyond > high - low or (code < 0 <= low):
-            where = (values - code).abs() <= _ROUNDING * abs(code)
-            found.append(
-                _sentence(code, where, low, high, "a code for a missing value")
-            )
-    for extreme in (low, high):
-        rest = others[others != extreme]
-        if len(rest) < 2:
+        values = values[~_equal(values, code)]
+    return values, known
+
+
+def _remote(values: np.ndarray) -> np.ndarray:
+    """Where values (T,) are far from the median and decide on the mean square."""
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    unit = np.abs(values).max() or 1.0  # squares of extreme values must be numbers
+    distance = np.abs(values / unit - np.median(values / unit))
+    # Dry days among rain are no measure of how far rain spreads.
+    spread = distance[distance > 0]
+    if not len(spread):
+        return np.zeros(len(values), dtype=bool)
+    size = np.quantile(spread, 0.9)
+    far = distance > _BEYOND * size
+    share = np.square(distance[far]).sum() / np.square(distance).sum()
+    # A distribution with a heavy tail has more values between than beyond.
+    between = np.count_nonzero(distance > _TAIL * size) - np.count_nonzero(far)
+    if share <= _SQUARES or between >= np.count_nonzero(far):
+        return np.zeros(len(values), dtype=bool)
+    return far
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """The range of values (T,) without a few different ones at an end, far from it."""
+    lows, highs = [values.min()], [values.max()]
+    for _ in range(_FEW):
+        lows.append(values[values > lows[-1]].min(initial=highs[0]))
+        highs.append(values[values < highs[-1]].max(initial=lows[0]))
+    pairs = [(i, j) for i in range(_FEW + 1) for j in range(_FEW + 1) if i or j]
+    for i, j in sorted(pairs, key=sum):
+        low, high = lows[i], highs[j]
+        if high <= low:
             continue
-        near, far = float(rest.min()), float(rest.max())
-        if max(extreme - far, near - extreme) > _FAR * (far - near) > 0:
-            where = values == extreme
-            found.append(_sentence(extreme, where, near, far, "an error"))
-    return tuple(found)
+        gaps = [low - lows[i - 1]] * (i > 0) + [highs[j - 1] - high] * (j > 0)
+        if min(gaps) / _FAR <= high - low:
+            continue
+        inside = values[(values >= low) & (values <= high)]
+        if i + j == 1 or (
+            len(inside) > len(values) / 2 and len(np.unique(inside)) >= _OTHERS
+        ):
+            return low, high
+    return lows[0], highs[0]
 
 
-def _is(value: float, code: float) -> bool:
-    return abs(value - code) <= _ROUNDING * abs(code)
+def _equal(values: np.ndarray, code: float) -> np.ndarray:
+    return np.abs(values - code) <= _ROUNDING * abs(code)
 
 
-def _sentence(value: float, where: Tensor, low: float, high: float, what: str) -> str:
-    at = [int(k) + 1 for k in where.nonzero()[0]]
+def _place(where: np.ndarray) -> str:
+    at = [int(k) + 1 for k in np.argwhere(where)[0]]
+    if len(at) == 1:
+        return f"value {at[0]:,}"
+    return f"sequence {at[0]:,}, step {at[1]:,}"
+
+
+def _sentence(
+    value: float, where: np.ndarray, low: float, high: float, what: str
+) -> str:
     count = int(where.sum())
-    place = (
-        f"value {at[0]:,}" if len(at) == 1 else f"sequence {at[0]:,}, step {at[1]:,}"
-    )
     times = "once" if count == 1 else f"{count:,} times, first"
     return (
-        f"{value:.10g} occurs {times} at {place}, far from the other values "
+        f"{value:.10g} occurs {times} at {_place(where)}, far from the other values "
         f"({low:.4g} to {high:.4g}). It looks like {what}. A single such value can "
         "change dt by orders of magnitude. Fill it or cut it, then ask again."
+    )
+
+
+def _summary(values: np.ndarray, where: np.ndarray, low: float, high: float) -> str:
+    far = values[where]
+    return (
+        f"{len(far):,} values from {far.min():.10g} to {far.max():.10g}, the first "
+        f"{far[0]:.10g} at {_place(where)}, are far from the other values ({low:.4g} "
+        f"to {high:.4g}). They look like errors or codes for missing values. A few "
+        "such values can change dt by orders of magnitude. Fill or cut them, then ask "
+        "again. If they are correct, a logarithm or another transform would help."
     )

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ssmlib import inputs, uncertainty
+from ssmlib import _doubts, inputs, uncertainty
 from ssmlib.autocorrelation import windows
 from ssmlib.recommend import recommend
+from ssmlib.tasks import series
 
 SEEDS = range(20)
 
@@ -88,7 +89,19 @@ def test_sequences_that_depend_on_each_other_are_doubted():
 
 
 @pytest.mark.parametrize(
-    "code", [-9999.0, -999.0, 999.0, 1e20, -1e30, 9.969209968386869e36, -32768.0, -99.9]
+    "code",
+    [
+        -9999.0,
+        -999.0,
+        999.0,
+        1e20,
+        -1e30,
+        9.969209968386869e36,
+        -32768.0,
+        -99.9,
+        -99.99,
+        -999.25,
+    ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_code_for_a_missing_value_is_named(code, dtype):
@@ -132,3 +145,68 @@ def test_ordinary_values_that_equal_a_code_are_not_named():
     few = torch.tensor([0.0, 1.0]).repeat(200)
     few = few[torch.randperm(400, generator=torch.Generator().manual_seed(0))]
     assert recommend(few, 16).warnings == ()
+
+
+MASKED = {
+    "two errors": ({100: 1e4, 2000: 1.2e4}, ["10000 occurs once at value 101,",
+                   "12000 occurs once at value 2,001,"]),
+    "two signs": ({100: 300, 2000: -400}, ["300 occurs once", "-400 occurs once"]),
+    "two codes": ({100: -999.25, 2000: -998.5}, ["-999.25 occurs", "-998.5 occurs"]),
+    "burst": ({7: 1000, 8: 1100, 9: 1500}, ["1000 o", "1100 o", "1500 o"]),
+    "code and error": ({**dict.fromkeys(range(100, 120), -99.99), 5: -77.5},
+                       ["-99.99 occurs 20 times, first at value 101,",
+                        "-77.5 occurs once at value 6,"]),
+    "inner code": ({5: -9999, 6: -99999.5}, ["-9999 occurs", "-99999.5 occurs"]),
+    "frequent codes": ({k: -77.5 - k % 2 for k in range(800)},
+                       ["-77.5 occurs 400 times, first at value 1,", "-78.5 occurs"]),
+    "long burst": ({k: 900.0 + k for k in range(100, 160)},
+                   ["60 values from 1000 to 1059, the first 1000 at value 101,"]),
+    "decay": ({100 + k: 2000 * 0.8**k for k in range(30)}, ["first 2000 at value 101"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MASKED)
+def test_errors_do_not_hide_each_other(case):
+    put, messages = MASKED[case]
+    x = process(inputs.ar1(0.9))(0, 4000).double()
+    assert _doubts.of_values(x) == ()
+    for at, value in put.items():
+        x[at] = value
+    for values in (x, 1e-3 * x + 50, -x):  # an affine map hides only the values' names
+        assert _doubts.of_values(values)
+    text = " ".join(_doubts.of_values(x))
+    assert all(message in text for message in messages), text
+    assert "do not use it" in recommend(x, 64).decision
+    assert "at sequence" in _doubts.of_values(x.view(100, 40))[0]
+
+
+def exponential(seed, T):
+    return -torch.log(torch.rand(T, generator=torch.Generator().manual_seed(seed)))
+
+
+def student(seed, T, freedom=5):
+    square = sum(normal(100 * seed + k + 1, T) ** 2 for k in range(freedom)) / freedom
+    return normal(seed, T) / square.sqrt()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        normal,
+        exponential,
+        student,
+        lambda seed, T: normal(seed, T) ** 3,
+        lambda seed, T: (1.5 * normal(seed, T)).exp(),
+        lambda seed, T: exponential(seed, T) * (normal(seed, T) > 1.3),
+        lambda seed, T: 0.1 * normal(seed, T) + 1.0 * (exponential(seed, T) > 4),
+    ],
+    ids="normal exponential student cube lognormal rain spikes".split(),
+)
+def test_heavy_tails_and_spikes_are_not_errors(values):
+    found = [_doubts.of_values(values(seed, 4000)) for seed in SEEDS]
+    assert sum(map(bool, found)) <= 1
+
+
+@pytest.mark.parametrize("name", series.names())
+def test_the_series_of_this_library_hold_no_errors(name):
+    assert _doubts.of_values(series.load(name).values) == ()

@@ -216,7 +216,7 @@ window.ssm = window.ssm || {};
   }
 
   // Codes for missing values, as `_doubts.of_values` finds them: the first, or null
-  const CODES = [99, 999, 9999, 99999, 999999, 99.9, 999.9, 9999.9, 88, 888, 8888, 77, 777, 32768, 32767, 65535, 2147483648, 2147483647, 1e20, 1e30, 1e34, 1e35, 9.969209968386869e36];
+  const CODES = [99, 999, 9999, 99999, 999999, 99.9, 999.9, 9999.9, 99.99, 999.99, 999.25, 88, 888, 8888, 77, 777, 32768, 32767, 65535, 2147483648, 2147483647, 1e20, 1e30, 1e34, 1e35, 9.969209968386869e36];
   function missing(x) {
     const isCode = (v) => CODES.some((code) => Math.abs(Math.abs(v) - code) <= 1e-6 * code);
     const others = x.filter((v) => !isCode(v));
