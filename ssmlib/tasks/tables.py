@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssmlib._imports import optional
+from ssmlib.tasks import _decimals
+from ssmlib.tasks._headers import NUMBER, is_header
 
 if TYPE_CHECKING:
     import pandas
@@ -38,12 +40,7 @@ _MARKS = (  # of UTF-32 first: its mark begins as that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_NUMBER = re.compile(
-    r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.I
-)
 _COMMA = r"[+-]?\d*(?:,\d+)?(?:[eE][+-]?\d+)?"
-_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
-_MISSING = {"", "na", "n/a", "#n/a", "null", "none", "nan", "-"}
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,20 @@ def read(path: Path, column: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
         notes.append(f"Columns are separated by {shown}.")
     position = _position(path, layout, column)
     name = layout.names[position]
+    numbers = map(str, range(1, len(layout.names) + 1))
+    if layout.header and (column is None or column.strip() in numbers):
+        notes.append(f"The first line is read as a header, with the name {name!r}.")
     body = text.split("\n", layout.skipped)[layout.skipped :]
     if not body or not body[0].strip():
         raise ValueError(f"{path} has no line below its header")
-    values = _parsed(path, body[0].rstrip(), layout)[position]
+    rows = body[0].rstrip()
+    values = _parsed(path, rows, layout)[position]
+    if _decimals.may_be_thousands(values):
+        fields = _parsed(path, rows, layout, dtype=str)
+        where = f"column {name!r} of {path}"
+        if _decimals.are_thousands(where, fields, position, layout.skipped):
+            notes.append("Its points are read as separators of thousands.")
+            values = pandas.to_numeric(fields[position].str.replace(".", ""))
     return _numbers(path, name, values, layout, notes), tuple(notes)
 
 
@@ -128,8 +135,8 @@ def _layout(path: Path, text: str, column: str | None) -> _Layout:
     if not sample:
         raise ValueError(f"{path} has no line of data below its comments")
     separator = _separator(sample)
-    rows = [_fields(line, separator) for line in sample[:2]]
-    header = _is_header(rows, column)
+    rows = [_fields(line, separator) for line in sample]
+    header = is_header(path, rows, column)
     if header:
         names = [name or f"#{k}" for k, name in enumerate(rows[0], 1)]
     else:
@@ -152,30 +159,8 @@ def _separator(sample: list[str]) -> str:
             return separator
     rows = [line.split() for line in sample]
     alike = len({len(row) for row in rows[1:] or rows}) == 1
-    numbers = all(_NUMBER.fullmatch(field) for row in rows[1:] or rows for field in row)
+    numbers = all(NUMBER.fullmatch(field) for row in rows[1:] or rows for field in row)
     return r"\s+" if alike and numbers and len(rows[-1]) > 1 else "\n"
-
-
-def _kind(field: str) -> str:
-    if field.lower() in _MISSING:
-        return "gap"
-    if _NUMBER.fullmatch(field):
-        return "number"
-    return "date" if field[0].isdigit() else "text"
-
-
-def _is_header(rows: list[list[str]], column: str | None) -> bool:
-    """Whether the first row holds names: text where the second has something else."""
-    names, kinds = rows[0], [_kind(field) for field in rows[0]]
-    if column is not None and column.strip() in names:
-        position = column.strip().isdigit() and 1 <= int(column) <= len(names)
-        if "text" in kinds or not position:
-            return True
-    if "text" not in kinds:
-        return False
-    if len(rows) == 1 or "number" not in kinds:
-        return True
-    return kinds != [_kind(field) for field in rows[1]]
 
 
 def _position(path: Path, layout: _Layout, column: str | None) -> int:
@@ -201,7 +186,9 @@ def _position(path: Path, layout: _Layout, column: str | None) -> int:
     return names.index(column)
 
 
-def _parsed(path: Path, body: str, layout: _Layout) -> pandas.DataFrame:
+def _parsed(
+    path: Path, body: str, layout: _Layout, dtype: type | None = None
+) -> pandas.DataFrame:
     # An empty line is a gap, not nothing. No field becomes an index or is cut off.
     with warnings.catch_warnings(action="error", category=pandas.errors.ParserWarning):
         try:
@@ -215,6 +202,7 @@ def _parsed(path: Path, body: str, layout: _Layout) -> pandas.DataFrame:
                 skip_blank_lines=False,
                 skipinitialspace=True,
                 low_memory=False,
+                dtype=dtype,
             )
         except pandas.errors.ParserWarning:
             where = f"line {layout.skipped + 1}"
@@ -252,7 +240,7 @@ def _numbers(
         whole = bool(filled.str.fullmatch(r"[+-]?\d+").all())
         if filled.str.contains(",").any() and filled.str.fullmatch(_COMMA).all():
             commas = filled[filled.str.contains(",")]
-            if commas.str.fullmatch(_THOUSANDS).all():
+            if commas.str.fullmatch(_decimals.COMMAS).all():
                 raise ValueError(
                     f"column {name!r} of {path} has {commas.iloc[0]!r} in line "
                     f"{layout.skipped + commas.index[0] + 1}, which may be a decimal "

@@ -5,6 +5,7 @@ import re
 import zipfile
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -20,7 +21,7 @@ def load(folder, name, content, column=None):
 @pytest.mark.parametrize(
     ("content", "column", "values", "guess"),
     [
-        ("x\n1\n2\n", None, [1, 2], ""),
+        ("x\n1\n2\n", None, [1, 2], "header, with the name 'x'"),
         ("-1.5\n2\n3", None, [-1.5, 2, 3], "no header"),
         ("2020-01-01,1.5\n2020-01-02,2\n", "2", [1.5, 2], "no header"),
         ("a,1\nb,2\n", "2", [1, 2], "no header"),
@@ -29,7 +30,7 @@ def load(folder, name, content, column=None):
         (",x\n0,1\n1,2\n", "x", [1, 2], ""),
         ("t,x,x\n1,2,3\n3,4,5\n", "t", [1, 3], ""),
         (' t , "x" \n1,2\n3,4\n', "x", [2, 4], ""),
-        ('"x"\n"1.5"\n"2"\n', None, [1.5, 2], ""),
+        ('"x"\n"1.5"\n"2"\n', None, [1.5, 2], "with the name 'x'"),
         ("t\tx\n1\t2\n3\t4\n", "x", [2, 4], "tabs"),
         ("d;v\n2020-01-01;1,5\n2020-01-02;2,25\n", "v", [1.5, 2.25], "decimal commas"),
         ("x\n1,5\n2,5\n", None, [1.5, 2.5], "decimal commas"),
@@ -37,12 +38,12 @@ def load(folder, name, content, column=None):
         ("# a b\n1.0  2.0\n 3.0 4.0\n", "1", [1, 3], "spaces"),
         ("# a file\n#\n\nt,x\n1,2\n3,4\n\n\n", "x", [2, 4], ""),
         ("t,x\r\n1,2\r\n3,4\r\n", "x", [2, 4], ""),
-        ("x\r1\r2\r", None, [1, 2], ""),
+        ("x\r1\r2\r", None, [1, 2], "with the name 'x'"),
         ("\ufeffx\n1\n2\n", "x", [1, 2], ""),
         ("t,x\n1,2\n3,4\n".encode("utf-16"), "x", [2, 4], ""),
         ("x\n1\n2\n".encode("utf-32"), "x", [1, 2], ""),
         ("°C\n1\n2\n".encode("latin-1"), "°C", [1, 2], "Latin-1"),
-        ("x\n+1.5e3\n.5\n5.\n", None, [1500, 0.5, 5], ""),
+        ("x\n+1.5e3\n.5\n5.\n", None, [1500, 0.5, 5], "with the name 'x'"),
     ],
 )
 def test_a_table_is_read_and_guesses_are_stated(
@@ -66,6 +67,7 @@ def test_a_table_is_read_and_guesses_are_stated(
         (",x\n0,1\n", None, "column must be given, one of #1, x"),
         ("1,5\n2,5\n", None, "no header; write decimals with a point"),
         ("t,x\n1,2\n", "y", "column must be one of t, x; got 'y'"),
+        ("t,x\n1,2\n", "\u00b2", "column must be one of t, x; got '\u00b2'"),
         ("1,2\n3,4\n", "3", "column must be one of 1, 2; got '3'"),
         ("t,x,x\n1,2,3\n", "x", "'x' occurs 2 times in the header"),
         ("x\n1\n\n2\n", None, "line 3 has a gap"),
@@ -104,6 +106,159 @@ def test_a_table_that_is_refused(tmp_path, content, column, message):
     with pytest.raises(ValueError, match=message) as error:
         load(tmp_path, "a.csv", content, column)
     assert str(tmp_path / "a.csv") in str(error.value)
+
+
+COMMA = "t;temp;flow\n1;987;1,5\n2;1.012;2,5\n3;1.150;3,5\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "values"),
+    [
+        (COMMA, "temp", [987, 1012, 1150]),
+        (COMMA.replace(";987;", ";1.000;"), "temp", [1000, 1012, 1150]),
+        (COMMA.replace("987", "-1.987"), "temp", [-1987, 1012, 1150]),
+        (COMMA.replace("2,5", "1.234,5"), "temp", [987, 1012, 1150]),
+        (COMMA.split("\n", 1)[1], "2", [987, 1012, 1150]),
+        ('a,b\n"1,5",1.000\n"2,5",2\n', "b", [1000, 2]),
+        ("a\tb\n1,25\t1.000\n,\t2\n", "b", [1000, 2]),
+        ("a;b\n1.234.567;1.000\n5;2\n", "b", [1000, 2]),
+    ],
+)
+def test_points_are_of_thousands_beside_decimal_commas(
+    tmp_path, content, column, values
+):
+    found, notes = load(tmp_path, "a.csv", content, column)
+    assert found.tolist() == values
+    assert "Its points are read as separators of thousands." in notes
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ("x\n987\n1.012\n1.150\n", None),
+        ("x\n1.012\n1.150\n-5\n", None),
+        ("t;x\n1;987\n2;1.012\n", "x"),
+        ("t,x\n1,987\n2,1.012\n", "x"),
+        ("987\n1.012\n", None),
+        ("t;x\n1,5;1.012\n2.5;1.150\n", "x"),
+        ("t;x\n1,500;1.012\n2,500;1.150\n", "x"),
+    ],
+)
+def test_points_that_may_be_of_thousands_are_refused(tmp_path, content, column):
+    with pytest.raises(ValueError, match=r"'1\.012' in line \d, which may") as error:
+        load(tmp_path, "a.csv", content, column)
+    assert "write numbers without separators of thousands" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "values"),
+    [
+        ("x\n1.012\n1.150\n", None, [1.012, 1.15]),
+        ("x\n987\n1.012\n1.15\n", None, [987, 1.012, 1.15]),
+        ("x\n2\n1.125\n0.125\n", None, [2, 1.125, 0.125]),
+        ("x\n1234\n1.125\n", None, [1234, 1.125]),
+        ("x\n1.000e0\n2\n", None, [1, 2]),
+        ("t,x\n0.5,1.125\n1,2\n", "x", [1.125, 2]),
+        ('t,x\n"1,234,567",1.125\n1,2\n', "x", [1.125, 2]),
+        ("t;x\n1,5;1.5\n2,5;1.125\n", "x", [1.5, 1.125]),
+        ("t;x\na, b;1.125\n.;1.250\n", "x", [1.125, 1.25]),
+        ("t;x;y\n;1.125;\n;1.250;\n", "x", [1.125, 1.25]),
+    ],
+)
+def test_decimal_points_stay_decimal_points(tmp_path, content, column, values):
+    assert load(tmp_path, "a.csv", content, column)[0].tolist() == values
+
+
+NO_NAMES = ["\u22121.5", "<0.5", "$1.5", "(1.5)", "- 1.5", "?", "'1.5", "~1.5"]
+NO_NAMES += [
+    "Infinity",
+    "-infinity",
+    "\u221e",
+    "--",
+    "*",
+    ".",
+    ">1e5",
+    "+-2",
+    "\u20ac 3",
+]
+
+
+@pytest.mark.parametrize("first", NO_NAMES)
+def test_a_first_line_like_a_number_is_no_header(tmp_path, first):
+    message = re.escape(repr(first)) + " in its first line, which may be a name or a nu"
+    for content, column in (
+        (f"{first}\n2.5\n3.5\n", None),
+        (f"1\t{first}\n2\t2.5\n", "1"),
+        (f"a\t{first}\nb\t2.5\n", "2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path, "a.csv", content, column)
+    for column in ("x", first):
+        values, _ = load(tmp_path, "a.csv", f"x\t{first}\n1\t1\n2\t2\n", column)
+        assert values.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "PM2.5", "x1", "\u00b0C", "%", "missing", "<LOD"]
+)
+def test_a_header_that_was_not_asked_for_is_stated(tmp_path, name):
+    values, notes = load(tmp_path, "a.csv", f"{name}\n1\n2\n")
+    assert values.tolist() == [1, 2]
+    assert notes == (f"The first line is read as a header, with the name {name!r}.",)
+
+
+@pytest.mark.parametrize("index", [["0", "1", "2"], ["2020-01-01", "b", "c"]])
+@pytest.mark.parametrize("n", [1, 2, 3, 12])
+def test_the_header_of_pandas_is_a_header(tmp_path, index, n):
+    frame = pandas.DataFrame(np.arange(3.0 * n).reshape(3, n) + 0.5, index=index)
+    content = frame.to_csv(sep="\t")
+    for k in range(n):
+        values, notes = load(tmp_path, "a.csv", content, str(k))
+        assert values.tolist() == frame[k].tolist()
+        assert bool(k) == (f"as a header, with the name '{k}'" in " ".join(notes))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0,1,2\n0.5,0.2,0.3\n0.1,0.3,0.4\n",
+        "0,1,2\n5,2,3\n1,3,4\n",
+        "0,1\n0.5,0.2\n0.1,0.3\n",
+        "0;1;2\n0,5;0,2;0,3\n",
+        "1,2,3\n0.5,0.2,0.3\n0.1,0.3,0.4\n",
+        "2019,2020,2021\n0.5,0.2,0.3\n0.1,0.3,0.4\n",
+        ",1,2\n0,5,6\n1,7,8\n",
+    ],
+)
+def test_a_first_line_that_counts_may_be_names(tmp_path, content):
+    with pytest.raises(
+        ValueError, match=r"which may be names or data: .* header above"
+    ):
+        load(tmp_path, "a.csv", content, "2")
+    sign = ";" if ";" in content else ","
+    names = sign.join("abc"[: content.split("\n")[0].count(sign) + 1])
+    values, _ = load(tmp_path, "a.csv", f"{names}\n{content}", "b")
+    assert len(values) == content.count("\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0,1\n1,2\n2,4\n",
+        "0,1\n0.1,0.9\n0.2,0.7\n0.3,0.4\n",
+        "0,1,2\n1,2,3\n2,3,4\n",
+        "0.0,1.0\n0.5,0.2\n0.1,0.3\n",
+        "0,1\n0,1\n1,0\n",
+        "1,2,3\n4,5,6\n",
+        "1,2\n3.5,4.5\n",
+        ",5\n1,6\n2,7\n",
+    ],
+)
+def test_a_first_line_of_data_that_counts_is_read(tmp_path, content):
+    second = [float(row.split(",")[1]) for row in content.split()]
+    values, notes = load(tmp_path, "a.csv", content, "2")
+    assert values.tolist() == second
+    assert "no header" in notes[0]
 
 
 def test_a_late_line_is_found_by_its_number(tmp_path):

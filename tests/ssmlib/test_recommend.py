@@ -266,7 +266,8 @@ def test_the_command_reads_what_it_is_given(folder):
     text = ask(folder / "one.csv")
     assert text.exit_code == 0
     flat = " ".join(text.stdout.split())
-    assert "400 steps, read in windows of L = 16. The length was chosen" in flat
+    assert "400 steps, read in windows of L = 16. The first line is read as" in flat
+    assert "with the name 'x'. The length was chosen from" in flat
     drawn = folder / "drawn.svg"
     found = ask(
         folder / "two.csv", "--column", "x", "--length", 16, "--json", "--figure", drawn
