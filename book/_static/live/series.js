@@ -299,7 +299,12 @@ window.ssm = window.ssm || {};
     const rows = body.map((line) => line.split(separator).map((word) => word.trim().replace(/^"(.*)"$/, "$1")));
     const isNumber = (word) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(word) && Number.isFinite(+word);
     const isName = (word) => !/^(|[+-]?[\d.,].*|na|n\/a|nan|null|none|[+-]?inf.*)$/i.test(word);
-    const header = isName(rows[0].at(-1));
+    const top = rows[0].at(-1);
+    const counted = rows[0].length > 1 && rows[0].every((word, k) => word === (k ? String(k - 1) : "")); // by pandas
+    const header = counted || isName(top);
+    if (header && !counted && !/\p{L}/u.test(top) && (/\d/.test(top) || /^[?*.!~_/\\\u2010-\u2015\u2212\u221e-]+$/.test(top))) {
+      return { problem: `The first line has "${top}", which may be a name or a number: write numbers as -1234.5, or a name with a letter.` };
+    }
     if (!header && String(separator) === "/,/" && rows.every((row) => row.length === 2 && /^[+-]?\d+$/.test(row[0]) && /^\d+$/.test(row[1]))) {
       return { problem: "The commas may be decimal commas: write decimals with a point, or add a first line with names." };
     }
