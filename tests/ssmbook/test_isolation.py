@@ -254,3 +254,11 @@ def test_ctrl_c_is_no_dead_kernel(monkeypatch):
     monkeypatch.setattr(execution, "_execute", die)
     with pytest.raises(KeyboardInterrupt):
         execute(None, {}, Path())
+
+
+def test_the_loaded_modules_are_printed_in_short_lines(capsys):
+    """nbclient takes quadratic time over the length of a line."""
+    exec(isolation.LOADED, {})
+    printed = capsys.readouterr().out
+    assert len(json.loads(printed)) > 100
+    assert max(map(len, printed.splitlines())) < 1000
