@@ -201,7 +201,7 @@ def archive(
     ] = None,
     verify: Annotated[
         Path | None,
-        typer.Option(help="an archive: compares the contents of its files with its checksums"),
+        typer.Option(help="an archive whose files are compared with its checksums"),
     ] = None,
 ) -> None:
     """One reproducible tar of the commit: source, book, records, checksums."""
