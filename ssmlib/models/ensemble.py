@@ -28,11 +28,10 @@ class Ensemble(nn.Module):
 
     def __init__(self, models: Sequence[Model]):
         super().__init__()
-        if not models:
-            raise ValueError("models must hold at least one model, got E = 0")
+        _check_models(models)
         _check_alike(models)
         self.size = len(models)
-        self.stacked = copy.deepcopy(models[0])
+        self.stacked = _copied(models[0])
         self._beginnings = [
             [(m.seed, getattr(m, "init", None)) for m in _seeded(model)]
             for model in models
@@ -70,7 +69,7 @@ class Ensemble(nn.Module):
                 f"{tuple(x.shape)}"
             )
         own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        given = {"masks": list(masks)} if masks else {}
+        given = {"masks": list(masks)} if masks is not None else {}
 
         def call(own: dict, given: dict, batch: dict):
             return functional_call(module, own, (batch["x"],), given | batch["rest"])
@@ -125,6 +124,43 @@ class Ensemble(nn.Module):
 def _seeded(model: nn.Module) -> list[nn.Module]:
     """The modules within that draw their parameters from a seed of their own."""
     return [m for m in model.modules() if hasattr(m, "seed")]
+
+
+def _check_models(models: Sequence[Model]) -> None:
+    if isinstance(models, str) or not isinstance(models, Sequence | nn.ModuleList):
+        raise TypeError(
+            f"models must be a sequence of models, got {type(models).__name__}: give "
+            "a list"
+        )
+    if not len(models):
+        raise ValueError("models must hold at least one model, got E = 0")
+    for k, model in enumerate(models):
+        if not isinstance(model, Model):
+            raise TypeError(
+                f"models must hold objects of Model, got {type(model).__name__} at {k}"
+            )
+
+
+def _copied(model: Model) -> Model:
+    """A deep copy; ValueError that names the attribute that has none."""
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        reason = error
+    for path, part in model.named_modules():
+        for name, value in vars(part).items():
+            if name == "_modules":
+                continue
+            try:
+                copy.deepcopy(value, {id(m): m for m in model.modules()})
+            except Exception as error:
+                at = f"{path}.{name}".lstrip(".")
+                raise ValueError(
+                    f"models are copied, but {at}, of the class "
+                    f"{type(value).__name__}, cannot be ({error}): make it a global "
+                    "of the layer's module"
+                ) from None
+    raise ValueError(f"models are copied, but one cannot be ({reason})") from None
 
 
 def _check_alike(models: Sequence[Model]) -> None:

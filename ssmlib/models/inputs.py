@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,16 @@ def checked_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
             f"lengths must have shape {tuple(x.shape[:1])}, got {tuple(lengths.shape)}"
         )
     return _checks.within("lengths", lengths, 1, x.shape[-1]).long()
+
+
+def check_masks(model: nn.Module, masks: Sequence[Tensor] | None, x: Tensor) -> None:
+    """Raise ValueError for masks of other number or shapes than `mask_shapes`."""
+    if masks is None:
+        return
+    shapes = model.mask_shapes(len(x), x.shape[-1])
+    got = [tuple(_checks.is_tensor("masks", mask).shape) for mask in masks]
+    if got != shapes:
+        raise ValueError(f"masks must have the shapes {shapes}, got {got}")
 
 
 def padded(model: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:

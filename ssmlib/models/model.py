@@ -19,6 +19,7 @@ from ssmlib.models.baselines import BASELINES
 from ssmlib.models.inputs import (
     LayerInputs,
     check_dtype,
+    check_masks,
     check_shape,
     checked_lengths,
     padded,
@@ -103,6 +104,11 @@ class Model(Described):
             raise ValueError("norm and mix go with linear=False only: they are not")
         if prenorm and not norm:
             raise ValueError("prenorm=True says where norm stands: give norm as well")
+        if not (isinstance(layer, str) or callable(layer)):
+            raise TypeError(
+                "layer must be a class of layers, a function that returns one, or one "
+                f"of {', '.join(BASELINES)}, got {layer!r}"
+            )
         self.channels, self.d_model = channels, d_model
         self.pooling, self.mix, self.norm = pooling, mix, norm
         self.linear, self.prenorm, self.tokens = linear, prenorm, tokens
@@ -191,6 +197,7 @@ class Model(Described):
         """masks: what the blocks are multiplied by, of `mask_shapes`."""
         check_shape(self, x)
         check_dtype(self, x)
+        check_masks(self, masks, x)
         lengths = checked_lengths(lengths, x)
         valid = valid_steps(lengths, x.shape[-1])
         x = padded(self, x, valid)

@@ -18,6 +18,8 @@ from ssmlib.training.losses import IGNORED
 #: arguments of `Model` that a fit takes from its data, its grid or its own arguments
 _TAKEN = {"self", "channels", "outputs", "tokens", "layer", "pooling", "init", "seed"}
 _TAKEN |= {"later_dt", "frozen"}
+#: ids of classes or tokens that are allowed whatever the data, and for each value
+FEW, GAPS = 2**20, 100
 
 
 def distinct(seeds: Sequence[int]) -> list[int]:
@@ -58,6 +60,25 @@ def usable(device: str | torch.device) -> torch.device:
     if found.type == "meta":
         raise ValueError("device must hold values, got 'meta'")
     return found
+
+
+def check_ids(what: str, ids: int, seen: int, numbers: int) -> None:
+    """Raise ValueError for ids of which most are missing, or too many for memory.
+
+    what: the ids' name. ids: the largest plus 1. seen: how many values the data hold.
+    numbers: how many float64 numbers a model has of them.
+    """
+    try:
+        _checks.fits(what, ids - 1, numbers)
+        fits = True
+    except ValueError:
+        fits = False
+    if not fits or ids > max(FEW, GAPS * seen):
+        raise ValueError(
+            f"{what} must be numbered from 0 with few gaps, got {ids - 1} in data of "
+            f"{seen} values: a model has a row for each number, and these take "
+            f"{8 * numbers / 1e9:.3g} GB of memory; number them again"
+        )
 
 
 def order(seed: int, epoch: int, n: int) -> np.ndarray:

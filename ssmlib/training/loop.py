@@ -23,6 +23,7 @@ from ssmlib.models import POOLING, Ensemble, Model
 from ssmlib.tasks.split import Split, stacked
 from ssmlib.training.arguments import (
     check_batches,
+    check_ids,
     check_shape,
     distinct,
     order,
@@ -93,7 +94,9 @@ def fit(
     cosine; or "sgd", plain gradient descent at constant rates. A model
     whose loss stops being finite is left as it is and recorded as diverged; the
     others go on. checkpoint: a file written after every epoch; a call that finds
-    it goes on from there and ends with the same bits. A progress bar is shown on a
+    it goes on from there and ends with the same bits. It cannot see what a layer takes
+    from outside its code and attributes, as from `os.environ`, a file, or `globals()`
+    by a computed name. A progress bar is shown on a
     terminal. Memory is linear in configurations times seeds. PyTorch's global state
     (default dtype and device, autocast, recording of gradients, precision of float32
     products) changes nothing; `torch.set_num_threads` changes rounding.
@@ -123,6 +126,15 @@ def fit(
         shape["tokens"] = True
         channels = 1 + max(int(part.max()) for _, part, _ in data.parts())
     members = [(c, seed) for seed in seeds for c in chosen]
+    d_model = _checks.integer("d_model", shape.get("d_model", 16))
+    rows = len(members) * d_model
+    if shape.get("tokens"):
+        seen = sum(x.numel() for _, x, _ in data.parts())
+        check_ids("tokens of x", channels, seen, channels * rows)
+    if not data.y_train.is_floating_point():
+        seen = sum(y.numel() for _, _, y in data.parts())
+        decoded = len(members) * batch_size * (data.y_train[0, 0].numel())
+        check_ids("classes of y", outputs, seen, outputs * (rows + decoded))
     model = Ensemble(
         [
             Model(

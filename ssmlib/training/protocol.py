@@ -217,7 +217,7 @@ def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
 def _kind(own: dict) -> str:
     """Equal for options that make the same kind of model."""
     try:
-        return _sameness.text(own)
+        return _sameness.text(dict(sorted(own.items())))
     except ValueError:  # options that cannot be compared make a kind of their own
         return repr(sorted((name, id(value)) for name, value in own.items()))
 

@@ -36,6 +36,8 @@ class Steps:
     ):
         _checks.one_of("optimizer", optimizer, OPTIMIZERS)
         self.ssms = list(ssm_layers(model))
+        if not self.ssms:
+            _check_distinct(chosen)
         readouts = self._readouts(any(c.C_lr is not None for c in chosen))
         C_rates = [c.lr if c.C_lr is None else c.C_lr for c in chosen]
         ssm_rates = [min(c.lr, c.ssm_lr) for c in chosen]
@@ -85,7 +87,8 @@ class Steps:
 
     def _readouts(self, asked: bool) -> set[int]:
         """The ids of the layers' C; ValueError where a rate is asked for none."""
-        if asked and not all(ssm.readout_parameters for ssm in self.ssms):
+        named = [ssm.readout_parameters for ssm in self.ssms]
+        if asked and not (named and all(named)):
             raise ValueError("C_lr needs a layer that names its readout_parameters")
         return {
             id(getattr(ssm, name))
@@ -109,3 +112,15 @@ class Steps:
         self.schedule.step()
         for ssm in self.ssms:
             ssm.project_()
+
+
+def _check_distinct(chosen: Sequence[Configuration]) -> None:
+    """Raise ValueError where only ssm_lr differs, and no layer has such parameters."""
+    seen: dict[tuple, float] = {}
+    for c in chosen:
+        first = seen.setdefault((c.lr, c.weight_decay, c.dropout), c.ssm_lr)
+        if first != c.ssm_lr:
+            raise ValueError(
+                f"ssm_lr goes with SSM layers, got {first} and {c.ssm_lr} for a layer "
+                "that has neither A, B nor dt: leave ssm_lr out of grid"
+            )

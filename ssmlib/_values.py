@@ -1,0 +1,107 @@
+"""The texts of numbers and arrays, and the attributes that an object has itself."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping
+from numbers import Integral, Number, Real
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ssmlib._origins import digest
+
+
+def not_comparable(value, error: Exception) -> ValueError:
+    reason = str(error) or type(error).__name__
+    return ValueError(
+        f"two objects of the class {type(value).__name__} cannot be compared ({reason})"
+    )
+
+
+def own(value) -> dict[str, object]:
+    """The attributes that an object itself has; no `__getattr__` is called."""
+    found = {}
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            private = slot.startswith("__") and not slot.endswith("__")
+            name = f"_{kind.__name__.lstrip('_')}{slot}" if private else slot
+            try:
+                found[name] = object.__getattribute__(value, name)
+            except AttributeError:  # not assigned yet
+                continue
+    found.pop("__dict__", None)
+    found.pop("__weakref__", None)
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return found
+    return {**found, **{n: v for n, v in attributes.items() if n not in _cached(value)}}
+
+
+def _cached(value) -> set[str]:
+    """The names of properties that are computed once, and may not be yet."""
+    return {
+        name
+        for kind in type(value).__mro__
+        for name, own in vars(kind).items()
+        if isinstance(own, functools.cached_property)
+    }
+
+
+def factory(value: Mapping):
+    return value.default_factory if isinstance(value, defaultdict) else None
+
+
+def extra(value: Tensor | np.ndarray) -> bool:
+    """Whether a plain tensor has attributes of its own."""
+    return type(value) is Tensor and bool(vars(value))
+
+
+def hook_places(part: nn.Module) -> dict:
+    """The keys of a module's hooks, numbered in their order."""
+    own = [
+        value
+        for name, value in vars(part).items()
+        if "_hooks" in name and isinstance(value, Mapping)
+    ]
+    keys = sorted({key for hooks in own for key in hooks}, key=int)
+    return {key: k for k, key in enumerate(keys)}
+
+
+def number(value: Number) -> str:
+    """Equal numbers alike, whether Python's or NumPy's."""
+    if isinstance(value, Integral):
+        return repr(int(value))
+    if isinstance(value, Real):
+        value = float(value)
+        return repr(int(value) if value.is_integer() and abs(value) < 2**53 else value)
+    return repr(complex(value))
+
+
+def array(value: Tensor | np.ndarray) -> str:
+    shape = f"{value.dtype} {tuple(value.shape)}"
+    if isinstance(value, Tensor):
+        if value.is_meta:
+            return f"{shape} meta"
+        value = (
+            value.detach()
+            .cpu()
+            .resolve_conj()
+            .resolve_neg()
+            .contiguous()
+            .flatten()
+            .view(torch.uint8)
+            .numpy()
+        )
+    return f"{shape} {digest(np.ascontiguousarray(value).tobytes())}"
+
+
+def contents(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return ...

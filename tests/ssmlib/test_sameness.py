@@ -1,0 +1,332 @@
+"""What makes two things the same: differences that a name or a `repr` hides."""
+
+import collections
+import copy
+import dataclasses
+import functools
+import importlib
+import re
+import sys
+import types
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+from ssmlib import _sameness
+from ssmlib.layers import S4D
+from ssmlib.models import Ensemble, Model
+from ssmlib.training import fit
+from tests.ssmlib.test_training_options import task
+
+MADE = {"d_model": 4, "d_state": 8}
+FIT = MADE | {"batch_size": 24, "epochs": 1}
+
+
+def reader(value):
+    """A layer whose kernel reads the value, from a closure."""
+
+    class P(S4D):
+        def last_weights(self, L):
+            return value.k * super().last_weights(L)
+
+    return P
+
+
+def with_attribute(k):
+    def function(x):
+        return x
+
+    function.k = k
+    return function
+
+
+class List(list):
+    pass
+
+
+class Dict(dict):
+    pass
+
+
+class Tuple(tuple):
+    pass
+
+
+class Set(set):
+    pass
+
+
+class Float(float):
+    pass
+
+
+class Text(str):
+    pass
+
+
+class Slots(list):
+    __slots__ = ("k",)
+
+
+class Private:
+    __slots__ = ("__k",)
+
+    def __init__(self, k):
+        self.__k = k
+
+
+@dataclasses.dataclass
+class Data:
+    x: int = 0
+
+
+class Partial(functools.partial):
+    pass
+
+
+def attribute(made, k):
+    made.k = k
+    return made
+
+
+def wrapped(k):
+    @functools.wraps(np.sin)
+    def function(x):
+        return k * np.sin(x)
+
+    return function
+
+
+def scripted(k):
+    return torch.jit.trace(lambda x: x * k, torch.ones(2))
+
+
+def module(k):
+    return attribute(types.ModuleType("written_by_a_user"), k)
+
+
+DIFFERENT = {
+    "a function's attribute": with_attribute,
+    "a list's": lambda k: attribute(List([1]), k),
+    "a dict's": lambda k: attribute(Dict(a=1), k),
+    "a tuple's": lambda k: attribute(Tuple((1,)), k),
+    "a set's": lambda k: attribute(Set([1]), k),
+    "a float's": lambda k: attribute(Float(1), k),
+    "a text's": lambda k: attribute(Text("a"), k),
+    "a slot": lambda k: attribute(Slots([1]), k),
+    "a private slot": Private,
+    "a dataclass's, no field": lambda k: attribute(Data(), k),
+    "a tensor's": lambda k: attribute(torch.ones(2), k),
+    "an OrderedDict's order": lambda k: collections.OrderedDict(
+        sorted({"a": 1, "b": 2}.items(), reverse=k == 2)
+    ),
+    "a dict's order": lambda k: {"a": 1, "b": 2} if k == 1 else {"b": 2, "a": 1},
+    "a user's module in a closure": lambda k: reader(module(k)),
+    "a module in a module": lambda k: reader(attribute(module(0), module(k))),
+    "np.vectorize": lambda k: np.vectorize(lambda x: x * k),
+    "np.frompyfunc": lambda k: np.frompyfunc(lambda x: x * k, 1, 1),
+    "a traced function": scripted,
+    "a decorated function": wrapped,
+    "a function that a library returns": lambda k: torch.no_grad()(lambda x: x * k),
+    "a cached function": lambda k: functools.cache(lambda x: x * k),
+    "a function in a library's object": lambda k: types.SimpleNamespace(
+        f=lambda x: x * k
+    ),
+    "a method of a built-in object": lambda k: [k].count,
+    "an array of functions": lambda k: np.array([lambda x: x * k, None]),
+    "a defaultdict's factory": lambda k: collections.defaultdict(lambda: k),
+    "a masked array": lambda k: np.ma.masked_array([1, 2], [k == 1, k == 2]),
+    "a conjugated tensor": lambda k: torch.tensor([1 + 1j * k]).conj(),
+    "a deque": lambda k: collections.deque([k]),
+    "a generator's state": np.random.default_rng,
+}
+
+
+@pytest.mark.parametrize("made", DIFFERENT.values(), ids=DIFFERENT)
+def test_a_difference_is_seen(made):
+    """As the value itself, and through a closure of a layer's class."""
+    for through in (lambda v: v, reader):
+        one, same, other = (_sameness.text(through(made(k))) for k in (1, 1, 2))
+        assert one == same
+        assert one != other
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A user's package whose file `cfg.py` holds k."""
+    (tmp_path / "userpkg").mkdir()
+    (tmp_path / "userpkg" / "__init__.py").write_text("from userpkg import cfg\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def load(k):
+        for name in [n for n in sys.modules if n.partition(".")[0] == "userpkg"]:
+            monkeypatch.delitem(sys.modules, name)
+        # Sizes differ, so that no cached bytecode of the earlier file is used.
+        (tmp_path / "userpkg" / "cfg.py").write_text(f"k = {k}\n" + "# \n" * int(k))
+        importlib.invalidate_caches()
+        return importlib.import_module("userpkg")
+
+    return load
+
+
+LOOK_UPS = {
+    "import userpkg": "import userpkg\ndef f(x): return x * userpkg.cfg.k",
+    "import userpkg.cfg as c": "import userpkg.cfg as c\ndef f(x): return x * c.k",
+    "in the function": "def f(x):\n    import userpkg.cfg as c\n    return x * c.k",
+    "from": "def f(x):\n    from userpkg.cfg import k\n    return k * x",
+    "by a computed name": "import userpkg\n"
+    "def f(x): return x * getattr(userpkg.cfg, 'kk'[:1])",
+}
+
+
+@pytest.mark.parametrize("source", LOOK_UPS.values(), ids=LOOK_UPS)
+def test_a_user_s_module_is_its_values_and_its_file(package, source):
+    texts = []
+    for k in (1, 1, 2):
+        package(k)
+        space = {"__name__": "userpkg.layers"}
+        exec(source, space)
+        texts.append(_sameness.text(space["f"]))
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_results_of_earlier_calls_are_no_difference():
+    f = np.vectorize(lambda x: 2 * x, otypes=[float])
+    before = _sameness.text(f)
+    f(np.ones(2))
+    assert _sameness.text(copy.copy(f)) == before
+
+
+class Act(S4D):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.act = self.squash
+
+    def squash(self, x):
+        return x.tanh()
+
+
+class Owner(S4D):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.__dict__["owner"] = self
+        self.parts = [self.squash, {"self": self}]
+
+    squash = Act.squash
+
+
+class Partially(S4D):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.act = functools.partial(Act.squash, self)
+
+
+def ring():
+    made = types.SimpleNamespace()
+    made.ring = [made]
+    return made
+
+
+class Ring(S4D):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.ring = ring()
+
+
+@pytest.mark.parametrize("layer", [Act, Owner, Partially, Ring])
+def test_a_layer_may_refer_to_itself(layer, tmp_path):
+    models = [Model(1, 2, layer=layer, seed=k, **MADE) for k in range(2)]
+    found = Ensemble(models)
+    x = torch.randn(1, 3, 1, 8)
+    for k, model in enumerate(models):
+        assert torch.allclose(found(x)[k], model(x[0]), atol=1e-6)
+    for path in (None, tmp_path / "fit.pt", tmp_path / "fit.pt"):
+        assert len(fit(task(), [{}], layer=layer, checkpoint=path, **FIT).table) == 1
+
+
+def test_hooks_of_the_same_kind_are_alike():
+    models = [Model(1, 2, seed=k, **MADE) for k in range(2)]
+    for model in models:
+        model.ssms[0].register_forward_hook(lambda m, i, o: o * m.D.sum())
+    assert Ensemble(models).size == 2
+
+
+REFERRING = {
+    "hook": lambda m: m.register_forward_hook(lambda mod, i, o: o * m.D.sum()),
+    "closure": lambda m: setattr(m, "act", lambda x: x * m.D),
+    "parameter": lambda m, **_: setattr(m, "act", (lambda D: lambda x: x * D)(m.D)),
+    "default": lambda m: setattr(m, "act", lambda x, m=m: x * m.D),
+    "partial in a closure": lambda m: setattr(
+        m, "act", (lambda f: lambda: f())(functools.partial(len, m))
+    ),
+}
+
+
+@pytest.mark.parametrize("change", REFERRING.values(), ids=REFERRING)
+def test_a_function_around_its_own_layer_is_refused(change):
+    """A copy's function would read the original's parameters, silently."""
+
+    def layer(*args, **options):
+        made = S4D(*args, **options)
+        change(made)
+        return made
+
+    model = Model(1, 2, layer=layer, **MADE)
+    with pytest.raises(ValueError, match=r"ssms\.0\..*refers to ssms\.0.*Make it a me"):
+        Ensemble([model])
+    with pytest.raises(ValueError, match=r"ssms\.0\..*refers to ssms\.0"):
+        fit(task(), [{}], layer=layer, **FIT)
+
+
+class Odd:
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+class Around(S4D):
+    def kernel(self, L):
+        return super().kernel(L) if STRANGE is not None else None
+
+
+STRANGE = None
+ODD = {
+    "a __getattr__ that raises KeyError": Odd,
+    "a reference": lambda: weakref.ref(S4D),
+    "an object around itself": ring,
+    "a generator": lambda: (k for k in range(2)),
+}
+
+
+@pytest.mark.parametrize("made", ODD.values(), ids=ODD)
+def test_any_object_may_be_around_a_layer(made, monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "STRANGE", made())
+    fit(task(), [{}], layer=Around, checkpoint=tmp_path / "fit.pt", **FIT)
+
+
+UNCOPIED = {
+    "ScriptFunction": lambda: torch.jit.trace(lambda x: 2 * x, torch.ones(1)),
+    "module": lambda: re,
+}
+
+
+@pytest.mark.parametrize("kind", UNCOPIED)
+def test_an_attribute_without_a_copy_is_named(kind):
+    def layer(*args, **options):
+        made = S4D(*args, **options)
+        made.held = UNCOPIED[kind]()
+        return made
+
+    message = rf"ssms\.0\.held, of the class {kind}, cannot be \("
+    with pytest.raises(ValueError, match=message):
+        Ensemble([Model(1, 2, layer=layer, **MADE)])
+    with pytest.raises(ValueError, match=message):
+        fit(task(), [{}], layer=layer, **FIT)
+
+
+def test_shared_parts_take_no_exponential_time():
+    value = [1.0]
+    for _ in range(60):
+        value = types.SimpleNamespace(a=value, b=value)
+    assert _sameness.text(value) == _sameness.text(copy.deepcopy(value))
