@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from ssmlib import _sameness
+from ssmlib import _checks, _sameness
+from ssmlib.models.inputs import checked_masks
 from ssmlib.models.model import LayerInputs, Model
 
 
@@ -61,15 +62,16 @@ class Ensemble(nn.Module):
 
     def _each(self, module: nn.Module, x: Tensor, masks=None, lengths=None):
         model = self.stacked
+        _checks.is_tensor("x", x)
         shape = () if model.tokens else (model.channels,)
-        if x.shape[2:-1] != shape or x.ndim != 3 + len(shape) or self.size % len(x):
+        if x.shape[2:-1] != shape or x.ndim != 3 + len(shape) or self._uneven(len(x)):
             axes = "(G, B, L)" if model.tokens else f"(G, B, {model.channels}, L)"
             raise ValueError(
                 f"x must have shape {axes} with G a divisor of {self.size}, got "
                 f"{tuple(x.shape)}"
             )
         own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        given = {"masks": list(masks)} if masks is not None else {}
+        given = {} if masks is None else {"masks": self._masks(masks)}
 
         def call(own: dict, given: dict, batch: dict):
             return functional_call(module, own, (batch["x"],), given | batch["rest"])
@@ -89,6 +91,20 @@ class Ensemble(nn.Module):
         if isinstance(out, Tensor):
             return out.flatten(0, 1)
         return [part.flatten(0, 1) for part in out]
+
+    def _uneven(self, groups: int) -> bool:
+        return not groups or self.size % groups > 0
+
+    def _masks(self, masks: Sequence[Tensor]) -> list[Tensor]:
+        """The masks, if each has the E in front; `Model` checks the rest."""
+        masks = checked_masks(masks)
+        for mask in masks:
+            if not mask.ndim or len(mask) != self.size:
+                raise ValueError(
+                    f"masks must have {self.size} in front, one for each model, got "
+                    f"{tuple(mask.shape)}"
+                )
+        return masks
 
     def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> Tensor:
         """For layers that `vmap` has no rule for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,14 +44,23 @@ def checked_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
     return _checks.within("lengths", lengths, 1, x.shape[-1]).long()
 
 
-def check_masks(model: nn.Module, masks: Sequence[Tensor] | None, x: Tensor) -> None:
-    """Raise ValueError for masks of other number or shapes than `mask_shapes`."""
-    if masks is None:
-        return
+def checked_masks(masks: Sequence[Tensor]) -> list[Tensor]:
+    """Return the masks as a list; raise TypeError for anything but tensors."""
+    if not isinstance(masks, Iterable):
+        raise TypeError(
+            f"masks must be a sequence of tensors, got {type(masks).__name__}"
+        )
+    return [_checks.is_tensor("masks", mask) for mask in masks]
+
+
+def check_masks(model: nn.Module, masks: Sequence[Tensor], x: Tensor) -> list[Tensor]:
+    """Return the masks; raise ValueError unless they have the `mask_shapes`."""
+    masks = checked_masks(masks)
     shapes = model.mask_shapes(len(x), x.shape[-1])
-    got = [tuple(_checks.is_tensor("masks", mask).shape) for mask in masks]
+    got = [tuple(mask.shape) for mask in masks]
     if got != shapes:
         raise ValueError(f"masks must have the shapes {shapes}, got {got}")
+    return masks
 
 
 def padded(model: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:

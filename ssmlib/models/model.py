@@ -104,7 +104,9 @@ class Model(Described):
             raise ValueError("norm and mix go with linear=False only: they are not")
         if prenorm and not norm:
             raise ValueError("prenorm=True says where norm stands: give norm as well")
-        if not (isinstance(layer, str) or callable(layer)):
+        if isinstance(layer, nn.Module) or not (
+            isinstance(layer, str) or callable(layer)
+        ):
             raise TypeError(
                 "layer must be a class of layers, a function that returns one, or one "
                 f"of {', '.join(BASELINES)}, got {layer!r}"
@@ -153,6 +155,12 @@ class Model(Described):
                 layer(d_model, d_state, init=later if k else first, seed=seed, **kept)
                 for k, seed in enumerate(seeds)
             ]
+        for part in made:
+            if not isinstance(part, nn.Module):
+                raise TypeError(
+                    f"layer must return a module, got {type(part).__name__} from "
+                    f"{layer!r}"
+                )
         self.ssms = nn.ModuleList(made)
 
     def extra_repr(self) -> str:
@@ -197,7 +205,7 @@ class Model(Described):
         """masks: what the blocks are multiplied by, of `mask_shapes`."""
         check_shape(self, x)
         check_dtype(self, x)
-        check_masks(self, masks, x)
+        masks = None if masks is None else check_masks(self, masks, x)
         lengths = checked_lengths(lengths, x)
         valid = valid_steps(lengths, x.shape[-1])
         x = padded(self, x, valid)

@@ -51,6 +51,12 @@ def usable(device: str | torch.device) -> torch.device:
     """The device; ValueError for one that this PyTorch cannot train on."""
     try:
         found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(
+            "device must be one that this PyTorch has, as 'cpu', 'cuda' or 'cuda:0', "
+            f"got {device!r}"
+        ) from None
+    try:
         torch.zeros(1, device=found)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from ssmlib.layers import S4D
 from ssmlib.models import Ensemble, Model
@@ -73,3 +74,65 @@ def test_an_ensemble_leaves_fixed_parameters_fixed():
     assert not model.stacked.decoder.requires_grad
     assert not model.member(1).decoder.requires_grad
     assert model.stacked.encoder.requires_grad
+
+
+ONE = Model(1, 2, n_layers=2, **MADE)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (ONE, "models must be a sequence of models, got Model"),
+        ((ONE for _ in range(2)), "models must be a sequence .* got generator"),
+        ({0: ONE}, "models must be a sequence of models, got dict"),
+        (None, "models must be a sequence of models, got NoneType"),
+        ("ab", "models must be a sequence of models, got str"),
+        ([nn.Linear(1, 1)], "models must hold objects of Model, got Linear at 0"),
+        ([ONE, None], "models must hold objects of Model, got NoneType at 1"),
+    ],
+)
+def test_an_ensemble_s_models_are_models(models, message):
+    with pytest.raises(TypeError, match=message):
+        Ensemble(models)
+
+
+X = torch.ones(1, 3, 1, 8)
+MASKS = [torch.ones(2, *shape) for shape in ONE.mask_shapes(3, 8)]
+BAD_MASKS = {
+    "none": [],
+    "one": MASKS[:1],
+    "too many": 2 * MASKS,
+    "another order": MASKS[::-1],
+    "another size": [mask[:, :1] for mask in MASKS],
+}
+
+
+@pytest.mark.parametrize("masks", BAD_MASKS.values(), ids=BAD_MASKS)
+def test_masks_are_those_of_the_blocks(masks):
+    for model, x, given in (
+        (Ensemble([ONE, ONE]), X, masks),
+        (ONE, X[0], [mask[0] for mask in masks]),
+    ):
+        with pytest.raises(ValueError, match=r"masks must have the shapes \[\(3, 4, 8"):
+            model(x, given)
+
+
+@pytest.mark.parametrize(
+    ("masks", "error", "message"),
+    [
+        (3, TypeError, "masks must be a sequence of tensors, got int"),
+        ([1, 2], TypeError, "masks must be a tensor, got int"),
+        ([torch.tensor(1.0)] * 2, ValueError, r"masks must have 2 in front.* got \(\)"),
+        ([m[:1] for m in MASKS], ValueError, "masks must have 2 in front"),
+    ],
+)
+def test_masks_of_an_ensemble_have_one_for_each_model(masks, error, message):
+    with pytest.raises(error, match=message):
+        Ensemble([ONE, ONE])(X, masks)
+
+
+def test_an_ensemble_s_input_is_a_tensor_of_a_batch():
+    with pytest.raises(TypeError, match="x must be a tensor, got int"):
+        Ensemble([ONE])(3)
+    with pytest.raises(ValueError, match=r"x must have shape .* got \(0, 3, 1, 8\)"):
+        Ensemble([ONE])(X[:0])

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from ssmlib import _checks
 from ssmlib.initialization import Initialization
 from ssmlib.tasks.split import Split, evenly
 from ssmlib.training import Configuration, configurations, fit, loop
@@ -218,11 +220,46 @@ def test_views_and_gradients_change_nothing():
         ({"device": "cuda:77"}, ValueError, "device must be one that this PyTorch"),
         ({"device": "meta"}, ValueError, "device must hold values, got 'meta'"),
         ({"device": None}, ValueError, "device must be one that this PyTorch has"),
+        ({"device": "foo"}, ValueError, "has, as 'cpu', 'cuda' or 'cuda:0', got 'foo'"),
+        ({"layer": None}, TypeError, "layer must be a class .* got None"),
+        ({"layer": 3}, TypeError, "layer must be a class .* got 3"),
+        ({"layer": nn.Linear(2, 2)}, TypeError, "layer must be a class .* got Linear"),
+        ({"layer": lambda *a, **o: 3}, TypeError, "layer must return a module, got in"),
+        ({"d_model": "a"}, TypeError, "d_model must be an int, got str"),
     ],
 )
 def test_arguments_are_named_before_training(untrained, arguments, error, message):
     with pytest.raises(error, match=message):
         fit(DATA, [{}], **OPTIONS | arguments)
+
+
+@pytest.mark.parametrize("largest", [10**8, 10**9, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("name", ["y_train", "y_valid", "x_train", "x_test"])
+@pytest.mark.parametrize("memory", [1e9, 1e30])
+def test_huge_ids_are_refused_before_allocation(
+    untrained, monkeypatch, name, largest, memory
+):
+    monkeypatch.setattr(_checks, "_memory", lambda: memory)
+    data = DATA if name[0] == "y" else DATA.map_x(lambda x: (x > 0).long())
+    ids = getattr(data, name).clone()
+    ids.view(-1)[0] = largest
+    what = "classes of y" if name[0] == "y" else "tokens of x"
+    with pytest.raises(ValueError, match=f"{what} must be numbered .* got {largest} "):
+        fit(replace(data, **{name: ids}), [{}], **OPTIONS)
+
+
+def test_ids_that_fit_into_memory_may_have_gaps():
+    y = DATA.y_train.clone()
+    y[y == 1] = 5000
+    table = fit(replace(DATA, y_train=y), [{}], **OPTIONS).table
+    assert table.status.tolist() == ["finished"]
+
+
+@pytest.mark.parametrize("layer", ["gru", "lstm", "cnn", "transformer"])
+@pytest.mark.parametrize("key", ["C_lr", "ssm_lr"])
+def test_rates_of_parameters_that_no_layer_has_are_refused(layer, key):
+    with pytest.raises(ValueError, match=f"{key} (goes with|needs)"):
+        fit(DATA, {key: [0.1, 0.5]}, layer=layer, **OPTIONS)
 
 
 @pytest.mark.parametrize(
