@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Mapping
-from numbers import Integral, Number, Real
+from numbers import Integral, Number
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ssmlib._origins import digest
+
+#: a module's dictionaries of hooks, whose keys are counted through the process
+HOOKS = {name for name in vars(nn.Module()) if "_hooks" in name}
 
 
 def not_comparable(value, error: Exception) -> ValueError:
@@ -63,11 +67,7 @@ def extra(value: Tensor | np.ndarray) -> bool:
 
 def hook_places(part: nn.Module) -> dict:
     """The keys of a module's hooks, numbered in their order."""
-    own = [
-        value
-        for name, value in vars(part).items()
-        if "_hooks" in name and isinstance(value, Mapping)
-    ]
+    own = [value for name, value in vars(part).items() if name in HOOKS]
     keys = sorted({key for hooks in own for key in hooks}, key=int)
     return {key: k for k, key in enumerate(keys)}
 
@@ -76,10 +76,14 @@ def number(value: Number) -> str:
     """Equal numbers alike, whether Python's or NumPy's."""
     if isinstance(value, Integral):
         return repr(int(value))
-    if isinstance(value, Real):
+    if isinstance(value, float | np.floating):
         value = float(value)
-        return repr(int(value) if value.is_integer() and abs(value) < 2**53 else value)
-    return repr(complex(value))
+        whole = value.is_integer() and abs(value) < 2**53
+        negative_zero = value == 0 and math.copysign(1, value) < 0
+        return repr(int(value) if whole and not negative_zero else value)
+    if isinstance(value, complex | np.complexfloating):
+        return repr(complex(value))
+    return f"{type(value).__name__} {value!r}"
 
 
 def array(value: Tensor | np.ndarray) -> str:
@@ -87,6 +91,10 @@ def array(value: Tensor | np.ndarray) -> str:
     if isinstance(value, Tensor):
         if value.is_meta:
             return f"{shape} meta"
+        if value.layout != torch.strided:
+            shape, value = f"{shape} {value.layout}", value.to_dense()
+        if value.requires_grad:
+            shape += " with gradient"
         value = (
             value.detach()
             .cpu()

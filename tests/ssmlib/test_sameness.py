@@ -5,14 +5,17 @@ import copy
 import dataclasses
 import functools
 import importlib
+import itertools
 import re
 import sys
 import types
 import weakref
+from decimal import Decimal
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ssmlib import _sameness
 from ssmlib.layers import S4D
@@ -107,6 +110,23 @@ def module(k):
     return attribute(types.ModuleType("written_by_a_user"), k)
 
 
+def metaclass(k):
+    class Meta(type):
+        def __call__(cls):
+            return k
+
+    return Meta("Made", (), {"__module__": __name__})
+
+
+def dispatched(k):
+    @functools.singledispatch
+    def function(x):
+        return x
+
+    function.register(int, lambda x: k * x)
+    return function
+
+
 DIFFERENT = {
     "a function's attribute": with_attribute,
     "a list's": lambda k: attribute(List([1]), k),
@@ -139,6 +159,15 @@ DIFFERENT = {
     "a defaultdict's factory": lambda k: collections.defaultdict(lambda: k),
     "a masked array": lambda k: np.ma.masked_array([1, 2], [k == 1, k == 2]),
     "a conjugated tensor": lambda k: torch.tensor([1 + 1j * k]).conj(),
+    "the call of a metaclass": metaclass,
+    "a dispatched function": dispatched,
+    "a count": itertools.count,
+    "a memoryview": lambda k: memoryview(bytes([k])),
+    "a sparse tensor": lambda k: torch.diag(torch.tensor([0.0, k])).to_sparse(),
+    "a sign of zero": lambda k: 0.0 if k == 1 else -0.0,
+    "a decimal's later digits": lambda k: Decimal(1) + Decimal(k) / 10**20,
+    "a list of modules": lambda k: [nn.Linear(k, 2, device="meta")],
+    "my own hooks": lambda k: attribute(nn.Identity(), {"a": k}),
     "a deque": lambda k: collections.deque([k]),
     "a generator's state": np.random.default_rng,
 }

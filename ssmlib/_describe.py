@@ -1,0 +1,331 @@
+"""The text of one value; `_sameness` says what it is for."""
+
+from __future__ import annotations
+
+import copyreg
+import dataclasses
+import functools
+import gc
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from numbers import Number
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ssmlib import _origins, _values
+from ssmlib._origins import digest, library
+
+#: attributes of a class that say nothing about what its objects do
+_NAMES = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__"}
+_NAMES |= {"__annotations__", "__firstlineno__", "__static_attributes__", "_abc_impl"}
+_NAMES |= {"__abstractmethods__", "__dataclass_fields__", "__dataclass_params__"}
+#: attributes of a module that `structure` describes in its own way
+REGISTERED = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
+_CACHE = type(functools.cache(len))
+_DOCSTRING = 0x4000000  # the flag that Python 3.13 sets where there is one
+
+
+class Bound(ValueError):
+    """For a function that refers to the model that holds it."""
+
+
+#: what a text is made of without a look inside
+_PLAIN = str | bytes | bool | None | torch.dtype | torch.device | type(...)
+_BUILT_IN = (
+    BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
+_LONG = 500  # characters from which a digest stands for a text
+
+
+class Describe:
+    """The text of a value; every object is described once.
+
+    model: a tree whose modules are named by their paths where something in it refers
+    to them.
+    """
+
+    def __init__(self, model: nn.Module | None = None):
+        self.known: dict[int, tuple[object, str]] = {}
+        self.open: set[int] = set()
+        self.inside = 0  # functions that are open
+        self.tree: dict[int, str] = {}
+        if model is not None:
+            self.tree = {id(m): path for path, m in model.named_modules()}
+            self.tree |= {id(p): path for path, p in model.named_parameters()}
+            self.tree |= {id(b): path for path, b in model.named_buffers()}
+
+    def __call__(self, value) -> str:
+        if type(value) in (str, bool, int, float, type(None)):
+            return self._text(value)
+        if id(value) in self.tree:
+            return self._part(value)
+        if id(value) in self.known:
+            return self.known[id(value)][1]
+        if id(value) in self.open:  # a class's own functions refer to it
+            return f"<{type(value).__name__} around this>"
+        self.open.add(id(value))
+        try:
+            found = self._text(value)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise _values.not_comparable(value, error) from None
+        finally:
+            self.open.discard(id(value))
+        if len(found) > _LONG:
+            found = f"{type(value).__name__} {digest(found)}"
+        self.known[id(value)] = (value, found)  # so that no other gets its id
+        return found
+
+    def _part(self, value: nn.Module | Tensor) -> str:
+        path = self.tree[id(value)] or "model"
+        if self.inside:
+            raise Bound(
+                f"a function refers to {path}, a part of the model that holds the "
+                "function. A copy of the model would go on using the original's part. "
+                "Make it a method, or give it the module as an argument"
+            )
+        if isinstance(value, Tensor):
+            return _values.array(value)
+        return f"<module {path}>"
+
+    def structure(self, module: nn.Module, but: set, strict: bool) -> dict[str, str]:
+        """The texts of `structure`."""
+        found = {}
+        for path, part in module.named_modules(remove_duplicate=False):
+            found[path or "model"] = self(type(part))
+            at = f"{path}." if path else ""
+            places = _values.hook_places(part)
+            for name, value in vars(part).items():
+                private = name.startswith("_") and library(type(part))
+                hooks = name in _values.HOOKS and value is not None
+                if name in but or ((private or hooks) and not (hooks and value)):
+                    continue
+                if hooks:
+                    value = {places[key]: hook for key, hook in value.items()}
+                try:
+                    found[at + name] = self(value)
+                except Bound as error:
+                    raise ValueError(f"{at}{name}: {error}") from None
+                except ValueError as error:
+                    if strict:
+                        raise ValueError(f"{at}{name}: {error}") from None
+                    found[at + name] = self(type(value))
+            passing = part._non_persistent_buffers_set
+            for name, value in {**part._parameters, **part._buffers}.items():
+                kind = (
+                    "None" if value is None else f"{value.dtype} {tuple(value.shape)}"
+                )
+                if value is not None and value.device.type != "cpu":
+                    kind += f" {value.device}"
+                if isinstance(value, nn.Parameter) and not value.requires_grad:
+                    kind += " without gradient"
+                found[at + name] = self(value) if name in passing else kind
+        return found
+
+    def _text(self, value) -> str:
+        if isinstance(value, Enum):
+            return f"{self(type(value))}.{value.name}"
+        if isinstance(value, WeakKeyDictionary | WeakValueDictionary):  # a cache
+            return type(value).__name__
+        if isinstance(value, memoryview):
+            value = value.tobytes()
+        inner = self._plain(value)
+        if inner is None:
+            return self._code_or_object(value)
+        if library(type(value)) and not isinstance(value, Mapping | list | tuple | set):
+            return inner
+        if type(value) in (dict, list, tuple, set, frozenset):
+            return inner
+        return f"{self(type(value))}{inner}{self._sorted(_values.own(value))}"
+
+    def _plain(self, value) -> str | None:
+        """For numbers, texts, arrays and collections; None for another thing."""
+        if isinstance(value, Number) and not isinstance(value, bool | np.bool_):
+            return _values.number(value)
+        if isinstance(value, np.bool_):
+            return repr(bool(value))
+        if isinstance(value, str | bytes):
+            return repr(str(value) if isinstance(value, str) else bytes(value))
+        if isinstance(value, _PLAIN | range | slice):
+            return repr(value)
+        if isinstance(value, torch.Generator):
+            return self(value.get_state())
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            return f"{value.dtype} {value.shape} {self(value.tolist())}"
+        if isinstance(value, np.ma.MaskedArray):
+            masked = _values.array(np.ma.getmaskarray(value))
+            return f"{_values.array(value.data)} masked {masked}"
+        if isinstance(value, Tensor | np.ndarray):
+            return _values.array(value) + (
+                self._sorted(vars(value)) if _values.extra(value) else ""
+            )
+        if isinstance(value, Mapping):
+            each = (f"{self(k)}: {self(v)}" for k, v in value.items())
+            inner = "{" + ", ".join(each) + "}"
+            return inner + (
+                self(factory) if (factory := _values.factory(value)) else ""
+            )
+        if isinstance(value, set | frozenset):
+            return "{" + ", ".join(sorted(self(v) for v in value)) + "}"
+        if isinstance(value, list | tuple):
+            each = ", ".join(map(self, value))
+            return f"[{each}]" if isinstance(value, list) else f"({each})"
+        return None
+
+    def _sorted(self, attributes: Mapping) -> str:
+        """Attributes and keywords, whose order says nothing."""
+        each = (f"{n}={self(attributes[n])}" for n in sorted(attributes, key=str))
+        return "{" + ", ".join(each) + "}" if attributes else ""
+
+    def _code_or_object(self, value) -> str:
+        if isinstance(value, torch.jit.ScriptFunction):
+            graph = value.inlined_graph
+            constants = [
+                node.t("value")
+                for node in graph.findAllNodes("prim::Constant")
+                if node.hasAttribute("value") and node.kindOf("value") == "t"
+            ]
+            return f"script {digest(graph.str(False))}{self(constants)}"
+        if isinstance(value, nn.Module):
+            parts = self.structure(value, REGISTERED, True)
+            states = {n: self(t) for n, t in value.state_dict().items()}
+            return digest(repr((parts, states)))
+        if isinstance(value, functools.partial):
+            called = self((value.func, value.args))
+            return f"partial{called}{self._sorted(value.keywords)}"
+        if isinstance(value, MethodType):
+            return f"method{self((value.__func__, value.__self__))}"
+        if isinstance(value, staticmethod | classmethod):
+            return f"{type(value).__name__}{self(value.__func__)}"
+        if isinstance(value, property):
+            return f"property{self((value.fget, value.fset, value.fdel))}"
+        if isinstance(value, functools.cached_property):
+            return f"property{self(value.func)}"
+        if isinstance(value, ModuleType):
+            return _origins.module(value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, _CACHE):
+            return self(value.__wrapped__)
+        if isinstance(value, FunctionType):
+            return _origins.name(value) if library(value) else self._function(value)
+        if isinstance(value, np.ufunc):  # one of `np.frompyfunc` holds its function
+            called = [f for f in gc.get_referents(value) if callable(f)]
+            return f"ufunc {value.__name__} {self(called)}"
+        if isinstance(value, _BUILT_IN):
+            owner = getattr(value, "__self__", None)
+            bound = not isinstance(owner, ModuleType | type | None)
+            return _origins.name(value) + (self(owner) if bound else "")
+        return self._object(value)
+
+    def _class(self, value: type) -> str:
+        own = [base for base in value.__mro__ if not library(base)]
+        if not own:
+            return _origins.name(value)
+        others = [_origins.name(base) for base in value.__mro__ if base not in own]
+        others.append(self(type(value)))  # its metaclass
+        parts = [
+            {k: self._lenient(v) for k, v in vars(base).items() if k not in _NAMES}
+            for base in own
+        ]
+        called = f"{value.__module__}.{value.__qualname__}"
+        return f"{called} {digest(repr((parts, others)))}"
+
+    def _function(self, value: FunctionType) -> str:
+        code = value.__code__
+        around = {n: value.__globals__.get(n, ...) for n in _origins.global_names(code)}
+        around |= _origins.imported(value)
+        cells = zip(
+            code.co_freevars,
+            map(_values.contents, value.__closure__ or ()),
+            strict=True,
+        )
+        cells = {f"({name})": contents for name, contents in cells}
+        attributes = _origins.attributes(code)
+        own = {n: v for n, v in vars(value).items() if n != "__wrapped__"}
+        compiled = own.pop("_torchdynamo_orig_callable", None)
+        if compiled is not None:
+            return f"compiled {self(compiled)}"
+        self.inside += 1
+        try:
+            outside = _origins.referred(attributes, {**around, **cells})
+            parts = (
+                self._code(code, value.__doc__),
+                self(value.__defaults__),
+                self(value.__kwdefaults__),
+                self._sorted(own),
+                {
+                    name: self(found) if name in cells else self._lenient(found)
+                    for name, found in outside.items()
+                },
+            )
+        finally:
+            self.inside -= 1
+        return f"function {digest(repr(parts))}"
+
+    def _code(self, code: CodeType, doc: str | None = None) -> str:
+        """Without file names, line numbers and docstring."""
+        constants = [
+            self._code(c) if isinstance(c, CodeType) else self(c)
+            for k, c in enumerate(code.co_consts)
+            if k or doc is None or c != doc
+        ]
+        arguments = (code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
+        flags = code.co_flags & ~_DOCSTRING
+        names = (code.co_names, code.co_varnames, code.co_freevars)
+        return digest(repr((code.co_code, constants, arguments, flags, names)))
+
+    def _lenient(self, value) -> str:
+        """For what a function refers to: many objects there are no part of its work."""
+        try:
+            return self(value)
+        except Bound:
+            raise
+        except ValueError:
+            return _origins.name(type(value))
+
+    def _object(self, value) -> str:
+        kind, own = self(type(value)), _values.own(value)
+        if isinstance(value, np.vectorize):  # without the results of earlier calls
+            own = {n: v for n, v in own.items() if not n.startswith("_")}
+        elif library(type(value)) and not dataclasses.is_dataclass(value):
+            return f"{kind} {digest(self._reduced(value))}"
+        return f"{kind}{self._sorted(own)}"
+
+    def _reduced(self, value) -> str:
+        """The parts of which `copy` and `pickle` would make a library's object."""
+        try:
+            reduce = copyreg.dispatch_table.get(type(value))
+            parts = reduce(value) if reduce else value.__reduce_ex__(4)
+            if isinstance(parts, str):
+                return _origins.name(value)
+            return repr(
+                [self(list(p) if isinstance(p, Iterator) else p) for p in parts]
+            )
+        except Bound:
+            raise
+        except Exception as error:
+            if callable(value) and isinstance(
+                getattr(value, "__qualname__", None), str
+            ):
+                return _origins.name(value)
+            raise _values.not_comparable(value, error) from None
