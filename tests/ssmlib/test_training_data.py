@@ -248,6 +248,14 @@ def test_huge_ids_are_refused_before_allocation(
         fit(replace(data, **{name: ids}), [{}], **OPTIONS)
 
 
+def test_ids_that_do_not_fit_into_memory_are_refused(untrained, monkeypatch):
+    monkeypatch.setattr(_checks, "_memory", lambda: 1e5)
+    y = DATA.y_train.clone()
+    y[0] = 5000
+    with pytest.raises(ValueError, match=r"classes of y must be .* got 5000 .* memory"):
+        fit(replace(DATA, y_train=y), [{}], **OPTIONS)
+
+
 def test_ids_that_fit_into_memory_may_have_gaps():
     y = DATA.y_train.clone()
     y[y == 1] = 5000
