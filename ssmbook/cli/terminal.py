@@ -13,7 +13,6 @@ from pathlib import Path
 from subprocess import SubprocessError
 
 import typer
-import yaml
 
 from ssmbook.runs import folders
 from ssmbook.runs.key import ROOT
@@ -25,7 +24,6 @@ EXPECTED = (
     RuntimeError,
     MemoryError,
     SubprocessError,
-    yaml.YAMLError,
 )
 
 

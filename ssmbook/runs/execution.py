@@ -129,9 +129,10 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
         )
-    except OSError:
-        raise
     except Exception as error:
+        # A cell that takes too long raises a TimeoutError, which is an OSError, too.
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            raise
         if partial:
             partial[0].cells.pop()
         raise _failure(error, partial) from error

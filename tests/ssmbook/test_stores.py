@@ -13,7 +13,7 @@ from ssmbook.runs import execution, results
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.reading import stored_runs
 from ssmbook.runs.stores import Store, replace, sha256
-from tests.ssmbook.toy import NOTEBOOK
+from tests.ssmbook.toy import CODE, NOTEBOOK, notebook
 
 
 # One a process: a bucket's file system is kept, with its address, by fsspec, and this
@@ -55,9 +55,9 @@ def address(request, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _toylib(place, monkeypatch):
-    """The kernels of this process find the toy's library."""
-    monkeypatch.setenv("PYTHONPATH", str(place))
+def _without_toylib(place):
+    """Kernels of this process find the packages of its own repository alone."""
+    notebook(place / NOTEBOOK, CODE.replace("from toylib import used\n", ""))
 
 
 def toy_job(place, **values):
@@ -92,7 +92,7 @@ def test_a_file_that_was_cut_is_seen(address):
 def test_a_run_is_kept_and_found_again(address, place):
     store, job = Store(address), toy_job(place, n=3, word="é")
     first = run_job(job, store)
-    assert first.status == "complete"
+    assert first.status == "complete", first.error
     again = run_job(job, Store(address))
     assert again.reused
     assert again.to_json() == first.to_json()

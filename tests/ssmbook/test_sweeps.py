@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ssmbook.notebook import parameters
-from ssmbook.runs import results, sweeps
+from ssmbook.runs import results, sharing, sweeps
 from ssmbook.runs.document import Run
 from ssmbook.runs.reading import stored_runs
 from ssmbook.runs.stores import Store, sha256
@@ -147,7 +147,7 @@ def test_one_tidy_table(place, swept):
 def test_results_of_the_sweep(place, swept, tmp_path):
     out, _ = ssmbook(place, "results", "1", "--record", "shifted", "-o", tmp_path)
     names = {"results.csv", "results.parquet", "results.svg"}
-    assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == {*names, sharing.LOCK}
     assert "results.svg" in out
     found = json.loads(ssmbook(place, "results", "1", "--json")[0])
     assert len(found) == 4
