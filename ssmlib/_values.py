@@ -19,6 +19,7 @@ HOOKS = {name for name in vars(nn.Module()) if "_hooks" in name}
 
 
 def not_comparable(value, error: Exception) -> ValueError:
+    """Make the error for objects whose comparison raises one."""
     reason = str(error) or type(error).__name__
     return ValueError(
         f"two objects of the class {type(value).__name__} cannot be compared ({reason})"
@@ -57,6 +58,7 @@ def _cached(value) -> set[str]:
 
 
 def factory(value: Mapping):
+    """Return the function that makes the missing values of a defaultdict, or None."""
     return value.default_factory if isinstance(value, defaultdict) else None
 
 
@@ -87,6 +89,7 @@ def number(value: Number) -> str:
 
 
 def array(value: Tensor | np.ndarray) -> str:
+    """Describe an array or a tensor by its dtype, shape and values."""
     shape = f"{value.dtype} {tuple(value.shape)}"
     if isinstance(value, Tensor):
         if value.is_meta:
@@ -109,6 +112,7 @@ def array(value: Tensor | np.ndarray) -> str:
 
 
 def contents(cell):
+    """Return what a cell of a closure holds, and ... where nothing was assigned."""
     try:
         return cell.cell_contents
     except ValueError:  # not assigned yet

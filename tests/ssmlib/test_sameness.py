@@ -186,14 +186,18 @@ def test_a_difference_is_seen(made):
 def package(tmp_path, monkeypatch):
     """A user's package whose file `cfg.py` holds k."""
     (tmp_path / "userpkg").mkdir()
-    (tmp_path / "userpkg" / "__init__.py").write_text("from userpkg import cfg\n")
+    (tmp_path / "userpkg" / "__init__.py").write_text(
+        "from userpkg import cfg\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
 
     def load(k):
         for name in [n for n in sys.modules if n.partition(".")[0] == "userpkg"]:
             monkeypatch.delitem(sys.modules, name)
         # Sizes differ, so that no cached bytecode of the earlier file is used.
-        (tmp_path / "userpkg" / "cfg.py").write_text(f"k = {k}\n" + "# \n" * int(k))
+        (tmp_path / "userpkg" / "cfg.py").write_text(
+            f"k = {k}\n" + "# \n" * int(k), encoding="utf-8"
+        )
         importlib.invalidate_caches()
         return importlib.import_module("userpkg")
 
