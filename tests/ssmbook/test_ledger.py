@@ -313,3 +313,12 @@ def test_a_missing_record_leaves_the_other_states(tmp_path):
 def test_only_the_missing_records_are_named(tmp_path, there, absent):
     with pytest.raises(ValueError, match=f"does not record all of {absent}$"):
         judged(tmp_path, {there: 1.0}, limits=BELOW)
+
+
+@pytest.mark.parametrize("says", ledgers.VERDICTS)
+def test_only_a_claim_that_is_not_testable_may_lack_its_records(tmp_path, says):
+    if says == "not testable here":
+        assert judged(tmp_path, {}, verdict=says).verdict == says
+        return
+    with pytest.raises(ValueError, match="does not record all of x"):
+        judged(tmp_path, {}, verdict=says)
