@@ -106,7 +106,7 @@ def _with_alts(node, alts: dict[str, str]):
                 shown["image"] = {"alt": alts[name]}
             if name in placed:
                 tags = cell.metadata.setdefault("tags", [])
-                cell.metadata["tags"] = [*tags, "remove-output"]
+                cell.metadata["tags"] = [*dict.fromkeys([*tags, "remove-output"])]
     return node
 
 

@@ -63,7 +63,8 @@ class SSM(Described, Projected):
 
     A NaN or infinity in u makes y NaN from that step on, in that sequence and feature
     alone; with bidirectional=True at all its steps. Rounding errors are relative to the
-    largest |u| of a sequence, also at later steps: in float32 about 1e-7 max|u| sum|K|.
+    largest value of a sequence, also at later steps: in float32 about 1e-7 of
+    ``max |u| sum |K|``.
 
     init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
     complex (N/2,), or an `Initialization`. dt: time a step, a number or a range

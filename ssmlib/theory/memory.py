@@ -329,7 +329,7 @@ def memory_quantile(eigenvalues: Tensor, share: float) -> int:
     """Return the delay by which a given share of the total memory is reached.
 
     The time grows like the logarithm of the delay. Its relative error is about
-    1e-16 / (1 - |lambda|) of the eigenvalue nearest to the circle.
+    ``1e-16 / (1 - |lambda|)`` of the eigenvalue nearest to the circle.
 
     Args:
         eigenvalues: complex (n,), ``1 - |lambda| >= 1e-12``.
