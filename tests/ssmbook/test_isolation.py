@@ -164,7 +164,7 @@ def test_a_module_from_elsewhere_fails_the_run(tmp_path):
         ("ssmlib", "{root}/ssmlib/__init__.cpython-311.so", "does not cover that"),
         ("random", "{root}/random.py", "not part of the installed packages"),
         ("json", "{root}/notebooks/s4d/json.py", "not part of the installed"),
-        ("numpy", "/home/me/numpy/__init__.py", "not part of the installed"),
+        ("numpy", "/elsewhere/numpy/__init__.py", "not part of the installed"),
         ("sitecustomize", "/copy/sitecustomize.py", "not part of the installed"),
         ("matplotlibrc", "{root}/notebooks/matplotlibrc", "not part of the installed"),
         ("ssmlib.hippo", "{root}/ssmlib/hippo.py", "which its imports do not name"),
