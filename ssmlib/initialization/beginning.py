@@ -42,16 +42,23 @@ def _check_dt(name: str, dt: Range) -> None:
 
 @dataclass(frozen=True)
 class Initialization:
-    """How an SSM layer begins: its modes, and its time a step.
+    """How an SSM layer is initialized: its modes and its timescale.
 
-    scheme: a name of `names()`, or the modes themselves, a pair (A, B) of n complex
-    numbers or tensors (n,). real, imag_scale, B: as `initialize` takes them, for a
-    name only; B is the layer's own if None, 1 in a diagonal one, HiPPO's in S4. dt:
-    time a step, a number for one and the same everywhere, or a range (low, high) in
-    which each feature draws its own, uniformly in the logarithm.
-    Equal objects give equal layers, if they draw alike.
-    Raises ValueError or TypeError for options its scheme does not have, for a real
-    part above 0, and for a dt that is not positive and finite or an empty range.
+    Equal objects give equal layers when they draw the same random numbers.
+
+    Args:
+        scheme: one of `names()`, or a pair (A, B) of n complex numbers or (n,) tensors.
+        real: replaces every real part, at most 0; only for a named scheme.
+        imag_scale: multiplies the frequencies; only for a named scheme.
+        B: "one", "hippo", or None for the default of the layer: 1 in a diagonal layer,
+            HiPPO's input weights in S4. Only for a named scheme.
+        dt: time per step. A number is used for every feature. For a range (low, high),
+            each feature draws its own dt, uniformly in the logarithm.
+
+    Raises:
+        TypeError: if an option has the wrong type.
+        ValueError: for an option that the scheme does not have, a real part above 0, or
+            a dt that is not positive and finite, or whose range is empty.
     """
 
     scheme: str | tuple = "lin"
@@ -74,13 +81,29 @@ class Initialization:
 
     @property
     def fixed_dt(self) -> float:
-        """dt as one number; ValueError if it is a range."""
+        """The time per step as one number.
+
+        Raises:
+            ValueError: if dt is a range.
+        """
         if isinstance(self.dt, tuple):
             raise ValueError(f"dt must be one number here, got the range {self.dt}")
         return float(self.dt)
 
     def modes(self, N: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(A, B), complex128 (N/2,) each; a random scheme draws from the generator."""
+        """Return the modes (A, B).
+
+        Args:
+            N: the real state size, even.
+            generator: source of randomness of a random scheme.
+
+        Returns:
+            A and B, complex128, (N/2,) each.
+
+        Raises:
+            TypeError: if N is not an integer.
+            ValueError: if N is odd, or the pair (A, B) does not have N/2 modes.
+        """
         check_state_size("d_state", N)
         if isinstance(self.scheme, str):
             options = {"real": self.real, "imag_scale": self.imag_scale}
@@ -98,16 +121,32 @@ class Initialization:
         return A, B
 
     def hippo(self, N: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(A, B, P), complex128 (N/2,) each: a HiPPO matrix is diag(A) - P P*.
+        """Return (A, B, P): the HiPPO matrix is diag(A) - P P* in its eigenbasis.
 
-        Raises ValueError for a scheme that is no HiPPO matrix's normal part.
+        Args:
+            N: the real state size, even.
+
+        Returns:
+            A, B and P, complex128, (N/2,) each.
+
+        Raises:
+            TypeError: if N is not an integer.
+            ValueError: if N is odd, or for every scheme except `legs` and `fout`.
         """
         check_hippo("a low-rank term", self.scheme)
         begin = replace(self, B=self.B or "hippo")
         return *begin.modes(N, torch.Generator("cpu")), low_rank(self.scheme, N)
 
     def log_dt(self, H: int, generator: torch.Generator) -> Tensor:
-        """Logarithms of the time a step, (H,), float64."""
+        """Return the logarithm of the time per step of each feature.
+
+        Args:
+            H: number of features.
+            generator: source of randomness, used even if dt is one number.
+
+        Returns:
+            (H,) float64.
+        """
         ends = self.dt if isinstance(self.dt, tuple) else (self.dt, self.dt)
         low, high = map(math.log, ends)
         return low + (high - low) * uniform(H, generator)
@@ -144,10 +183,17 @@ def _numbers(part) -> Tensor:
 
 
 def as_initialization(init, dt: Range | None = None, **options) -> Initialization:
-    """An `Initialization` from what a layer's `init` may be, and dt beside it.
+    """Return an `Initialization` for the values that a layer's `init` may have.
 
-    init: a name, a pair (A, B), or the object itself, which holds its own dt and
-    options: ValueError if any is given beside it.
+    Args:
+        init: a name, a pair (A, B), or an `Initialization`.
+        dt: time per step, if init is not an `Initialization`.
+        **options: real, imag_scale and B, if init is not an `Initialization`.
+
+    Raises:
+        TypeError: if init or an option has the wrong type.
+        ValueError: for a bad option, or if dt or options are given together with an
+            `Initialization`, which contains its own.
     """
     if dt is not None:
         options["dt"] = dt

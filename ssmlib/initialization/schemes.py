@@ -29,7 +29,15 @@ def _modes(frequency: Tensor, real: float | Tensor = DAMPING) -> Tensor:
 
 
 def uniform(n: int, generator: torch.Generator) -> Tensor:
-    """Return n draws from U(0, 1), float64, on the generator's device."""
+    """Draw n numbers from U(0, 1).
+
+    Args:
+        n: number of draws.
+        generator: source of randomness; its device is that of the result.
+
+    Returns:
+        (n,) float64.
+    """
     device = generator.device
     return torch.rand(n, generator=generator, dtype=torch.float64, device=device)
 
@@ -124,18 +132,37 @@ HIPPO: dict[str, Callable[[int], tuple[Tensor, Tensor]]] = {
 
 
 def names() -> tuple[str, ...]:
-    """The names `initialize` knows."""
+    """Return the names that `initialize` accepts."""
     return tuple(SCHEMES)
 
 
 def is_random(name: str) -> bool:
-    """Whether a scheme draws its modes, and so takes a seed; ValueError if unknown."""
+    """Return whether a scheme draws its modes at random and accepts a seed.
+
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        TypeError: if name is not a string.
+        ValueError: for an unknown name.
+    """
     _checks.one_of("name", name, SCHEMES)
     return "generator" in inspect.signature(SCHEMES[name][0]).parameters
 
 
 def check_options(name: str, real: float | None, imag_scale: float, B: str) -> None:
-    """Refuse what neither `initialize` nor `Initialization` accepts."""
+    """Refuse options that neither `initialize` nor `Initialization` accepts.
+
+    Args:
+        name: one of `names()`.
+        real: at most 0, or None.
+        imag_scale: a finite number.
+        B: "one", or "hippo" for `legs` and `fout`.
+
+    Raises:
+        TypeError: for a value of another type.
+        ValueError: for a value outside these limits.
+    """
     _checks.one_of("name", name, SCHEMES)
     if real is not None:
         _check_real(real)
@@ -152,14 +179,31 @@ def _check_real(real: float) -> float:
 
 
 def check_hippo(what: str, name) -> None:
-    """Refuse a scheme that is not a HiPPO matrix's; `what` says what needs one."""
+    """Refuse a scheme that does not come from a HiPPO matrix.
+
+    Args:
+        what: the option that needs such a scheme, for the message.
+        name: the scheme.
+
+    Raises:
+        ValueError: for every scheme except `legs` and `fout`.
+    """
     if not isinstance(name, str) or name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
 
 
 def check_state_size(name: str, N: int) -> None:
-    """Refuse all but a real state size: an even integer, at least 2."""
+    """Refuse all but a real state size.
+
+    Args:
+        name: the argument, for the message.
+        N: an even integer, at least 2.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is odd or less than 2.
+    """
     _checks.integer(name, N, least=2)
     if N % 2:
         raise ValueError(f"{name} must be even: modes come in conjugate pairs; got {N}")

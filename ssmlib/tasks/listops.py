@@ -34,7 +34,13 @@ DRAWS = 10**8
 
 @dataclass(frozen=True)
 class Expressions:
-    """tokens (n, L) int64, 0 for padding; lengths (n,); values (n,) in 0 .. 9."""
+    """A set of ListOps expressions.
+
+    Attributes:
+        tokens: (n, L) int64, 0 for padding.
+        lengths: (n,) int64, the number of tokens.
+        values: (n,) int64, 0 to 9.
+    """
 
     tokens: Tensor
     lengths: Tensor
@@ -84,9 +90,17 @@ def _draw(rng: random.Random, depth: int, max_args: int, most: int) -> tuple:
 
 
 def length_distribution(max_depth: int, max_args: int, longest: int) -> np.ndarray:
-    """Probability of each length 0 .. longest, given that the root is an operator.
+    """Return the probability of each length, given that the root is an operator.
 
-    Exact, by convolution from the leaves up; what is longer is left out.
+    The result is exact, by convolution from the leaves up.
+
+    Args:
+        max_depth: the largest depth, at least 2.
+        max_args: the largest number of arguments of an operator, at least 2.
+        longest: the largest length that is returned, in tokens.
+
+    Returns:
+        (longest + 1,) float64; the sum is below 1 if longer expressions exist.
     """
     digit = np.zeros(longest + 1)
     digit[1:2] = 1.0
@@ -132,11 +146,27 @@ def generate(
     max_depth: int = 10,
     max_args: int = 10,
 ) -> Expressions:
-    """n distinct expressions of more than min_length and fewer than max_length tokens.
+    """Draw n distinct expressions.
 
-    The defaults are the published ones. Roots are operators: a single digit is one
-    token, which no bound above 0 accepts. Raises ValueError or TypeError for bounds
-    that accept nothing, or too little to find n of.
+    The defaults are the published ones. The root of each expression is an operator.
+
+    Args:
+        n: number of expressions.
+        seed: a non-negative integer.
+        min_length: the number of tokens is larger than this.
+        max_length: the number of tokens is smaller than this.
+        max_depth: the largest depth, at least 2.
+        max_args: the largest number of arguments of an operator, at least 2.
+
+    Returns:
+        The expressions, padded to the longest.
+
+    Raises:
+        TypeError: if an argument is not an integer.
+        ValueError: for an argument out of range, or bounds that accept too few
+            expressions.
+
+    Source: the Long Range Arena (arXiv 2011.04006).
     """
     _check(n, min_length, max_length, max_depth, max_args)
     rng = random.Random(_checks.integer("seed", seed, least=0))
@@ -166,11 +196,20 @@ def generate(
 
 
 def split(n: int, *, seed: int, **bounds: int) -> Split:
-    """`generate`'s expressions and their values: 80 % to train, 10 % each for the rest.
+    """Return expressions and their values, divided into training and other data.
 
-    No expression is in two parts; all are padded to max_length - 1, so that sets of
-    other seeds have the same shape. Kept in the cache (`tasks.cache`). bounds and
-    errors as `generate`, and ValueError for fewer than ten.
+    80 % are training data, 10 % validation and 10 % test data. No expression occurs in
+    two parts. All are padded to max_length - 1, so that sets of other seeds have the
+    same shape. The set is stored in the cache (`tasks.cache`).
+
+    Args:
+        n: number of expressions, at least 10.
+        seed: a non-negative integer.
+        **bounds: min_length, max_length, max_depth and max_args, as of `generate`.
+
+    Raises:
+        TypeError: if an argument is not an integer.
+        ValueError: for n < 10, an unknown bound, and as `generate`.
     """
     n = _checks.integer("n", n, least=10)
     seed = _checks.integer("seed", seed, least=0)
@@ -198,21 +237,40 @@ def split(n: int, *, seed: int, **bounds: int) -> Split:
 
 
 def text(tokens: Tensor) -> str:
-    """An expression as text, "[MAX 2 9 ]", from its tokens (L,); padding is left out.
+    """Return an expression as text, for example "[MAX 2 9 ]".
 
-    Raises ValueError for tokens out of range.
+    Args:
+        tokens: (L,) integers in 0 .. 15; padding is left out.
+
+    Raises:
+        TypeError: if tokens are not integers.
+        ValueError: for a token out of range.
     """
     _checks.within("tokens", tokens, 0, len(WORDS) - 1)
     return " ".join(WORDS[token] for token in tokens.tolist() if token)
 
 
 def evaluate(expression: str) -> int:
-    """The value of an expression as `text` writes it; ValueError where it is none."""
+    """Return the value of an expression.
+
+    Args:
+        expression: as `text` writes it.
+
+    Raises:
+        ValueError: if it is not one complete expression.
+    """
     return parsed(expression)[1]
 
 
 def parsed(expression: str) -> tuple[list[int], int]:
-    """The tokens of an expression and its value; ValueError where it is none."""
+    """Return the tokens of an expression and its value.
+
+    Args:
+        expression: as `text` writes it.
+
+    Raises:
+        ValueError: if it is not one complete expression.
+    """
     tokens: list[int] = []
     stack: list[list[int]] = [[]]
     for word in expression.split():
@@ -233,15 +291,28 @@ def parsed(expression: str) -> tuple[list[int], int]:
 
 
 def depths(tokens: Tensor) -> Tensor:
-    """How deep each expression is nested: (n, L) -> (n,), 1 for a single operator."""
+    """Return the nesting depth of each expression.
+
+    Args:
+        tokens: (n, L) int64.
+
+    Returns:
+        (n,) int64, 1 for a single operator.
+    """
     opens = ((tokens >= FIRST_OPERATOR) & (tokens < CLOSE)).long()
     return (opens - (tokens == CLOSE).long()).cumsum(-1).amax(-1)
 
 
 def baselines(data: Split) -> dict[str, float]:
-    """Test accuracy without a model: "majority", and the best value "root" by operator.
+    """Return the test accuracy that is reached without a model.
 
-    What is learned from the root alone knows no hierarchy.
+    Args:
+        data: expressions as of `split`.
+
+    Returns:
+        "majority" for the most frequent value, and "root" for the most frequent value
+        given the first operator. A model that learns from the root alone has not
+        learned the hierarchy.
     """
     y = data.y_train
     majority = torch.bincount(y, minlength=10).argmax()

@@ -26,13 +26,21 @@ _NO_TOKEN = str.maketrans("", "", "()")
 
 
 def listops(folder: str | Path) -> Split:
-    """ListOps: tokens of `tasks.listops`, lengths, and values 0 .. 9.
+    """Return the published ListOps data as tokens, lengths and values.
 
-    folder holds basic_train.tsv, basic_val.tsv and basic_test.tsv in UTF-8, each with
-    the columns Source and Target alone. Round brackets are left out, as all who use it
-    do. Raises FileNotFoundError where a file is missing, ValueError for other columns,
-    for a line whose Source is no complete expression or whose Target is not its value,
-    and for a file without a line.
+    Round brackets are left out, as in other work on this data.
+
+    Args:
+        folder: contains basic_train.tsv, basic_val.tsv and basic_test.tsv in UTF-8.
+            Each has the columns Source and Target.
+
+    Returns:
+        Tokens as of `tasks.listops`, lengths, and values 0 to 9.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: for other columns, a Source that is not a complete expression, a
+            Target that is not its value, or a file without an expression.
     """
     parts = [_expressions(_there(Path(folder) / name)) for name in _LISTOPS]
     longest = max(len(row) for rows, _ in parts for row in rows)
@@ -101,14 +109,25 @@ def _balanced(text: str) -> bool:
 
 
 def pathfinder(folder: str | Path, seed: int = 0) -> Split:
-    """Pathfinder: pictures as sequences of pixels (n, size * size) in [0, 1], labels.
+    """Return the published Pathfinder data as sequences of pixels with labels 0 and 1.
 
-    folder holds curv_contour_length_14, and that metadata (numbered text files, a
-    picture a line: its folder, its file, a number, a label 0 or 1) and imgs (pictures
-    of 8 bits a channel). 80 % to train, 10 % each for the rest, as `seed` draws. Needs
-    Pillow. Raises FileNotFoundError where a file is missing, ValueError for a line of
-    another form, a file that is no complete picture, pictures that are not square and
-    of one size, and fewer than ten of them.
+    80 % are training data, 10 % validation and 10 % test data.
+
+    Args:
+        folder: contains curv_contour_length_14 with the folders metadata (numbered text
+            files; each line has a folder, a file, a number and a label 0 or 1) and imgs
+            (pictures of 8 bits per channel).
+        seed: draws the division, a non-negative integer.
+
+    Returns:
+        Inputs (n, size * size) float32 in [0, 1], labels (n,) int64.
+
+    Raises:
+        ModuleNotFoundError: if Pillow is missing.
+        FileNotFoundError: if a file is missing.
+        TypeError: if seed is not an integer.
+        ValueError: for a line of another form, an incomplete picture, pictures that are
+            not square or differ in size, or fewer than ten pictures.
     """
     _checks.integer("seed", seed, least=0)
     place = _there(Path(folder) / _PATHS)

@@ -17,19 +17,37 @@ _RECORD = (
 
 
 def arterial_pressure() -> Tensor:
-    """7,501 samples (T,) float64, in the record's own unit, as they are.
+    """Return a record of arterial pressure, 7,501 samples in the record's own unit.
 
-    Record 135 of the UCR anomaly archive (KDD 2021), a pig's internal bleeding, in the
-    wheel of aeon: cited, not redistributed. Raises ModuleNotFoundError where that is
-    missing, ValueError for other content.
+    It is record 135 of the UCR anomaly archive (KDD 2021), the internal bleeding of a
+    pig. The file comes with the wheel of aeon. It is cited and not redistributed.
+
+    Returns:
+        (7501,) float64.
+
+    Raises:
+        ModuleNotFoundError: if the wheel of aeon is missing.
+        ValueError: if the file has other content.
     """
     rows = np.loadtxt(carried("aeon", *_RECORD), delimiter=",", skiprows=1)
     return torch.from_numpy(rows[:, 1].copy())
 
 
 def pressure(L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
-    """Windows of L samples, and the value `horizon` samples after each.
+    """Return windows of the record and, as the target, a later value.
 
-    Parts, sizes and errors as `series.forecast`; `seed` places the block.
+    Args:
+        L: samples in a window.
+        n: number of windows in the training data, as of `series.forecast`.
+        seed: places the block, a non-negative integer.
+        horizon: number of samples from the end of the window to the target.
+
+    Returns:
+        Inputs (n, L) and targets (n,); the parts are as of `series.forecast`.
+
+    Raises:
+        ModuleNotFoundError: if the wheel of aeon is missing.
+        TypeError: if an argument is not an integer.
+        ValueError: as `series.forecast`.
     """
     return forecast_of(arterial_pressure(), L, n, seed, horizon)

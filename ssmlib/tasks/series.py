@@ -62,7 +62,15 @@ _ARCH = "not stated by arch; used, not redistributed"
 
 @dataclass(frozen=True)
 class Series:
-    """A real series: values (T,) float64 in `unit`, and where it comes from."""
+    """A real series and its origin.
+
+    Attributes:
+        name: its name in `names()`.
+        values: (T,) float64, in `unit`.
+        unit: the unit, with the time between two values.
+        licence: the license, as the package states it.
+        citation: a key of the book's references.
+    """
 
     name: str
     values: Tensor
@@ -153,15 +161,19 @@ HELD_OUT = ("seattle_temperature", "vix", "nasdaq_volume")
 
 
 def names() -> tuple[str, ...]:
-    """The series `load` knows."""
+    """Return the names of the series that `load` knows."""
     return tuple(_REGISTRY)
 
 
 def load(name: str) -> Series:
-    """A real series by name, raw: not centred, not scaled.
+    """Return a real series, neither centered nor scaled.
 
-    Raises ValueError for a name that is not in `names()` or a file that is not the
-    one we know, ModuleNotFoundError where the package that carries it is missing.
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        ModuleNotFoundError: if the package with the file is missing.
+        ValueError: for an unknown name, or a file with other content.
     """
     _checks.one_of("name", name, _REGISTRY)
     loader, unit, licence, citation = _REGISTRY[name]
@@ -170,9 +182,21 @@ def load(name: str) -> Series:
 
 
 def block(name: str, seed: int = 0) -> Tensor:
-    """Four fifths of a series, at a place that `seed` draws: (T,) float64.
+    """Return four fifths of a series, scaled by its own first half.
 
-    Brought to mean 0 and mean square 1 by its first half. Raises as `load`.
+    The first half of the block has mean 0 and mean square 1.
+
+    Args:
+        name: one of `names()`.
+        seed: places the block, a non-negative integer.
+
+    Returns:
+        (T,) float64.
+
+    Raises:
+        ModuleNotFoundError: as `load`.
+        TypeError: if seed is not an integer.
+        ValueError: as `load`, and for a negative seed.
     """
     return _block(load(name).values, _checks.integer("seed", seed, least=0))
 
@@ -186,18 +210,45 @@ def _block(values: Tensor, seed: int) -> Tensor:
 
 
 def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
-    """Windows of L steps, and as target (n,) the value `horizon` steps after each.
+    """Return windows of a series and, as the target, a later value.
 
-    Of a `block`, the first half trains (at most n windows, evenly taken), a fifth
-    validates, the rest tests (n / 2 each), so that nothing of the future is seen.
-    Raises as `load`, and ValueError for L, n or horizon below 1, 2 and 1, or for
-    windows longer than a part.
+    Of a `block`, the first half is training data, the next fifth validation data and
+    the rest test data, so that training sees nothing of the future.
+
+    Args:
+        name: one of `names()`.
+        L: steps in a window.
+        n: at most this number of training windows, evenly spaced; n / 2 in the other
+            parts. At least 2.
+        seed: places the block, a non-negative integer.
+        horizon: number of steps from the end of the window to the target.
+
+    Returns:
+        Inputs (n, L) float32 and targets (n,) float32.
+
+    Raises:
+        ModuleNotFoundError: as `load`.
+        TypeError: if an argument is not an integer.
+        ValueError: as `load`, for an argument out of range, or for windows longer than
+            a part.
     """
     return forecast_of(load(name).values, L, n, seed, horizon)
 
 
 def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Split:
-    """`forecast` of any series, values (T,) float64."""
+    """Return windows of any series and, as the target, a later value.
+
+    Args:
+        values: (T,) float64.
+        L: as of `forecast`.
+        n: as of `forecast`.
+        seed: as of `forecast`.
+        horizon: as of `forecast`.
+
+    Raises:
+        TypeError: if an argument is not an integer.
+        ValueError: for an argument out of range, or windows longer than a part.
+    """
     _checks.integer("L", L)
     _checks.integer("horizon", horizon)  # at 0 the target would be an input
     _checks.integer("seed", seed, least=0)

@@ -20,13 +20,24 @@ LONGEST = 29
 
 
 def vowels(seed: int = 0) -> Split:
-    """640 utterances of 12 cepstral channels and 7 to 29 steps: who of nine speaks.
+    """Return 640 utterances of nine speakers; the label is the speaker.
 
-    Channels brought to mean 0 and mean square 1 by the training part; 0 beyond each
-    length. Training and test files are put together and split anew, three fifths, a
-    fifth and a fifth of each speaker, as `seed` draws. Japanese Vowels (Kudo, Toyama
-    and Shimbo 1999), UCI repository, in the wheel of aeon: cited, not redistributed.
-    Raises ModuleNotFoundError where that is missing, ValueError for other content.
+    Each utterance has 12 cepstral channels and 7 to 29 steps, and is 0 beyond its
+    length. The channels have mean 0 and mean square 1 in the training data. The
+    published training and test files are put together and divided again: three fifths,
+    one fifth and one fifth of each speaker. The data are Japanese Vowels (Kudo, Toyama
+    and Shimbo 1999) of the UCI repository, from the wheel of aeon. They are cited and
+    not redistributed.
+
+    Args:
+        seed: draws the division.
+
+    Returns:
+        Inputs (n, 12, 29) float32, labels (n,) int64, lengths (n,) int64.
+
+    Raises:
+        ModuleNotFoundError: if the wheel of aeon is missing.
+        ValueError: if a file has other content.
     """
     utterances, speakers = [], []
     for name, sha256 in _FILES.items():
