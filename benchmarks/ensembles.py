@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-# The model of notebook 08, three epochs.
+# The model of sequential-mnist, three epochs.
 MODEL = {"epochs": 3, "batch_size": 250, "d_model": 8, "d_state": 32}
 SIZE = 32
 SIZES = [2**k for k in range(5, 9)]
@@ -28,7 +28,7 @@ def fit_rows(ask) -> list[dict]:
     peaks = [ask(measure="fit memory", E=E) / 2**20 for E in SIZES]
     # Between the ends, so that a constant part shows as an exponent below 1.
     exponent = math.log(peaks[-1] / peaks[0]) / math.log(SIZES[-1] / SIZES[0])
-    label = f"notebook 08's model, {MODEL['epochs']} epochs"
+    label = f"sequential-mnist's model, {MODEL['epochs']} epochs"
     return [
         {
             "what": "fit",
