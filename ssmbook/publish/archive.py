@@ -16,7 +16,7 @@ from ssmbook.book import build, claims
 from ssmbook.book.assembly import assemble
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.glue import records
-from ssmbook.publish import crate, environment, locks
+from ssmbook.publish import crate, environment, locks, verify
 from ssmbook.runs import folders, provenance, sharing
 from ssmbook.runs.stores import replace, sha256
 
@@ -170,12 +170,12 @@ def _tar(folder: Path, epoch: int) -> bytes:
     buffer = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=epoch) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        tarfile.open(
+            fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8"
+        ) as tar,
     ):
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            info = tarfile.TarInfo(str(path.relative_to(folder.parent)))
-            info.size, info.mtime = path.stat().st_size, epoch
-            info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-            with path.open("rb") as file:
-                tar.addfile(info, file)
+            content = path.read_bytes()
+            name = path.relative_to(folder.parent).as_posix()
+            tar.addfile(verify.entry(name, content, epoch), io.BytesIO(content))
     return buffer.getvalue()
