@@ -24,6 +24,14 @@ def hashes(
     start in `folder`, where the notebook works. Raises ValueError for a marked path
     that does not exist, OSError for one that cannot be read.
     """
+    named = paths(known, values, folder, where)
+    return {name: content_hash(path) for name, path in named.items()}
+
+
+def paths(
+    known: dict[str, Parameter], values: dict[str, Value], folder: Path, where: str
+) -> dict[str, Path]:
+    """The files and folders of `hashes`, by parameter and value."""
     found = {}
     for name, value in values.items():
         parameter = known[name]
@@ -34,7 +42,7 @@ def hashes(
             if _exists(path) and (
                 parameter.is_path or Path(text).name not in ("", "..")
             ):
-                found[f"{name}={text}"] = content_hash(path)
+                found[f"{name}={text}"] = path
             elif parameter.is_path:
                 raise ValueError(
                     f"{where}: {name} must be the path of a file or folder, or empty; "
