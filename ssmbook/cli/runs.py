@@ -141,7 +141,7 @@ def sweep(
     """
     from ssmbook.book.chapters import find
     from ssmbook.notebook.parameters import interface
-    from ssmbook.runs import cluster, sweeps
+    from ssmbook.runs import cluster, sharing, sweeps
     from ssmbook.runs.document import Run
     from ssmbook.runs.jobs import Job, plan_runs
     from ssmbook.runs.stores import Store
@@ -177,7 +177,7 @@ def sweep(
                 terminal.say(f"{job.folder} failed: {run.error}")
 
         store = Store(address)
-        with sweeps.lock(store, path.stem):
+        with sharing.lock_in(store, path.stem):
             cluster.run_all(
                 planned,
                 store,

@@ -26,7 +26,7 @@ import nbformat
 from ssmbook.notebook.files import check_name, notebook_of
 from ssmbook.notebook.glue import node_records
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, inputs, key, page, provenance, reading
+from ssmbook.runs import execution, inputs, key, page, provenance, reading, sharing
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
@@ -106,8 +106,9 @@ def run_job(
 
     A notebook that fails is no error here: its document says status "failed", with
     the traceback. A stored result is only ever replaced by a whole one. A process
-    runs one at a time: a second thread waits. Raises OSError where the store cannot
-    be written.
+    runs one at a time: a second thread waits. Another process that runs the same job
+    into the same folder is waited for. Raises OSError where the store cannot be
+    written or its file system has no locks.
     """
     if not force:
         try:
@@ -116,12 +117,15 @@ def run_job(
         except (reading.DamagedRun, reading.OldRun) as error:
             _log.warning("%s; it runs again now", error)
     with _ONE_AT_A_TIME:
-        return _run(job, store, timeout)
+        store.check_writable(job.folder)
+        with sharing.lock_in(store, job.folder):
+            # Another process may have finished it since.
+            run = None if force else finished_run(job, store)
+            return run or _run(job, store, timeout)
 
 
 def _run(job: Job, store: Store, timeout: int) -> Run:
     page.write_mathjax(store)
-    store.check_writable(job.folder)
     run = _begun(job)
     clock = time.perf_counter()
     try:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import shown
 from ssmbook.notebook.parameters import Parameter, Value, from_text
-from ssmbook.runs import sharing
-from ssmbook.runs.stores import Store
 
 MOST = 1_000_000  # values of an axis, runs of a grid
 
@@ -115,16 +111,3 @@ def from_file(path: Path) -> list[dict]:
         f"{path} must hold one of `grid:` or `zip:` {{name: [values]}}, or `runs:` "
         "[{name: value}, ...]"
     )
-
-
-@contextlib.contextmanager
-def lock(store: Store, notebook: str) -> Iterator[None]:
-    """Lock a notebook's folder of a store; another sweep there is waited for.
-
-    The lock ends with the process, however it ends. A bucket knows no locks.
-    """
-    if store.folder is None:
-        yield
-        return
-    with sharing.lock(store.folder / notebook):
-        yield

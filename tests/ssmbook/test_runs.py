@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 import ssmlib
-from ssmbook.runs import execution, page
+from ssmbook.runs import execution, page, sharing
 from ssmbook.runs.execution import NotebookFailed
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.stores import Store
@@ -91,7 +91,8 @@ def test_a_run_is_kept_with_all_that_made_it(place):
     document = ran(place, "1", "-p", "n=4")
     folder = place / "runs" / "toy" / document["key"][:16]
     stored = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    assert {"toy.ipynb", "toy.html", "run.json"} == {p.name for p in folder.iterdir()}
+    names = {"toy.ipynb", "toy.html", "run.json", sharing.LOCK}
+    assert names == {p.name for p in folder.iterdir()}
     assert stored["status"] == "complete"
     assert stored["threads"] == 1
     assert stored["packages"]["papermill"] == "2.7.0"

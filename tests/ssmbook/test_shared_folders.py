@@ -1,7 +1,9 @@
 """Folders that several processes, or a process and a person, write at once."""
 
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +66,28 @@ def test_a_sweep_waits_for_another(place):
         process.kill()
         process.communicate()
     assert said.startswith(f"waiting for process {os.getpid()} (")
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_the_same_run_twice_at_once_is_one_after_the_other(own, options, tmp_path):
+    """Also of two checkouts that share the folder of their runs."""
+    toy.notebook(own / NOTEBOOK, waiting(toy.CODE))
+    twin = tmp_path / "twin"
+    shutil.copytree(own, twin)
+    call = ("run", "1", "--json", "--runs", tmp_path / "shared", *options)
+    first = start(own, *call)
+    wait_for((own / NOTEBOOK).with_name("begun").exists)
+    second = start(twin, *call)
+    said = second.stderr.readline()
+    assert said.startswith(f"waiting for process {first.pid} (ssmbook run 1 --json")
+    assert not (twin / NOTEBOOK).with_name("begun").exists()
+    for place in (own, twin):
+        (place / NOTEBOOK).with_name("go").touch()
+    runs = [
+        json.loads(process.communicate(timeout=600)[0]) for process in (first, second)
+    ]
+    assert [run["reused"] for run in runs] == [False, not options]
+    assert runs[0]["key"] == runs[1]["key"]
 
 
 def test_two_builds_at_once_both_end_with_a_book(own):
