@@ -2,9 +2,9 @@
 
 deposits/<slug>/ contains the document of a run (run.json) and the code cells of the
 executed notebook; its text is the chapter's. The document has a checksum of its own
-content and names the notebook's SHA-256, its records and its parameters, so that a
-change in either file is an error. They are made with the profile `evening` (`make
-deposits`), never by a build or a test.
+content and names the notebook's SHA-256, its records and its parameters, so that damage
+or a careless edit in either file is an error. They are made with the profile `evening`
+(`make deposits`), never by a build or a test.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """The document of a run: what made it, and what came of it. Stored as run.json.
 
-It ends with the SHA-256 of its own content, without which it is not believed.
+It ends with the SHA-256 of all its other fields, without which it is refused. The
+checksum detects damage and careless edits. It detects no forger, who can compute it
+again: of such a document only the records, the parameters and the files are compared
+with the executed notebook, and no other field with anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Stored runs as they are read: what does not fit its checksums is never believed.
+"""Stored runs as they are read: a run that does not fit its checksums is refused.
 
 A run's document has a checksum of its own content and names the SHA-256 of each file.
 The executed notebook is a second witness: the document's records must be those that the
-notebook stores, and its parameters those that the notebook was executed with.
+notebook stores, and its parameters those that the notebook was executed with. This
+detects damage and careless edits, and no forger: see `document`.
 """
 
 from __future__ import annotations
