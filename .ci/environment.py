@@ -44,12 +44,16 @@ def wanted() -> dict[str, str]:
     return {"locks": locks.hexdigest(), "packages": packages.hexdigest()}
 
 
-def _older() -> dict[str, str] | None:
+def _older() -> dict[str, str]:
     """What an environment has whose maker wrote no checksums: times decide once."""
-    made = READY.stat().st_mtime
-    files = [*Path().glob("requirements*.lock"), Path("pyproject.toml")]
-    newer = [path for path in files if path.stat().st_mtime > made]
-    return None if newer else wanted()
+    made, asked = READY.stat().st_mtime, wanted()
+    if any(path.stat().st_mtime > made for path in Path().glob("requirements*.lock")):
+        return {}
+    return (
+        asked
+        if Path("pyproject.toml").stat().st_mtime <= made
+        else asked | {"packages": ""}
+    )
 
 
 def missing() -> str | None:

@@ -235,10 +235,11 @@ def test_an_environment_without_checksums_is_taken_by_its_time(checkout):
     assert installed(checkout) == ALL
     (checkout / ".venv" / ".installed").unlink()
     assert installed(checkout) == []
-    (checkout / "requirements.lock").touch()
-    future = time.time() + 9
-    os.utime(checkout / "requirements.lock", (future, future))
-    assert installed(checkout) == ALL
+    for name, expected in ((PROJECT, ["packages"]), ("requirements.lock", ALL)):
+        (checkout / ".venv" / ".installed").unlink(missing_ok=True)
+        future = time.time() + 9
+        os.utime(checkout / name, (future, future))
+        assert installed(checkout) == expected
 
 
 def test_two_makes_at_once_install_once(checkout):
