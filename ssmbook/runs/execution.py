@@ -23,6 +23,8 @@ QUIET = [
     "--IPKernelApp.exec_lines="
     "__import__('logging').getLogger('tornado.general').setLevel(50)",
 ]
+# As nbclient's own pattern, which takes quadratic time over the length of a line.
+CARRIAGE_RETURN = re.compile(r"^.*\r(?=[^\n])", re.M)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -90,6 +92,7 @@ def execute(
 
 def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
     from jupyter_client import AsyncKernelManager
+    from nbclient import client
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
@@ -103,6 +106,7 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register("kept", Kept)
+    client._RGX_CARRIAGERETURN = CARRIAGE_RETURN
     logger.setLevel(logging.ERROR)
     known = declared(notebook, folder)
     values = check(known, values, "parameters")
