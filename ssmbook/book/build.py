@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -17,6 +17,7 @@ from ssmbook.book.assembly import assemble
 from ssmbook.book.chapter_page import Page
 from ssmbook.book.chapters import Chapter, chapters, find
 from ssmbook.book.output import tree_hash
+from ssmbook.book.storing import Say, run_into
 from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import interface, profile
 from ssmbook.notebook.session import footer_seconds
@@ -33,7 +34,6 @@ _OUTSIDE = re.compile(
     r"""|<link[^>]+rel=["'](?:stylesheet|preload|preconnect)["'][^>]+href=["'](?:https?:)?//[^"']+"""
 )
 _CODE = re.compile(r"<(script|style|pre|code)\b.*?</\1>", re.DOTALL)
-Say = Callable[[str], None]
 
 
 def check_pages(html: Path) -> list[str]:
@@ -239,30 +239,14 @@ def store_outputs(
         known = {chapter.slug: chapter.path for chapter in chosen}
         seen = {path: sharing.content(path) for path in known.values()}
         planned = [j for c in longest_first(chosen) for j in plan_runs(c.path, [{}])]
-        kept = Store(root / "_build" / "runs")
-        failed = {}
 
-        def done(job: Job, run: Run) -> None:
-            if run.failed:
-                failed[job.notebook] = run.error
-                say(f"{job.notebook}: FAILED: {run.error}")
-                return
-            path = kept.folder / job.folder / f"{job.notebook}.ipynb"
-            node = read_notebook(path)
-            content = (nbformat.writes(node) + "\n").encode()
-            try:
-                sharing.update(root, {known[job.notebook]: content}, seen)
-            except ValueError as error:
-                failed[job.notebook] = str(error)
-                say(f"{job.notebook}: NOT STORED: {error}")
-            else:
-                say(f"{job.notebook}: executed in {run.seconds:.0f} s and stored")
+        def made(store: Store, job: Job, run: Run) -> dict[Path, bytes]:
+            path = store.folder / job.folder / f"{job.notebook}.ipynb"
+            content = (nbformat.writes(read_notebook(path)) + "\n").encode()
+            return {known[job.notebook]: content}
 
         workers = jobs or cluster.workers_for(1)
-        cluster.run_all(planned, kept, done, workers=workers, force=True)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not stored: {reasons}")
+        run_into(root, planned, seen, made, say, workers=workers, force=True)
 
 
 def _chosen(root: Path, names: list[str]) -> list[Chapter]:

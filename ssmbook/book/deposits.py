@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from ssmbook.book.chapters import chapters
+from ssmbook.book.storing import Say, run_into
 from ssmbook.notebook import glue
 from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
@@ -105,7 +106,7 @@ def named_outputs(deposit: Deposit) -> list:
     return renamed
 
 
-def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
+def make(root: Path, names: list[str], say: Say, *, jobs: int | None = None) -> None:
     """Run the chapters of the profile, or those named, and store what they leave.
 
     A run that was finished before is stored already, so that an interrupted call goes
@@ -119,30 +120,16 @@ def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
         seen = {
             path: sharing.content(path) for job in planned for path in _files(root, job)
         }
-        kept, failed = Store(root / "_build" / "runs"), {}
 
-        def done(job: Job, run: Run) -> None:
-            if run.failed:
-                failed[job.notebook] = run.error
-                say(f"{job.notebook}: FAILED: {run.error}")
-                return
+        def made(store: Store, job: Job, run: Run) -> dict[Path, bytes]:
             notebook, document = _files(root, job)
-            content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+            content = code_and_outputs(store.read(f"{job.folder}/{notebook.name}"))
             files = run.files | {notebook.name: sha256(content)}
-            about = changed(run, files=files).to_json()
-            try:
-                sharing.update(root, {notebook: content, document: about}, seen)
-            except ValueError as error:
-                failed[job.notebook] = str(error)
-                say(f"{job.notebook}: NOT STORED: {error}")
-            else:
-                say(f"{job.notebook}: {run.seconds:.0f} s, kept in {document.parent}")
+            return {notebook: content, document: changed(run, files=files).to_json()}
 
         workers = jobs or cluster.workers_for(1)
-        cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not kept: {reasons}")
+        timeout = 10 * CELL_TIMEOUT
+        run_into(root, planned, seen, made, say, workers=workers, timeout=timeout)
 
 
 def _files(root: Path, job: Job) -> tuple[Path, Path]:

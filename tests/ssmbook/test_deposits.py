@@ -22,7 +22,7 @@ def kept(place):
         json.dumps([JUDGED]), encoding="utf-8"
     )
     _, err = ssmbook(place, "deposits")
-    assert "kept in" in err
+    assert "and stored" in err
     return place
 
 
