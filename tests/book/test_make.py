@@ -217,7 +217,10 @@ EDITS = {
     "the lock of torch": (edit("requirements-torch.lock", "==", "==1"), ALL),
     "a lock that is gone": (lambda c: (c / "requirements-data.lock").unlink(), ALL),
     "an interrupted make": (lambda c: (c / ".venv" / ".ready").unlink(), ALL),
-    "a damaged note": (lambda c: (c / ".venv" / ".installed").write_text("{"), ALL),
+    "a damaged note": (
+        lambda c: (c / ".venv" / ".installed").write_bytes(b"{"),
+        ALL,
+    ),
 }  # fmt: skip
 
 
