@@ -77,12 +77,12 @@ def test_the_same_run_twice_at_once_is_one_after_the_other(own, options, tmp_pat
     call = ("run", "1", "--json", "--runs", tmp_path / "shared", *options)
     first = start(own, *call)
     wait_for((own / NOTEBOOK).with_name("begun").exists)
+    (twin / NOTEBOOK).with_name("go").touch()
     second = start(twin, *call)
     said = second.stderr.readline()
     assert said.startswith(f"waiting for process {first.pid} (ssmbook run 1 --json")
     assert not (twin / NOTEBOOK).with_name("begun").exists()
-    for place in (own, twin):
-        (place / NOTEBOOK).with_name("go").touch()
+    (own / NOTEBOOK).with_name("go").touch()
     runs = [
         json.loads(process.communicate(timeout=600)[0]) for process in (first, second)
     ]
