@@ -14,16 +14,16 @@ from jupyter_client.manager import KernelManager
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from ssmbook.notebook.comparison import differences
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import check, declared
-from ssmbook.notebook.session import footer_seconds
 from ssmbook.runs import coverage, isolation
 from ssmbook.runs.execution import write
 
 
 def pytest_collection_modifyitems(items):
     def seconds(item) -> float:
-        return footer_seconds(item.parent.nb) or 0
+        return Executed(item.path, item.parent.nb).seconds or 0
 
     items.sort(key=lambda item: (-seconds(item), str(item.path)))
 

@@ -14,19 +14,19 @@ import nbformat
 from ssmbook.book import output as outputs
 from ssmbook.book import pdf, sphinx
 from ssmbook.book.assembly import assemble
-from ssmbook.book.chapter_page import Page
-from ssmbook.book.chapters import Chapter, chapters, find
 from ssmbook.book.output import tree_hash
-from ssmbook.book.storing import Say, run_into
+from ssmbook.notebook.chapters import Chapter, chapters, find
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import interface, profile
-from ssmbook.notebook.session import footer_seconds
+from ssmbook.pages.chapter_page import Page
 from ssmbook.runs import cluster, folders, sharing
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.key import lock_hash
 from ssmbook.runs.stores import Store, replace
+from ssmbook.runs.storing import Say, run_into
 
 _LEFTOVER = re.compile(r"\{(?:glue|cite|ref|eq|numref|doc)[:}]|```\{|:::\{|\[\[|%\(")
 _OUTSIDE = re.compile(
@@ -70,7 +70,7 @@ def longest_first(known: Iterable[Chapter]) -> list[Chapter]:
     """Chapters by the run time that their stored footers name, unknown ones first."""
 
     def seconds(chapter: Chapter) -> float:
-        stored = footer_seconds(read_notebook(chapter.path))
+        stored = Executed.read(chapter.path).seconds
         return float("inf") if stored is None else stored
 
     return sorted(known, key=seconds, reverse=True)
@@ -147,7 +147,7 @@ def build(
             root, planned, say, jobs or cluster.workers_for(threads), timeout
         )
         front = _build(root, ordered, folder / "book", folder / "html", say, with_pdf)
-    return front, [slug for slug, page in ordered.items() if page.failed]
+    return front, [slug for slug, page in ordered.items() if page.executed.failure]
 
 
 def _executed(
@@ -164,7 +164,8 @@ def _executed(
         path = kept.folder / job.folder / f"{name}.ipynb"
         if not path.is_file():
             raise OSError(f"{job.notebook} cannot be kept: {run.error}")
-        executed[job.notebook] = Page(path, source, run.error)
+        ran = Executed.read(path, run.error)
+        executed[job.notebook] = Page(ran, Executed.read(source))
         if run.failed:
             say(f"{job.notebook}: FAILED: {run.error}")
         else:
@@ -186,7 +187,8 @@ def build_stored(root: Path, say: Say, *, with_pdf: bool = False) -> Path:
 
 def stored(root: Path) -> dict[str, Page]:
     """The notebooks as they are stored in the repository, by slug."""
-    return {slug: Page(c.path, c.path) for slug, c in chapters(root).items()}
+    read = {slug: Executed.read(c.path) for slug, c in chapters(root).items()}
+    return {slug: Page(one, one) for slug, one in read.items()}
 
 
 def _build(

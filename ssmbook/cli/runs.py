@@ -44,8 +44,8 @@ def list_notebooks(
     json: Json = False,
 ) -> None:
     """The chapters: findings, parameters with type, default and help, last run."""
-    from ssmbook.book.chapters import find
     from ssmbook.cli.catalogue import entries
+    from ssmbook.notebook.chapters import find
     from ssmbook.runs.stores import Store
 
     root = terminal.repository()
@@ -87,7 +87,7 @@ def run(
 
     The same run again is answered from disk: same code, parameters, modules, lock.
     """
-    from ssmbook.book.chapters import find
+    from ssmbook.notebook.chapters import find
     from ssmbook.notebook.parameters import interface
     from ssmbook.runs.jobs import plan_runs, run_job
     from ssmbook.runs.stores import Store
@@ -139,7 +139,7 @@ def sweep(
 
     A run that fails is recorded and stops no other. Ends with the table of all runs.
     """
-    from ssmbook.book.chapters import find
+    from ssmbook.notebook.chapters import find
     from ssmbook.notebook.parameters import interface
     from ssmbook.runs import cluster, sharing, sweeps
     from ssmbook.runs.document import Run
@@ -217,7 +217,7 @@ def results(
     json: Json = False,
 ) -> None:
     """All runs of a notebook as one table: results.csv, .parquet and a figure."""
-    from ssmbook.book.chapters import find
+    from ssmbook.notebook.chapters import find
     from ssmbook.runs import folders
     from ssmbook.runs.reading import stored_runs
     from ssmbook.runs.stores import Store

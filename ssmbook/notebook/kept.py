@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ssmbook
-from ssmbook.notebook import glue
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of, unsealed
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
@@ -59,7 +59,7 @@ def kept(slug: str, name: str) -> str:
             f"{path} is not the notebook that {document} names: restore both files "
             "from the repository"
         )
-    texts = glue.texts(notebook_of(content, path))
+    texts = Executed(path, notebook_of(content, path)).texts
     if name not in texts:
         raise ValueError(f"{path} stores no text {name!r}; it has {sorted(texts)}")
     return texts[name]

@@ -125,11 +125,6 @@ def declared(notebook, path: str | Path) -> dict[str, Parameter]:
     return known
 
 
-def parameters(path: str | Path) -> dict[str, Value]:
-    """As `ran_with`, of the file at `path`."""
-    return ran_with(read_notebook(path), path)
-
-
 def ran_with(notebook, path: str | Path) -> dict[str, Value]:
     """What a notebook ran with: its defaults, or what papermill injected over them.
 

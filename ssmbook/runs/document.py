@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ssmbook.notebook.files import check_name, sealed, shown, unsealed
-from ssmbook.notebook.glue import Record, as_record
 from ssmbook.notebook.parameters import Value
+from ssmbook.notebook.recorded import Record, as_record
 
 _REQUIRED = ("notebook", "key", "state", "status", "started", "seconds", "parameters",
              "records", "files")  # fmt: skip

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import nbformat
 
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of
-from ssmbook.notebook.glue import node_records
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, inputs, key, page, provenance, reading, sharing
+from ssmbook.runs import execution, inputs, key, provenance, reading, run_page, sharing
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
@@ -125,7 +125,7 @@ def run_job(
 
 
 def _run(job: Job, store: Store, timeout: int) -> Run:
-    page.write_mathjax(store)
+    run_page.write_mathjax(store)
     run = _begun(job)
     clock = time.perf_counter()
     try:
@@ -138,7 +138,7 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
             threads=job.threads,
         )
         check_surroundings(job)
-        records = as_records(node_records(node, job.notebook))
+        records = as_records(Executed(job.notebook, node).records)
         run = replace(run, status="complete", records=records)
     except (NotebookFailed, ValueError) as error:
         details = getattr(error, "details", str(error))
@@ -213,13 +213,13 @@ def _keep(job: Job, store: Store, run: Run, node) -> Run:
     the OSError names: hours of computation are not lost.
     """
     try:
-        html = page.render(node, run)
+        html = run_page.render(node, run)
     except Exception as error:  # of text that pastes what was not recorded, mostly
         if run.failed:
             raise
         run = replace(run, status="failed", records={}, traceback=repr(error))
         run = replace(run, error=f"its page cannot be made: {error}")
-        html = page.render(_code_alone(node), run)
+        html = run_page.render(_code_alone(node), run)
     name = "failed" if run.failed else job.notebook
     contents = {
         f"{name}.ipynb": (nbformat.writes(node) + "\n").encode(),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssmbook.book import deposits
+from ssmbook.runs import deposits
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, listops, medical, series

@@ -9,8 +9,8 @@ from functools import cache
 import nbformat
 import pytest
 
-from ssmbook.book import deposits
-from ssmbook.notebook import glue
+from ssmbook.notebook.executed import Executed
+from ssmbook.runs import deposits
 from tests.book.conftest import CHAPTERS
 from tests.book.test_records import _EXEMPT
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def drawn(cells) -> list[Drawn]:
     """The figures that cells store, in order."""
     found = []
     for cell in code_cells(nbformat.from_dict({"cells": cells})):
-        shown = glue.figures(nbformat.from_dict({"cells": [cell]}))
+        shown = Executed("a cell", nbformat.from_dict({"cells": [cell]})).figures
         found += [Drawn(name, *parts, cell.source) for name, parts in shown.items()]
     return found
 

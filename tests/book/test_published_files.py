@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssmbook.book import deposits
 from ssmbook.notebook import parameters
+from ssmbook.runs import deposits
 from ssmlib.tasks import listops
 from tests.book.conftest import CHAPTERS
 

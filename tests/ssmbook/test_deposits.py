@@ -5,9 +5,9 @@ import json
 import nbformat
 import pytest
 
-from ssmbook.book import deposits
 from ssmbook.notebook import kept as reader
 from ssmbook.notebook.files import sealed
+from ssmbook.runs import deposits
 from tests.ssmbook.test_rebuild import text_of
 from tests.ssmbook.toy import CLAIM, ssmbook
 

@@ -8,15 +8,15 @@ from itertools import product
 import nbformat
 import numpy as np
 import pytest
+import yaml
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ssmbook.book import ledger as ledgers
-from ssmbook.book.deposits import Deposit
-from ssmbook.book.ledger import Expectation
-from ssmbook.book.verdicts import judge, states
-from ssmbook.notebook.glue import Record
-from ssmbook.runs.document import Run
+from ssmbook.ledger import entries as ledgers
+from ssmbook.ledger.expectations import Between, Order
+from ssmbook.ledger.verdicts import judge, states
+from ssmbook.notebook.executed import Executed
+from ssmbook.notebook.recorded import Record
 from tests.ssmbook.outputs import notebook, output_of
 
 ENTRY = {
@@ -49,7 +49,7 @@ def judged(tmp_path, values, **changes):
         tolerance = dict(zip(("se", "freedom"), rest, strict=False))
         outputs.append(output_of(key, value, **tolerance))
     path = notebook(tmp_path / "nb.ipynb", *outputs)
-    (found,) = judge(claims, {"nb": path})
+    (found,) = judge(claims, {"nb": Executed.read(path)})
     return found
 
 
@@ -93,7 +93,7 @@ def test_a_key_that_no_notebook_records_is_refused(tmp_path):
     found = ledger(tmp_path)
     notebook(tmp_path / "nb.ipynb", output_of("z", 1.0))
     with pytest.raises(ValueError, match="claim a-claim: nb does not record all of x"):
-        judge(found, {"nb": tmp_path / "nb.ipynb"})
+        judge(found, {"nb": Executed.read(tmp_path / "nb.ipynb")})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_range_of_an_unknown_parameter_is_refused(tmp_path):
 def test_a_claim_outside_its_range_is_not_judged(tmp_path):
     found = ledger(tmp_path, valid_for={"L": [5, 9]})
     notebook(tmp_path / "nb.ipynb", output_of("x", 7.0))
-    (judgement,) = judge(found, {"nb": tmp_path / "nb.ipynb"})
+    (judgement,) = judge(found, {"nb": Executed.read(tmp_path / "nb.ipynb")})
     assert judgement.verdict == "not judged"
     assert judgement.reason == "L = 4 is not in [5, 9]"
     assert judgement.agrees
@@ -125,20 +125,42 @@ def test_a_claim_outside_its_range_is_not_judged(tmp_path):
     ("changes", "message"),
     [
         ({"verdict": "true"}, "verdict must be one of"),
-        ({"source": "abstract"}, "needs url and date"),
-        ({"expect": []}, "at least one expectation"),
-        ({"expect": [{"key": "x", "between": [0, 1]}]}, "must say `because`"),
+        ({"source": "abstract"}, "source 'abstract' needs url and date"),
+        ({"source": "hearsay"}, "source must be one of 'abstract', .*, got 'hearsay'"),
+        ({"expect": []}, "expect must have at least 1 in a list, got"),
+        ({"expect": 3}, "expect must be a valid list, got 3"),
+        ({"expect": [{"key": "x", "between": [0, 1]}]}, "expect 1, because is missing"),
         (
             {"expect": [{"key": "x", "between": [1, 0], "because": "t"}]},
-            "an expectation is",
+            r"expect 1, between must be \[low, high\], with low <= high, got \[1, 0\]",
         ),
         (
             {"expect": [{"key": "x", "value": "low", "atol": 1, "because": "t"}]},
-            "numbers only",
+            "expect 1, value must be a valid number, .*, got 'low'",
         ),
-        ({"colour": "red"}, "unknown"),
+        (
+            {"expect": [{"key": "x", "value": 1, "because": "t"}]},
+            "expect 1 needs one of atol and rtol, got",
+        ),
+        (
+            {"expect": [{"key": "x", "value": 1, "atol": -1, "because": "t"}]},
+            "expect 1, atol must be greater than or equal to 0, got -1",
+        ),
+        (
+            {"expect": [{"key": "x", "because": "t"}]},
+            r"expect 1 must be {key, between: \[a, b\]}, {key, value, atol or rtol} or",
+        ),
+        (
+            {"limits": [{"order": ["x"], "because": "t"}]},
+            "limits 1, order must have at least 2 in a list, got",
+        ),
+        ({"colour": "red"}, "unknown field colour"),
+        ({"notebook": "other"}, "unknown field notebook"),
+        ({"why": None}, "why must be a valid string, got None"),
+        ({"valid_for": {"L": [9, 1]}}, r"valid_for, L must be \[low, high\]"),
         ({"null": {"y": 0}}, "null must give each of the records"),
-        ({"registered": {"date": "2026-01-01"}}, "registered needs date, hash"),
+        ({"registered": {"date": "2026-01-01"}}, "registered, hash is missing"),
+        ({"history": [{"date": 1, "hash": 2, "because": "t"}]}, "needs registered"),
         (
             {"registered": {"date": "2026-01-01", "hash": "0" * 12}},
             "its predictions are not those registered: add a line",
@@ -148,13 +170,25 @@ def test_a_claim_outside_its_range_is_not_judged(tmp_path):
                 "registered": {"date": "2026-01-01", "hash": "0" * 12},
                 "history": [{"date": "2026-01-02", "hash": "0" * 12}],
             },
-            "history needs because, date, hash",
+            "history 1, because is missing",
         ),
     ],
 )
 def test_bad_entries_are_refused(tmp_path, changes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         ledger(tmp_path, **changes)
+    assert str(error.value).startswith(f"{tmp_path / 'nb.yml'}: claim a-claim: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_bad_entry_is_named_with_its_line(tmp_path):
+    path = tmp_path / "nb.yml"
+    entries = [ENTRY, ENTRY | {"id": "another", "scale": "big"}]
+    text = yaml.safe_dump(entries, sort_keys=False)
+    path.write_text(f"# Claims.\n{text}", encoding="utf-8")
+    line = 2 + text.partition("- id: another")[0].count("\n")
+    with pytest.raises(ValueError, match=f"nb.yml, line {line}: claim another: scale"):
+        ledgers.read(path)
 
 
 def test_comparisons_of_a_chapter_are_corrected_together(tmp_path):
@@ -174,7 +208,7 @@ def test_states_are_those_of_holm():
     rng = np.random.default_rng(0)
     for _ in range(15):
         values = rng.normal(0, 2, 5)
-        claims = [Expectation((f"k{k}",), 0, math.inf, "x") for k in range(5)]
+        claims = [Between(f"k{k}", (0, math.inf), "x") for k in range(5)]
         records = {f"k{k}": Record(v, se=1.0, freedom=6) for k, v in enumerate(values)}
         p = 2 * stats.t.sf(np.abs(values), 6)
         decided = multipletests(p, 0.05, method="holm")[0]
@@ -187,7 +221,7 @@ def test_states_are_those_of_holm():
 
 def test_an_order_of_figures_with_errors_is_refused():
     """Bare means are in some order whatever they are."""
-    claim = Expectation(("x", "y"), 0.0, 0.0, "theory")
+    claim = Order(("x", "y"), "theory")
     assert states([claim], {"x": Record(1.0), "y": Record(2.0)}) == ["holds"]
     with pytest.raises(ValueError, match="an order of x, y: some have a standard"):
         states([claim], {"x": Record(1.0), "y": Record(2.0, se=0.1)})
@@ -232,9 +266,10 @@ def test_a_claim_open_in_half_of_its_reruns_is_undecided(tmp_path):
     half = runs | {"open": 2}
     assert judged(tmp_path, {"x": 1}, reruns=half).verdict == "undecided"
     assert judged(tmp_path, {"x": 3}, reruns=half).verdict == "undecided"
-    for bad in ({"of": 4}, runs | {"open": 5}):
-        with pytest.raises(ValueError, match="reruns needs of, open <= of, with"):
-            ledger(tmp_path, reruns=bad)
+    with pytest.raises(ValueError, match="reruns, open is missing"):
+        ledger(tmp_path, reruns={"of": 4, "with": "other seeds"})
+    with pytest.raises(ValueError, match="reruns needs open <= of, got"):
+        ledger(tmp_path, reruns=runs | {"open": 5})
 
 
 def test_what_nothing_moves_or_one_constant_passes_is_refused(tmp_path):
@@ -255,7 +290,7 @@ def test_the_history_of_an_entry(tmp_path):
     first = {"date": "2026-01-01", "hash": "0" * 12}
     change = {"date": "2026-01-02", "hash": claim.hash, "because": "a margin"}
     (claim,) = ledger(tmp_path, registered=first, history=[change])
-    assert [v.date for v in claim.history] == ["2026-01-01", "2026-01-02"]
+    assert [v.date for v in claim.versions] == ["2026-01-01", "2026-01-02"]
     wider = [{"key": "x", "between": [0, 3], "because": "theory"}]
     with pytest.raises(ValueError, match="not those registered"):
         ledger(tmp_path, registered=first, history=[change], expect=wider)
@@ -269,26 +304,26 @@ def test_claims_are_evaluated_where_the_ledger_says(tmp_path):
     Comparisons are corrected among those of one place only: each of the four below
     holds alone, and would be open beside another one.
     """
-    paths = {slug: tmp_path / f"{slug}.ipynb" for slug in ("first", "second")}
     sure = {"se": 0.45}  # two-sided, 2.2 standard errors from the nearest edge
-    for path, value in zip(paths.values(), (1.0, 3.0), strict=True):
-        notebook(path, output_of("x", value, **sure))
+
+    def stored(name, value):
+        path = notebook(tmp_path / f"{name}.ipynb", output_of("x", value, **sure))
+        return Executed.read(path)
+
+    own = {"first": stored("first", 1.0), "second": stored("second", 3.0)}
     entry = ledger(tmp_path)[0]
     claims = [
         replace(entry, id=f"{slug}-{place}", notebook=slug, judged_on=place)
-        for place, slug in product(("deposit", "notebook"), paths)
+        for place, slug in product(("deposit", "notebook"), own)
     ]
-    runs = {
-        slug: Deposit(Run(slug, "", "", {}), {"x": Record(value, **sure)}, ())
-        for slug, value in (("first", 3.0), ("second", 1.0))
-    }
-    found = judge(claims, paths, runs)
+    runs = {"first": stored("longer", 3.0), "second": stored("other", 1.0)}
+    found = judge(claims, own, runs)
     assert [j.claim.id for j in found] == [claim.id for claim in claims]
     failed, holds = "not reproduced", "reproduced"
     assert [j.verdict for j in found] == [failed, holds, holds, failed]
     with pytest.raises(ValueError, match="claim second-deposit: there is no deposit"):
-        judge(claims, paths, {"first": runs["first"]})
-    on_notebooks = judge(claims[:2], paths)
+        judge(claims, own, {"first": runs["first"]})
+    on_notebooks = judge(claims[:2], own)
     assert [j.verdict for j in on_notebooks] == [holds, failed]
 
 
@@ -297,14 +332,14 @@ def test_a_failed_notebook_leaves_its_claims_without_a_verdict(tmp_path):
     node = nbformat.read(path, 4)
     node.metadata["failed"] = "it did"
     nbformat.write(node, path)
-    (found,) = judge(ledger(tmp_path), {"nb": path})
+    (found,) = judge(ledger(tmp_path), {"nb": Executed.read(path)})
     assert (found.verdict, found.reason) == ("not judged", "nb failed")
     assert found.values == {}
 
 
 def test_a_missing_record_leaves_the_other_states(tmp_path):
-    absent = Expectation(("absent",), 0.0, 1.0, "theory")
-    there = Expectation(("x",), 0.0, 2.0, "theory")
+    absent = Between("absent", (0.0, 1.0), "theory")
+    there = Between("x", (0.0, 2.0), "theory")
     records = {"x": Record(1.0, se=0.1)}
     assert states([absent, there], records) == ["missing", "holds"]
 

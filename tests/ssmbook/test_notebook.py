@@ -11,7 +11,9 @@ from IPython.utils.capture import capture_output
 
 import ssmbook
 from ssmbook.notebook import comparison, glue, parameters
-from ssmbook.notebook.glue import Record, record, records
+from ssmbook.notebook.executed import Executed, records
+from ssmbook.notebook.glue import record
+from ssmbook.notebook.recorded import Record
 from tests.ssmbook.outputs import notebook, output_of
 
 
@@ -111,9 +113,10 @@ def test_figures_and_texts_are_stored_by_name(tmp_path):
         )
         for output in shown.outputs
     ]
-    node = nbformat.read(notebook(tmp_path / "a.ipynb", *outputs), 4)
-    assert glue.figures(node) == {"curve": ("<svg/>", "x is {glue:text}`x:.1f`")}
-    assert glue.names(node) == {"curve", "says"}
+    stored = Executed.read(notebook(tmp_path / "a.ipynb", *outputs))
+    assert stored.figures == {"curve": ("<svg/>", "x is {glue:text}`x:.1f`")}
+    assert stored.texts == {"says": "words"}
+    assert stored.names == {"curve", "says"}
     with pytest.raises(ValueError, match="alt of figure 'curve'"):
         ssmbook.figure("<svg/>", "curve", " ")
 
@@ -248,7 +251,7 @@ def test_injected_parameters_count(tmp_path):
     )
     node.cells.insert(1, injected)
     nbformat.write(node, path)
-    assert parameters.parameters(path) == {"L": 7}
+    assert Executed.read(path).parameters == Executed.read(path).changed == {"L": 7}
 
 
 @pytest.mark.parametrize(

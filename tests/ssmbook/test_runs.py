@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 import ssmlib
-from ssmbook.runs import execution, page, sharing
+from ssmbook.runs import execution, run_page, sharing
 from ssmbook.runs.execution import NotebookFailed
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.stores import Store
@@ -207,7 +207,7 @@ def test_prose_of_a_page_is_plain():
         "{glue:text}`x:.2f`, {glue:text}`../notebooks/a.ipynb::y:d`, [here](../b.md), "
         "[there](https://example.org)"
     )
-    assert page._prose(text, {"x": 1.234}) == (
+    assert run_page._prose(text, {"x": 1.234}) == (
         "Liu and Li (2025) and Gu et al. (2022); unknown1: "
         "1.23, y, here, [there](https://example.org)"
     )

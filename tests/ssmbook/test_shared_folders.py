@@ -11,8 +11,10 @@ import sys
 import nbformat
 import pytest
 
-from ssmbook.book import assembly, chapter_page
-from ssmbook.book.chapter_page import Page
+from ssmbook.book import assembly
+from ssmbook.notebook.executed import Executed
+from ssmbook.pages import chapter_page
+from ssmbook.pages.chapter_page import Page
 from ssmbook.publish import citation
 from ssmbook.runs import sharing
 from tests.ssmbook import toy
@@ -222,8 +224,9 @@ def test_code_that_is_edited_during_a_build_is_an_error(tmp_path, edit):
     EDITS[edit](node.cells)
     source = tmp_path / "toy.ipynb"
     nbformat.write(node, source)
+    page = Page(Executed.read(executed), Executed.read(source))
     with pytest.raises(ValueError, match="was edited while the book was built"):
-        chapter_page.write(Page(executed, source), tmp_path / "page.ipynb", {}, None)
+        chapter_page.write(page, tmp_path / "page.ipynb", {}, None)
 
 
 @pytest.mark.parametrize("executed", [{}, {"toy": None, "other": None}])

@@ -72,6 +72,7 @@ only_build_toc_files: true
 execute: {execute_notebooks: "off"}
 sphinx:
   recursive_update: true
+  extra_extensions: [ssmbook.pages.sphinx_extension]
   config:
     html_static_path: [book/_static]
     mathjax_path: mathjax/tex-svg.js

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import nbformat
 
-from ssmbook.book.chapters import chapters
-from ssmbook.book.storing import Say, run_into
 from ssmbook.notebook import glue
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
 from ssmbook.runs import cluster, sharing
@@ -26,19 +26,18 @@ from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.reading import check_notebook
 from ssmbook.runs.stores import Store, sha256
+from ssmbook.runs.storing import Say, run_into
 
 PROFILE = "evening"
 #: what its records are called where a chapter's text pastes them
 PREFIX = "deposit_"
 
 
-@dataclass(frozen=True)
-class Deposit:
-    """A longer run of a chapter: its document, records by key, outputs by name."""
+@dataclass(frozen=True, kw_only=True)
+class Deposit(Executed):
+    """A longer run of a chapter: its executed notebook and its document."""
 
     run: Run
-    records: dict[str, glue.Record]
-    outputs: tuple
 
     @property
     def stamp(self) -> str:
@@ -65,16 +64,13 @@ def read(root: Path) -> dict[str, Deposit]:
             )
         content = notebook.read_bytes()
         try:
-            check_notebook(run, content, notebook)
+            executed = check_notebook(run, content, notebook)
         except ValueError as error:
             raise ValueError(
                 f"{document} is refused: {error}: restore both files from the "
                 "repository, or make them again with `make deposits`"
             ) from error
-        node = notebook_of(content, notebook)
-        records = glue.node_records(node, notebook)
-        outputs = tuple(o for cell in node.cells for o in cell.get("outputs", []))
-        found[slug] = Deposit(run, records, outputs)
+        found[slug] = Deposit(notebook, executed.node, run=run)
     return found
 
 
