@@ -88,14 +88,13 @@ def run(
     The same run again is answered from disk: same code, parameters, modules, lock.
     """
     from ssmbook.notebook.chapters import find
-    from ssmbook.notebook.parameters import interface
+    from ssmbook.notebook.parameters import interface, typed
     from ssmbook.runs.jobs import plan_runs, run_job
     from ssmbook.runs.stores import Store
-    from ssmbook.runs.sweeps import values
 
     root = terminal.repository()
     path = find(root, notebook)
-    chosen = values(interface(path), p or [], path.stem)
+    chosen = typed(interface(path), p or [], path.stem)
     (job,) = plan_runs(path, [chosen], threads=threads)
     store = Store(_address(root, runs))
     made = run_job(job, store, force=force, timeout=timeout)
@@ -139,8 +138,8 @@ def sweep(
 
     A run that fails is recorded and stops no other. Ends with the table of all runs.
     """
+    from ssmbook.notebook import parameters
     from ssmbook.notebook.chapters import find
-    from ssmbook.notebook.parameters import interface
     from ssmbook.runs import cluster, sharing, sweeps
     from ssmbook.runs.document import Run
     from ssmbook.runs.jobs import Job, plan_runs
@@ -153,17 +152,17 @@ def sweep(
             "give --grid or --from; and not both --jobs and --scheduler"
         )
     path = find(root, notebook)
-    known = interface(path)
+    known = parameters.interface(path)
     if source is not None:
         choices = sweeps.from_file(source)
     else:
-        named = [sweeps.assigned(known, text, "--grid") for text in grid]
-        sweeps.check_distinct([name for name, _ in named], "--grid")
+        named = [parameters.assigned(known, text, "--grid") for text in grid]
+        parameters.check_distinct([name for name, _ in named], "--grid")
         axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
         choices = sweeps.zipped(axes) if zip else sweeps.product(axes)
-    fixed = sweeps.values(known, p or [], path.stem)
+    fixed = parameters.typed(known, p or [], path.stem)
     for choice in choices:
-        sweeps.check_distinct([*fixed, *choice], "-p and the grid")
+        parameters.check_distinct([*fixed, *choice], "-p and the grid")
     chosen = [fixed | choice for choice in choices]
     planned = plan_runs(path, chosen, threads=threads)
     made: list[Run] = []

@@ -55,10 +55,6 @@ def _optional(form: Form) -> Form:
     return lambda value: value is None or form(value)
 
 
-def _parameter(value: object) -> bool:
-    return all(map(_value, value)) if isinstance(value, list) else _value(value)
-
-
 def _git(value: object) -> bool:
     return (
         isinstance(value, dict)
@@ -90,7 +86,7 @@ _FORMS: dict[str, Form] = {
     "notebook": _text,
     "key": _digits(64),
     "state": _digits(16),
-    "parameters": _mapping(_parameter),
+    "parameters": _mapping(_value),
     "status": lambda value: value in ("complete", "failed"),
     "started": _text,
     "seconds": _number,

@@ -35,19 +35,16 @@ def paths(
     found = {}
     for name, value in values.items():
         parameter = known[name]
-        for text in value if isinstance(value, list) else [value]:
-            if not isinstance(text, str) or not text or parameter.choices is not None:
-                continue
-            path = folder / text
-            if _exists(path) and (
-                parameter.is_path or Path(text).name not in ("", "..")
-            ):
-                found[f"{name}={text}"] = path
-            elif parameter.is_path:
-                raise ValueError(
-                    f"{where}: {name} must be the path of a file or folder, or empty; "
-                    f"there is no {path.resolve()}"
-                )
+        if not isinstance(value, str) or not value or parameter.choices is not None:
+            continue
+        path = folder / value
+        if _exists(path) and (parameter.is_path or Path(value).name not in ("", "..")):
+            found[f"{name}={value}"] = path
+        elif parameter.is_path:
+            raise ValueError(
+                f"{where}: {name} must be the path of a file or folder, or empty; "
+                f"there is no {path.resolve()}"
+            )
     return found
 
 
