@@ -6,18 +6,14 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-
-import nbformat
 
 from ssmbook.book import output as outputs
 from ssmbook.book import pdf, sphinx
 from ssmbook.book.assembly import assemble
 from ssmbook.book.output import tree_hash
-from ssmbook.notebook.chapters import Chapter, chapters, find
+from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.executed import Executed
-from ssmbook.notebook.files import read_notebook
 from ssmbook.notebook.parameters import interface, profile
 from ssmbook.pages.chapter_page import Page
 from ssmbook.runs import cluster, folders, sharing
@@ -26,7 +22,7 @@ from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.key import lock_hash
 from ssmbook.runs.stores import Store, replace
-from ssmbook.runs.storing import Say, run_into
+from ssmbook.runs.storing import Say, longest_first
 
 _LEFTOVER = re.compile(r"\{(?:glue|cite|ref|eq|numref|doc)[:}]|```\{|:::\{|\[\[|%\(")
 _OUTSIDE = re.compile(
@@ -64,16 +60,6 @@ def strict(tree: Path, html: Path, **environment: str) -> None:
     html.parent.mkdir(parents=True, exist_ok=True)
     os.rename(built, html)
     shutil.rmtree(tree / "_build")
-
-
-def longest_first(known: Iterable[Chapter]) -> list[Chapter]:
-    """Chapters by the run time that their stored footers name, unknown ones first."""
-
-    def seconds(chapter: Chapter) -> float:
-        stored = Executed.read(chapter.path).seconds
-        return float("inf") if stored is None else stored
-
-    return sorted(known, key=seconds, reverse=True)
 
 
 def plan(
@@ -224,42 +210,3 @@ def _build(
         for left in (made, pages):
             shutil.rmtree(left, ignore_errors=True)
     return html / "index.html"
-
-
-def store_outputs(
-    root: Path, names: list[str], say: Say, *, jobs: int | None = None
-) -> None:
-    """Execute notebooks with their defaults and store the outputs in place.
-
-    Each is stored as soon as it has run; one that fails, or that was edited while it
-    ran, is left as it was. Raises ValueError for a name that is no chapter,
-    RuntimeError that names those that were not stored.
-    """
-    _chosen(root, names)  # a wrong name is an error at once, without a wait
-    with sharing.lock(root / "_build"):
-        chosen = _chosen(root, names)
-        known = {chapter.slug: chapter.path for chapter in chosen}
-        seen = {path: sharing.content(path) for path in known.values()}
-        planned = [j for c in longest_first(chosen) for j in plan_runs(c.path, [{}])]
-
-        def made(store: Store, job: Job, run: Run) -> dict[Path, bytes]:
-            path = store.folder / job.folder / f"{job.notebook}.ipynb"
-            content = (nbformat.writes(read_notebook(path)) + "\n").encode()
-            return {known[job.notebook]: content}
-
-        workers = jobs or cluster.workers_for(1)
-        run_into(root, planned, seen, made, say, workers=workers, force=True)
-
-
-def _chosen(root: Path, names: list[str]) -> list[Chapter]:
-    """The chapters of that name, number or path, each once; without names, all."""
-    by_path = {chapter.path.resolve(): chapter for chapter in chapters(root).values()}
-    chosen = {}
-    for name in names or by_path:
-        path = find(root, str(name)).resolve()
-        if path not in by_path:
-            raise ValueError(
-                f"{path} is no chapter of this book: give a chapter's name"
-            )
-        chosen[path] = by_path[path]
-    return list(chosen.values())

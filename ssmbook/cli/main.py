@@ -162,7 +162,7 @@ def notebooks(
     jobs: runs.Jobs = None,
 ) -> None:
     """Execute notebooks in place and store their outputs."""
-    from ssmbook.book.build import store_outputs
+    from ssmbook.runs.storing import store_outputs
 
     store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
 

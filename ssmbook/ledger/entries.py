@@ -25,8 +25,6 @@ from pydantic.dataclasses import dataclass
 
 from ssmbook.ledger.expectations import (
     CONFIG,
-    TAG,
-    AnyExpectation,
     Expectation,
     Interval,
     Text,
@@ -112,11 +110,11 @@ class Claim:
     where: Text
     source: Source
     says: Text
-    expect: Annotated[tuple[AnyExpectation, ...], Field(min_length=1)]
+    expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
     scale: Scale
     verdict: Verdict
     why: Text
-    limits: tuple[AnyExpectation, ...] = ()
+    limits: tuple[Expectation, ...] = ()
     valid_for: dict[str, Interval] = Field(default_factory=dict)
     url: Text | None = None
     date: Day | None = None
@@ -253,6 +251,6 @@ def _field(place: tuple[str | int, ...]) -> str:
     for part in place:
         if isinstance(part, int):
             text += f" {part + 1}"
-        elif not part.startswith(TAG):
+        else:
             text += f", {part}" if text else part
     return text

@@ -1,4 +1,4 @@
-"""What an entry of the ledger predicts of records, in one of three forms."""
+"""What an entry of the ledger predicts of records."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    FiniteFloat,
-    Tag,
-    TypeAdapter,
-)
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat
 from pydantic.dataclasses import dataclass
 
-#: begins the name of a form in the place of a fault
-TAG = "form "
 CONFIG = ConfigDict(extra="forbid")
-_FORM = "{key, between: [a, b]}, {key, value, atol or rtol} or {order: [k1, k2, ...]}"
+_FORMS = (
+    {"key", "between"},
+    {"key", "value", "atol"},
+    {"key", "value", "rtol"},
+    {"order"},
+)
 
 
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
@@ -33,123 +28,59 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
 
 Text = Annotated[str, Field(min_length=1)]
 Interval = Annotated[tuple[float, float], AfterValidator(_ascending)]
+Slack = Annotated[float, Field(ge=0)]
 
 
+@dataclass(frozen=True, config=CONFIG)
 class Expectation:
     """A statement about records: a range, a value with a tolerance, or an order."""
 
-    keys: tuple[str, ...] = ()
-    low = high = 0.0
-
-    def holds(self, values: Mapping[str, float]) -> bool:
-        """Return whether the records are as predicted."""
-        return self.low <= values[self.keys[0]] <= self.high
-
-    @property
-    def predicts(self) -> str:
-        """The statement, Markdown."""
-        if self.low == self.high:
-            return f"`{self.keys[0]}` = {self.low:.6g}"
-        return f"`{self.keys[0]}` in [{self.low:.6g}, {self.high:.6g}]"
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Between(Expectation):
-    """A record within a range, both ends included."""
-
-    key: Text
-    between: Interval
     because: Text
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The record that it reads."""
-        return (self.key,)
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-        return self.between[0]
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        return self.between[1]
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Near(Expectation):
-    """A record near a value, by an absolute or a relative tolerance."""
-
-    key: Text
-    value: FiniteFloat
-    because: Text
-    atol: Annotated[float, Field(ge=0)] | None = None
-    rtol: Annotated[float, Field(ge=0)] | None = None
+    key: Text | None = None
+    between: Interval | None = None
+    value: FiniteFloat | None = None
+    atol: Slack | None = None
+    rtol: Slack | None = None
+    order: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
 
     def __post_init__(self) -> None:
-        if (self.atol is None) == (self.rtol is None):
-            raise ValueError("needs one of atol and rtol")
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The record that it reads."""
-        return (self.key,)
-
-    @property
-    def _slack(self) -> float:
-        return self.atol if self.rtol is None else abs(self.value) * self.rtol
-
-    @property
-    def low(self) -> float:
-        """The lower end of the values that are near enough."""
-        return self.value - self._slack
-
-    @property
-    def high(self) -> float:
-        """The upper end of the values that are near enough."""
-        return self.value + self._slack
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Order(Expectation):
-    """Records in ascending order."""
-
-    order: Annotated[tuple[Text, ...], Field(min_length=2)]
-    because: Text
+        given = {name for name, part in vars(self).items() if part is not None}
+        if given - {"because"} not in _FORMS:
+            raise ValueError(
+                "must be {key, between: [a, b]}, {key, value, atol or rtol} or "
+                "{order: [k1, k2, ...]}, with because"
+            )
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The records that it reads."""
-        return self.order
+        return self.order or (self.key,)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The range of the record; of an order, zeros."""
+        if self.between is not None or self.order is not None:
+            return self.between or (0.0, 0.0)
+        slack = self.atol if self.rtol is None else abs(self.value) * self.rtol
+        return self.value - slack, self.value + slack
 
     def holds(self, values: Mapping[str, float]) -> bool:
-        """Return whether each record is below the next."""
-        return all(a < b for a, b in pairwise(values[key] for key in self.keys))
+        """Return whether the records are as predicted."""
+        found = [values[key] for key in self.keys]
+        if self.order is not None:
+            return all(a < b for a, b in pairwise(found))
+        low, high = self.ends
+        return low <= found[0] <= high
 
     @property
     def predicts(self) -> str:
         """The statement, Markdown."""
-        return " < ".join(f"`{key}`" for key in self.keys)
-
-
-def _form(entry: object) -> str | None:
-    """The form of an expectation, by the field that only it has."""
-    given = entry if isinstance(entry, dict) else getattr(entry, "__dict__", {})
-    found = [form for form in ("order", "between", "value") if form in given]
-    return f"{TAG}{found[0]}" if len(found) == 1 else None
-
-
-AnyExpectation = Annotated[
-    Annotated[Between, Tag(f"{TAG}between")]
-    | Annotated[Near, Tag(f"{TAG}value")]
-    | Annotated[Order, Tag(f"{TAG}order")],
-    Discriminator(
-        _form, custom_error_type="form", custom_error_message=f"must be {_FORM}"
-    ),
-]
-
-expectation = TypeAdapter(AnyExpectation).validate_python
+        named = [f"`{key}`" for key in self.keys]
+        if self.order is not None:
+            return " < ".join(named)
+        low, high = self.ends
+        interval = f"in [{low:.6g}, {high:.6g}]"
+        return f"{named[0]} {interval if low < high else f'= {low:.6g}'}"
 
 
 def predictions_hash(
@@ -159,6 +90,6 @@ def predictions_hash(
 ) -> str:
     """Return 12 hex digits of what is predicted, of which records, and of the null."""
     parts = {"expect": expect, "limits": limits}
-    content = {k: [[list(e.keys), e.low, e.high] for e in v] for k, v in parts.items()}
+    content = {k: [[list(e.keys), *e.ends] for e in v] for k, v in parts.items()}
     content = json.dumps(content | {"null": null}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -37,8 +37,7 @@ _REFUTED = ("not reproduced", "limits do not hold")
 
 def _p_value(expectation: Expectation, record: Record) -> float:
     """Of the nearest edge of what is predicted, two-sided."""
-    edges = (expectation.low, expectation.high)
-    apart = min(abs(record.value - edge) for edge in edges)
+    apart = min(abs(record.value - edge) for edge in expectation.ends)
     freedom = record.freedom or float("inf")
     return float(2 * stats.t.sf(apart / record.se, freedom))
 

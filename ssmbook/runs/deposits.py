@@ -20,13 +20,12 @@ from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
-from ssmbook.runs import cluster, sharing
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.reading import check_notebook
 from ssmbook.runs.stores import Store, sha256
-from ssmbook.runs.storing import Say, run_into
+from ssmbook.runs.storing import Say, run_and_store
 
 PROFILE = "evening"
 #: what its records are called where a chapter's text pastes them
@@ -106,32 +105,30 @@ def make(root: Path, names: list[str], say: Say, *, jobs: int | None = None) -> 
     """Run the chapters of the profile, or those named, and store what they leave.
 
     A run that was finished before is stored already, so that an interrupted call goes
-    on. A deposit that was edited during its run is left as it is. Raises ValueError
-    for a name that has no line in the profile, RuntimeError that names those that
-    failed.
+    on. Raises as `run_and_store`; ValueError for a name without a line in the profile.
     """
-    _planned(root, names)  # a wrong name is an error at once, without a wait
-    with sharing.lock(root / "_build"):
-        planned = _planned(root, names)
-        seen = {
-            path: sharing.content(path) for job in planned for path in _files(root, job)
-        }
 
-        def made(store: Store, job: Job, run: Run) -> dict[Path, bytes]:
-            notebook, document = _files(root, job)
-            content = code_and_outputs(store.read(f"{job.folder}/{notebook.name}"))
-            files = run.files | {notebook.name: sha256(content)}
-            return {notebook: content, document: changed(run, files=files).to_json()}
+    def made(kept: Store, job: Job, run: Run) -> dict[Path, bytes]:
+        notebook, document = _files(root, job)
+        content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+        files = run.files | {notebook.name: sha256(content)}
+        return {notebook: content, document: changed(run, files=files).to_json()}
 
-        workers = jobs or cluster.workers_for(1)
-        timeout = 10 * CELL_TIMEOUT
-        run_into(root, planned, seen, made, say, workers=workers, timeout=timeout)
+    run_and_store(
+        root,
+        lambda: _planned(root, names),
+        lambda job: _files(root, job),
+        made,
+        say,
+        workers=jobs,
+        timeout=10 * CELL_TIMEOUT,
+    )
 
 
-def _files(root: Path, job: Job) -> tuple[Path, Path]:
+def _files(root: Path, job: Job) -> list[Path]:
     """A deposit's notebook and its document."""
     folder = root / "deposits" / job.notebook
-    return folder / f"{job.notebook}.ipynb", folder / "run.json"
+    return [folder / f"{job.notebook}.ipynb", folder / "run.json"]
 
 
 def _planned(root: Path, names: list[str]) -> list[Job]:

@@ -18,8 +18,6 @@ from ssmbook.notebook.files import WithoutChecksum, notebook_of
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.stores import Store, sha256
 
-#: of a complete run, and of one that failed
-DOCUMENTS = ("run.json", "failed.json")
 Tell = Callable[[ValueError], None]
 
 

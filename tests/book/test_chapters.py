@@ -9,6 +9,7 @@ from ssmbook.book import build
 from ssmbook.notebook import parameters
 from ssmbook.notebook.chapters import chapters, find
 from ssmbook.notebook.executed import output_records, records
+from ssmbook.runs.storing import longest_first
 from tests.book.conftest import CHAPTERS
 
 PATHS = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
@@ -180,7 +181,7 @@ def test_pages_that_load_from_outside_or_leave_markup_are_named(tmp_path):
 
 
 def test_the_longest_notebook_runs_first(root):
-    order = [c.slug for c in build.longest_first(CHAPTERS.values())]
+    order = [c.slug for c in longest_first(CHAPTERS.values())]
     assert sorted(order) == sorted(CHAPTERS)
     assert order.index("sequential-mnist") < order.index("state-space-models")
     planned = [job.notebook for job in build.plan(root, None, None)]

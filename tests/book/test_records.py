@@ -210,12 +210,13 @@ def moved(expectation, values):
     key = expectation.keys[0]
     if len(expectation.keys) > 1:
         return values | {key: max(values[k] for k in expectation.keys) + 1}
-    return values | {key: expectation.high + max(1.0, abs(expectation.high))}
+    _, high = expectation.ends
+    return values | {key: high + max(1.0, abs(high))}
 
 
 def inside(expectation):
     """Values under which it holds."""
-    middle = (expectation.low + expectation.high) / 2
+    middle = sum(expectation.ends) / 2
     return {key: middle + k for k, key in enumerate(expectation.keys)}
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from ssmbook.ledger.expectations import expectation, predictions_hash
+from ssmbook.ledger.expectations import Expectation, predictions_hash
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -67,7 +67,7 @@ def entries(commit, path):
 def hash_of(entry):
     """The hash of an entry's predictions, whatever else the entry lacks."""
     parts = {
-        name: tuple(expectation({"because": "-", **e}) for e in entry.get(name) or ())
+        name: tuple(Expectation(**{"because": "-", **e}) for e in entry.get(name) or ())
         for name in ("expect", "limits")
     }
     null = {k: float(v) for k, v in (entry.get("null") or {}).items()}
