@@ -23,10 +23,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ssmbook.ledger import faults
 from ssmbook.ledger.expectations import (
     CONFIG,
     Expectation,
     Interval,
+    Number,
     Text,
     predictions_hash,
 )
@@ -79,8 +81,8 @@ class Change(Version):
 class Reruns:
     """How many runs with other seeds, rates and steps there were, and left it open."""
 
-    of: Annotated[int, Field(ge=1)]
-    open: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=1, strict=True)]
+    open: Annotated[int, Field(ge=0, strict=True)]
     having: Annotated[Text, Field(alias="with")]
 
     def __post_init__(self) -> None:
@@ -105,7 +107,7 @@ class Claim:
     """
 
     notebook: Text
-    id: Text
+    id: Annotated[str, Field(pattern=r"^[\w-]+$")]
     paper: Text
     where: Text
     source: Source
@@ -118,7 +120,7 @@ class Claim:
     valid_for: dict[str, Interval] = Field(default_factory=dict)
     url: Text | None = None
     date: Day | None = None
-    null: dict[str, float] = Field(default_factory=dict)
+    null: dict[str, Number] = Field(default_factory=dict)
     judged_on: JudgedOn = "notebook"
     registered: Version | None = None
     history: tuple[Change, ...] = ()
@@ -207,50 +209,15 @@ def read(path: Path) -> list[Claim]:
         try:
             found.append(_claim(entry | {"notebook": path.stem}))
         except ValidationError as error:
-            raise ValueError(f"{_place(path, entry)}: {_said(error)}") from None
+            raise ValueError(f"{_place(path, entry)}: {faults.said(error)}") from None
     return found
 
 
 def _place(path: Path, entry: dict) -> str:
     """The file, the line and the claim of an entry."""
     name = entry.get("id", "without id")
+    name = name if isinstance(name, str) and name.isprintable() else shown(name)
     start = re.compile(rf"(?:- |  )id: *['\"]?{re.escape(str(name))}\b")
     lines = read_text(path).splitlines()
     line = next((f", line {k}" for k, l in enumerate(lines, 1) if start.match(l)), "")
     return f"{path}{line}: claim {name}"
-
-
-def _said(error: ValidationError) -> str:
-    """What is wrong with an entry, in the words of the ledger; at most three faults."""
-    said = []
-    for fault in error.errors():
-        where, kind, given = _field(fault["loc"]), fault["type"], fault["input"]
-        facts = fault.get("ctx", {})
-        if kind == "missing":
-            said.append(f"{where} is missing")
-        elif kind == "unexpected_keyword_argument":
-            said.append(f"unknown field {where}")
-        elif kind == "value_error" and not where:
-            said.append(str(facts["error"]))
-        elif kind != "too_short" or len(given) == facts["actual_length"]:
-            wanted = facts.get("error") or fault["msg"]
-            if kind == "literal_error":
-                wanted = f"must be one of {facts['expected']}"
-            if kind == "too_short":
-                wanted = f"must have at least {facts['min_length']} in a list"
-            wanted = str(wanted).replace("Input should be", "must be")
-            said.append(
-                f"{where} {wanted.replace('tuple', 'list')}, got {shown(given)}"
-            )
-    return "; ".join(said[:3])
-
-
-def _field(place: tuple[str | int, ...]) -> str:
-    """The place of a field within an entry: `expect 1, because`."""
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f" {part + 1}"
-        else:
-            text += f", {part}" if text else part
-    return text

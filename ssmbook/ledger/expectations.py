@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 CONFIG = ConfigDict(extra="forbid")
@@ -20,6 +20,13 @@ _FORMS = (
 )
 
 
+def _number(value: object) -> object:
+    """YAML reads 1.0e-3 as a number, 1e-3 as text, and yes as true."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
     if not ends[0] <= ends[1]:
         raise ValueError("must be [low, high], with low <= high")
@@ -27,8 +34,9 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Interval = Annotated[tuple[float, float], AfterValidator(_ascending)]
-Slack = Annotated[float, Field(ge=0)]
+Number = Annotated[float, BeforeValidator(_number)]
+Interval = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
+Slack = Annotated[Number, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -38,7 +46,7 @@ class Expectation:
     because: Text
     key: Text | None = None
     between: Interval | None = None
-    value: FiniteFloat | None = None
+    value: Annotated[Number, Field(allow_inf_nan=False)] | None = None
     atol: Slack | None = None
     rtol: Slack | None = None
     order: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None

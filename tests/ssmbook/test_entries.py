@@ -41,6 +41,21 @@ from tests.ssmbook.test_verdicts import ENTRY, ledger
             "limits 1, order must have at least 2 in a list, got",
         ),
         ({"colour": "red"}, "unknown field colour"),
+        ({1: "x"}, "the key 1 must be text, got 1"),
+        ({"id": "a b"}, "id must match pattern"),
+        ({"says": ""}, "says must not be empty, got ''"),
+        ({"judged_on": "laptop"}, "judged_on must be one of 'notebook' or 'deposit'"),
+        ({"reruns": 3}, "reruns must be a mapping, got 3"),
+        ({"reruns": {"of": True, "open": 0, "with": "x"}}, "reruns, of must be"),
+        ({"null": {"x": True}}, "null, x must be a number, got True"),
+        (
+            {"expect": [{"key": "x", "between": [True, 2], "because": "t"}]},
+            "expect 1, between 1 must be a number, got True",
+        ),
+        (
+            {"expect": [{"key": "x", "value": 1e999, "atol": 1, "because": "t"}]},
+            "expect 1, value must be a finite number, got inf",
+        ),
         ({"notebook": "other"}, "unknown field notebook"),
         ({"why": None}, "why must be a valid string, got None"),
         ({"valid_for": {"L": [9, 1]}}, r"valid_for, L must be \[low, high\]"),
@@ -61,9 +76,13 @@ from tests.ssmbook.test_verdicts import ENTRY, ledger
     ],
 )
 def test_bad_entries_are_refused(tmp_path, changes, message):
+    path = tmp_path / "nb.yml"
+    entry = yaml.safe_dump([ENTRY | changes], sort_keys=False)
+    path.write_text(f"# Claims.\n{entry}", encoding="utf-8")
     with pytest.raises(ValueError, match=message) as error:
-        ledger(tmp_path, **changes)
-    assert str(error.value).startswith(f"{tmp_path / 'nb.yml'}: claim a-claim: ")
+        ledgers.read(path)
+    claim = changes.get("id", "a-claim")
+    assert str(error.value).startswith(f"{path}, line 2: claim {claim}: ")
     assert "\n" not in str(error.value)
 
 
