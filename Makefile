@@ -1,4 +1,4 @@
-# make book | make test | make notebooks | make deposits | make bench | make archive | make clean
+# make book | make test | make notebooks | make studies | make bench | make archive | make clean
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -17,7 +17,7 @@ $(info make: .venv was made in $(MADE_IN): it is made again here)
 endif
 endif
 
-.PHONY: book test notebooks deposits bench archive clean always .install-everything .install-packages
+.PHONY: book test notebooks studies deposits bench archive clean always .install-everything .install-packages
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
@@ -37,8 +37,13 @@ test: $(READY)
 notebooks: $(READY)
 	@$(BIN)/ssmbook notebooks $(ONLY)
 
+studies: $(READY)
+	@$(BIN)/ssmbook studies $(ONLY)
+
+# The former name.
 deposits: $(READY)
-	@$(BIN)/ssmbook deposits $(ONLY)
+	@echo "make: \`make deposits\` is now \`make studies\`, which runs" >&2
+	@$(BIN)/ssmbook studies $(ONLY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py

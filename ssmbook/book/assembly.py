@@ -17,7 +17,7 @@ from ssmbook.notebook.files import read_text
 from ssmbook.pages import benchmarks_page, chapter_page, claims_page, front_page
 from ssmbook.pages.chapter_page import Page
 from ssmbook.pages.site import Site
-from ssmbook.runs import deposits
+from ssmbook.runs import studies
 
 _FIGURE = re.compile(r"```\{figure\} _figures/([\w-]+)\.svg\n")
 _EMPTY = (
@@ -55,7 +55,7 @@ def assemble(
     shutil.copytree(root / "book", tree / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, tree / name)
-    longer = deposits.read(root)
+    longer = studies.read(root)
     alts = _write_chapters(tree, known, executed, longer)
     ran = {slug: page.executed for slug, page in executed.items()}
     failed = {s: sorted(one.names) for s, one in ran.items() if one.failure is not None}
@@ -82,19 +82,19 @@ def _write_chapters(
     tree: Path,
     known: Mapping[str, Chapter],
     executed: Mapping[str, Page],
-    longer: Mapping[str, deposits.Deposit],
+    longer: Mapping[str, studies.Study],
 ) -> dict[str, str]:
     """Write each chapter's page and its figures; the alt text of each figure."""
     alts = {}
     folder = tree / "book" / "_figures"
     for slug, page in executed.items():
-        deposit = longer.get(slug)
+        study = longer.get(slug)
         own = {}
-        for name, (svg, alt) in page.figures(deposit).items():
+        for name, (svg, alt) in page.figures(study).items():
             folder.mkdir(exist_ok=True)
             (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
             own[name] = alt
-        chapter_page.write(page, tree / known[slug].document, own, deposit)
+        chapter_page.write(page, tree / known[slug].document, own, study)
         alts |= own
     return alts
 

@@ -62,7 +62,7 @@ def claims(
     from ssmbook.ledger.entries import load
     from ssmbook.ledger.verdicts import answerable, judge
     from ssmbook.notebook.executed import Executed
-    from ssmbook.runs import deposits
+    from ssmbook.runs import studies
     from ssmbook.runs.reading import run_in
 
     root = terminal.repository()
@@ -79,7 +79,7 @@ def claims(
                 run_in(path.parent)
     needed = {c.notebook for c in claimed if check or c.judged_on == "notebook"}
     ran = {s: Executed.read(path) for s, path in notebooks.items() if s in needed}
-    judged = judge(claimed, ran, None if check else deposits.read(root))
+    judged = judge(claimed, ran, None if check else studies.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(
@@ -167,16 +167,26 @@ def notebooks(
     store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
 
 
+@partial(command, name="studies")
+def make_studies(
+    names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
+    jobs: runs.Jobs = None,
+) -> None:
+    """Run the longer runs that claims are judged on, and store them in studies/."""
+    from ssmbook.runs import studies
+
+    root = terminal.repository()
+    studies.make(root, names or [], terminal.say, jobs=jobs)
+
+
 @partial(command, name="deposits")
 def make_deposits(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
     jobs: runs.Jobs = None,
 ) -> None:
-    """Run the longer runs that claims are judged on, and keep them in deposits/."""
-    from ssmbook.runs import deposits
-
-    root = terminal.repository()
-    deposits.make(root, names or [], terminal.say, jobs=jobs)
+    """The former name of `ssmbook studies`."""
+    terminal.say("`ssmbook deposits` is now `ssmbook studies`, which runs")
+    make_studies(names, jobs)
 
 
 @command

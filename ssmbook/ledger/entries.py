@@ -101,7 +101,7 @@ class Claim:
 
     notebook: the chapter that measures it. expect, limits: what it predicts, and where
     it stops. valid_for: parameter -> range that it was derived for. null: record ->
-    value without the effect. judged_on: the stored notebook, or the chapter's deposit,
+    value without the effect. judged_on: the stored notebook, or the chapter's study,
     a longer run. registered, history: its predictions at first, and each change since.
     reruns: where half of them left it open, it is undecided.
     """

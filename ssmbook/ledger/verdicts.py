@@ -136,23 +136,23 @@ class Judgement:
 def judge(
     ledger: list[Claim],
     notebooks: Mapping[str, Executed],
-    deposits: Mapping[str, Executed] | None = None,
+    studies: Mapping[str, Executed] | None = None,
 ) -> list[Judgement]:
     """Every claim against the records of executed notebooks, given by slug.
 
-    deposits: longer runs that carry the claims judged on them; without these, all are
+    studies: longer runs that carry the claims judged on them; without these, all are
     judged on the notebooks. The claims of a chapter that are judged on the same run
     are corrected for together. Raises ValueError for a claim whose notebook or
-    deposit is missing or was not executed, or whose key it does not record.
+    study is missing or was not executed, or whose key it does not record.
     """
     judged = {}
 
     def place(claim: Claim) -> tuple[str, str]:
-        return claim.notebook, claim.judged_on if deposits is not None else "notebook"
+        return claim.notebook, claim.judged_on if studies is not None else "notebook"
 
     for slug, where in dict.fromkeys(map(place, ledger)):
         own = [claim for claim in ledger if place(claim) == (slug, where)]
-        known = deposits if where == "deposit" else notebooks
+        known = studies if where == "deposit" else notebooks
         if slug not in known:
             raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
         judged |= {j.claim.id: j for j in _judge(own, known[slug])}

@@ -14,7 +14,7 @@ import nbformat
 
 from ssmbook.notebook import glue
 from ssmbook.notebook.executed import Executed
-from ssmbook.runs import deposits, execution
+from ssmbook.runs import execution, studies
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -33,15 +33,15 @@ class Page:
     executed: Executed
     source: Executed
 
-    def figures(self, deposit: deposits.Deposit | None) -> dict[str, tuple[str, str]]:
+    def figures(self, study: studies.Study | None) -> dict[str, tuple[str, str]]:
         """Return (SVG, alt text) of its figures and those of its longer run, by name.
 
         Alt texts have the records that they paste; figures of the longer run have the
         names that pages have for them.
         """
         found = _with_values(self.executed)
-        if deposit is not None:
-            longer = _with_values(deposit)
+        if study is not None:
+            longer = _with_values(study)
             found |= {f"deposit-{name}": figure for name, figure in longer.items()}
         return found
 
@@ -178,13 +178,13 @@ def does(source: str) -> str:
     return ", ".join(parts) or "works it out"
 
 
-def _deposited(deposit: deposits.Deposit):
+def _longer(study: studies.Study):
     """A cell that shows nothing, and names what the longer run recorded."""
     cell = nbformat.v4.new_code_cell(
-        "# the chapter's longer run", id="deposit", execution_count=0
+        "# the chapter's longer run", id="study", execution_count=0
     )
     cell.metadata["tags"] = ["remove-cell"]
-    cell.outputs = deposits.named_outputs(deposit)
+    cell.outputs = studies.named_outputs(study)
     return cell
 
 
@@ -192,7 +192,7 @@ def write(
     page: Page,
     target: Path,
     alts: Mapping[str, str],
-    deposit: deposits.Deposit | None,
+    study: studies.Study | None,
 ) -> None:
     """Write a chapter's page, with a banner where it differs from the stored one.
 
@@ -200,12 +200,12 @@ def write(
         page: the executed notebook and the source of its text.
         target: the file that is written.
         alts: the alt text of each figure.
-        deposit: the chapter's longer run, whose records and figures its text pastes.
+        study: the chapter's longer run, whose records and figures its text pastes.
     """
     executed = page.executed
     node = _with_text_of(page.source, executed)
-    if deposit is not None:
-        node.cells.append(_deposited(deposit))
+    if study is not None:
+        node.cells.append(_longer(study))
     node = _with_titles(_with_alts(_with_own_runs(node), alts))
     if changed := executed.changed:
         node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))

@@ -12,14 +12,14 @@ from ssmbook.ledger.entries import KINDS
 from ssmbook.ledger.verdicts import judge
 from ssmbook.notebook.executed import Executed
 from ssmbook.pages import claims_page
-from ssmbook.runs import deposits
+from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 
 
 @pytest.fixture(scope="module")
 def judged(ledger, root):
     stored = {slug: Executed.read(c.path) for slug, c in CHAPTERS.items()}
-    return judge(ledger, stored, deposits.read(root))
+    return judge(ledger, stored, studies.read(root))
 
 
 @pytest.fixture(scope="module")

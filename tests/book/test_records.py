@@ -13,7 +13,7 @@ from ssmbook.notebook import comparison, glue
 from ssmbook.notebook.executed import Executed, output_records
 from ssmbook.notebook.recorded import ERRORS, Record
 from ssmbook.pages import badges
-from ssmbook.runs import deposits
+from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -119,8 +119,8 @@ def test_records_are_pasted_or_judged(node, chapter, root, ledger):
     for _, document, text in all_texts(root, ledger):
         for named, key, _ in glue.roles(text):
             if (named or document).endswith(f"{chapter.slug}.ipynb"):
-                used.add(key.removeprefix(deposits.PREFIX))
-    if chapter.slug in deposits.read(root):
+                used.add(key.removeprefix(studies.PREFIX))
+    if chapter.slug in studies.read(root):
         used.add("spot")
     assert set(records(node)) <= used
 
@@ -188,7 +188,7 @@ def test_every_figure_has_alt_text_written_once(node, path, root):
 
 def test_every_verdict_follows_from_the_records(ledger):
     stored = {slug: Executed.read(c.path) for slug, c in CHAPTERS.items()}
-    kept = deposits.read(ROOT)
+    kept = studies.read(ROOT)
     wrong = [j for j in judge(ledger, stored, kept) if not j.agrees]
     assert {j.claim.id: (j.verdict, j.claim.verdict) for j in wrong} == {}
 

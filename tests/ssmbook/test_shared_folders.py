@@ -28,7 +28,7 @@ from tests.ssmbook.toy import NOTEBOOK, start
 @pytest.fixture(scope="module")
 def committed(place):
     """The toy book in git, with a profile of longer runs."""
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    (place / "notebooks" / "studies.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
     git(place, "init", "-q")
     git(place, "add", "-A")
     git(place, "commit", "-qm", "all of it")
@@ -42,7 +42,7 @@ def committed(place):
         ("build", "-o", "out"),
         ("build", "--stored"),
         ("notebooks",),
-        ("deposits",),
+        ("studies",),
         ("archive",),
         ("citation",),
     ],
@@ -171,12 +171,12 @@ def test_an_edit_of_a_notebook_that_runs_is_not_lost(own):
     assert all(c.execution_count for c in node.cells if c.cell_type == "code")
 
 
-def test_an_edit_of_a_deposit_that_is_made_is_not_lost(own):
-    profile = own / "notebooks" / "evening.yml"
+def test_an_edit_of_a_study_that_is_made_is_not_lost(own):
+    profile = own / "notebooks" / "studies.yml"
     profile.write_text("toy: {n: 5, wait: true}\n", encoding="utf-8")
-    process = start(own, "deposits")
+    process = start(own, "studies")
     wait_for((own / NOTEBOOK).with_name("begun").exists)
-    document = own / "deposits" / "toy" / "run.json"
+    document = own / "studies" / "toy" / "run.json"
     document.parent.mkdir(parents=True)
     document.write_text("mine", encoding="utf-8")
     (own / NOTEBOOK).with_name("go").touch()
@@ -185,7 +185,7 @@ def test_an_edit_of_a_deposit_that_is_made_is_not_lost(own):
     assert f"{document} was changed while this command ran" in err
     assert document.read_text(encoding="utf-8") == "mine"
     assert [path.name for path in document.parent.iterdir()] == ["run.json"]
-    beside = own / "_build" / "not-stored" / "deposits" / "toy"
+    beside = own / "_build" / "not-stored" / "studies" / "toy"
     assert {path.name for path in beside.iterdir()} == {"run.json", "toy.ipynb"}
 
 

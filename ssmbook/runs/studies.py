@@ -1,10 +1,10 @@
-"""Deposits: longer runs of chapters, kept in the repository.
+"""Studies: longer runs of chapters, kept in the repository.
 
-deposits/<slug>/ contains the document of a run (run.json) and the code cells of the
+studies/<slug>/ contains the document of a run (run.json) and the code cells of the
 executed notebook; its text is the chapter's. The document has a checksum of its own
 content and names the notebook's SHA-256, its records and its parameters, so that damage
-or a careless edit in either file is an error. They are made with the profile `evening`
-(`make deposits`), never by a build or a test.
+or a careless edit in either file is an error. They are made with the profile `studies`
+(`make studies`), never by a build or a test.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ssmbook.runs.reading import check_notebook
 from ssmbook.runs.stores import Store, sha256
 from ssmbook.runs.storing import Say, run_and_store
 
-PROFILE = "evening"
+PROFILE = "studies"
 #: what its records are called where a chapter's text pastes them
 PREFIX = "deposit_"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deposit(Executed):
+class Study(Executed):
     """A longer run of a chapter: its executed notebook and its document."""
 
     run: Run
@@ -45,10 +45,10 @@ class Deposit(Executed):
         return f"{self.run.started[:10]}, version {self.run.version}: {values}"
 
 
-def read(root: Path) -> dict[str, Deposit]:
-    """The deposits of a repository, by slug; ValueError for one that was changed."""
+def read(root: Path) -> dict[str, Study]:
+    """The studies of a repository, by slug; ValueError for one that was changed."""
     found, known = {}, chapters(root)
-    for folder in sorted((root / "deposits").glob("*/")):
+    for folder in sorted((root / "studies").glob("*/")):
         slug = folder.name
         if slug not in known:
             raise ValueError(f"{folder}: no chapter is called {slug}")
@@ -67,9 +67,9 @@ def read(root: Path) -> dict[str, Deposit]:
         except ValueError as error:
             raise ValueError(
                 f"{document} is refused: {error}: restore both files from the "
-                "repository, or make them again with `make deposits`"
+                "repository, or make them again with `make studies`"
             ) from error
-        found[slug] = Deposit(notebook, executed.node, run=run)
+        found[slug] = Study(notebook, executed.node, run=run)
     return found
 
 
@@ -87,10 +87,10 @@ def code_and_outputs(content: bytes) -> bytes:
     return nbformat.writes(node).encode()
 
 
-def named_outputs(deposit: Deposit) -> list:
+def named_outputs(study: Study) -> list:
     """Its records and figures under names of their own, for the chapter's page."""
     renamed = []
-    for output in deposit.outputs:
+    for output in study.outputs:
         scrapbook = output.get("metadata", {}).get("scrapbook")
         if scrapbook is None:
             continue
@@ -126,8 +126,8 @@ def make(root: Path, names: list[str], say: Say, *, jobs: int | None = None) -> 
 
 
 def _files(root: Path, job: Job) -> list[Path]:
-    """A deposit's notebook and its document."""
-    folder = root / "deposits" / job.notebook
+    """A study's notebook and its document."""
+    folder = root / "studies" / job.notebook
     return [folder / f"{job.notebook}.ipynb", folder / "run.json"]
 
 
