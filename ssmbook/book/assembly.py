@@ -1,107 +1,29 @@
-"""The book's source tree: pages, executed notebooks, figures, the judged ledger."""
+"""The book's source tree: pages, executed notebooks, figures, generated pages."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-import nbformat
+from ssmbook.ledger import data
+from ssmbook.ledger.entries import load
+from ssmbook.ledger.verdicts import Judgement, judge
+from ssmbook.notebook import strict_yaml
+from ssmbook.notebook.chapters import Chapter, chapters
+from ssmbook.notebook.files import read_text
+from ssmbook.pages import benchmarks_page, chapter_page, claims_page, front_page
+from ssmbook.pages.chapter_page import Page
+from ssmbook.pages.site import Site
+from ssmbook.runs import studies
 
-from ssmbook.book import chapter_page, claims, deposits, front, pages, pdf
-from ssmbook.book.chapter_page import Page
-from ssmbook.book.chapters import Chapter, chapters
-from ssmbook.book.ledger import load
-from ssmbook.book.verdicts import Judgement, judge
-from ssmbook.notebook import glue, strict_yaml
-from ssmbook.notebook.files import read_notebook, read_text
-from ssmbook.notebook.session import footer_seconds
-from ssmbook.runs import execution
-
-_FIGURE = re.compile(r"(```\{figure\} _figures/([\w-]+)\.svg\n)")
+_FIGURE = re.compile(r"```\{figure\} _figures/([\w-]+)\.svg\n")
 _EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 60"><text x="8" y="36" '
     'font-size="16" fill="#7f7f7f">Missing: its notebook failed.</text></svg>\n'
 )
-
-
-def _shown(node, values: dict) -> dict[str, tuple[str, str]]:
-    """(SVG, alt text) of a notebook's figures, by name."""
-    found = glue.figures(node).items()
-    return {name: (svg, glue.paste_own(alt, values)) for name, (svg, alt) in found}
-
-
-def _shown_longer(deposit: deposits.Deposit) -> dict[str, tuple[str, str]]:
-    """Those of a deposit, by the names that pages have for them."""
-    values = {key: record.value for key, record in deposit.records.items()}
-    cell = nbformat.from_dict({"cell_type": "code", "outputs": deposit.outputs})
-    shown = _shown(nbformat.from_dict({"cells": [cell]}), values)
-    return {f"deposit-{name}": figure for name, figure in shown.items()}
-
-
-def _mark_missing(tree: Path, known: dict[str, Chapter], failed: dict) -> None:
-    """Replace what prose would paste from notebooks that failed before storing it.
-
-    failed: by slug, the names that the notebook did store.
-    """
-
-    def lookup(own: str):
-        def missing(document: str, key: str) -> str | None:
-            slug = Path(document).stem if document else own
-            absent = slug in failed and key not in failed[slug]
-            return "*(missing)*" if absent else None
-
-        return missing
-
-    for path in (tree / "book").glob("*.md"):
-        text = read_text(path)
-        path.write_text(glue.paste(text, lookup("")), encoding="utf-8")
-        for _, name in _FIGURE.findall(text):
-            figure = tree / "book" / "_figures" / f"{name}.svg"
-            if not figure.exists():
-                figure.parent.mkdir(exist_ok=True)
-                figure.write_text(_EMPTY, encoding="utf-8")
-    for slug, chapter in known.items():
-        path = tree / chapter.document
-        node = read_notebook(path)
-        for cell in node.cells:
-            if cell.cell_type == "markdown":
-                cell.source = glue.paste(cell.source, lookup(slug))
-        execution.write(node, path)
-
-
-def _values(node) -> dict[str, int | float]:
-    """A notebook's records, whether it reached its end or not."""
-    outputs = [o for cell in node.cells for o in cell.get("outputs", [])]
-    return {key: r.value for key, r in glue.output_records(outputs).items()}
-
-
-def _write_pages(root: Path, tree: Path, known: dict, executed: dict, alts) -> None:
-    """The front page's table, and alt texts from where each figure is drawn."""
-    findings = strict_yaml.load(root / "book" / "findings.yml")
-    took = {
-        slug: front.minutes(footer_seconds(read_notebook(page.path)))
-        for slug, page in executed.items()
-    }
-    made = front.contents(findings, known, took)
-    (tree / "book" / "findings.yml").unlink()
-    for path in (tree / "book").glob("*.md"):
-        text = read_text(path).replace(front.CONTENTS, made)
-        text = _FIGURE.sub(
-            lambda m: m[1] + (f":alt: {alts[m[2]]}\n" if m[2] in alts else ""), text
-        )
-        path.write_text(text, encoding="utf-8")
-
-
-def _write_verdicts(tree: Path, notebooks: dict[str, Path], judged: list) -> None:
-    """Verdicts where text names a claim, or a paper's."""
-    for path in (tree / "book").glob("*.md"):
-        text = front.with_bars(read_text(path), judged)
-        path.write_text(pages.with_verdicts(text, judged), encoding="utf-8")
-    for slug, path in notebooks.items():
-        own = [j for j in judged if j.claim.notebook == slug]
-        chapter_page.judge(path, judged, claims.table(own))
 
 
 def assemble(
@@ -109,8 +31,19 @@ def assemble(
 ) -> list[Judgement]:
     """Write the book's tree: pages, executed notebooks, figures, the ledger.
 
-    executed: by slug. with_pdf: the front page links to the PDF. Returns the claims as
-    judged on these notebooks.
+    Pages are copied; what they show of this run is in the file of `Site`.
+
+    Args:
+        root: the repository.
+        tree: the folder that is written, in the place of what is there.
+        executed: the executed notebook of each chapter, by slug.
+        with_pdf: whether the front page links to the PDF.
+
+    Returns:
+        The claims as judged on these notebooks.
+
+    Raises:
+        ValueError: if the chapters are not those of _toc.yml.
     """
     known = chapters(root)
     if differing := sorted(set(known) ^ set(executed)):
@@ -122,39 +55,75 @@ def assemble(
     shutil.copytree(root / "book", tree / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(root / name, tree / name)
-    failed, alts, kept = {}, {}, deposits.read(root)
-    for slug, page in executed.items():
-        node = read_notebook(page.path)
-        shown = _shown(node, _values(node))
-        deposit = kept.get(slug)
-        if deposit is not None:
-            shown |= _shown_longer(deposit)
-        own = {}
-        for name, (svg, alt) in shown.items():
-            figure = tree / "book" / "_figures" / f"{name}.svg"
-            figure.parent.mkdir(exist_ok=True)
-            figure.write_text(svg, encoding="utf-8")
-            own[name] = alt
-        chapter_page.write(page, tree / known[slug].document, own, deposit)
-        alts |= own
-        if page.failed is not None:
-            failed[slug] = glue.names(node)
-    _write_pages(root, tree, known, executed, alts)
+    longer = studies.read(root)
+    alts = _write_chapters(tree, known, executed, longer)
+    ran = {slug: page.executed for slug, page in executed.items()}
+    failed = {s: sorted(one.names) for s, one in ran.items() if one.failure is not None}
     if failed:
-        _mark_missing(tree, known, failed)
-    paths = {slug: tree / chapter.document for slug, chapter in known.items()}
-    judged = judge(load(root), paths, kept)
-    _write_verdicts(tree, paths, judged)
-    page = tree / "book" / "intro.md"
-    text = pdf.link(read_text(page), made=with_pdf)
-    page.write_text(text, encoding="utf-8")
+        _draw_missing(tree / "book")
+    judged = judge(load(root), ran, longer)
+    _site(root, known, ran, judged, alts=alts, stored=failed, pdf=with_pdf).write(tree)
     citation = strict_yaml.load(root / "CITATION.cff")
-    book = tree / "book"
-    measured = root / "benchmarks" / "results.csv"
     for name, text in (
-        ("claims.md", claims.page(judged, known, citation)),
-        ("_static/claims.json", json.dumps(claims.as_data(judged), indent=1) + "\n"),
-        ("benchmarks.md", pages.benchmarks_page(measured)),
+        ("claims.md", claims_page.page(judged, known, citation)),
+        ("_static/claims.json", _json(data.as_data(judged))),
+        ("_static/claims.schema.json", _json(data.schema())),
+        ("benchmarks.md", benchmarks_page.page(root / "benchmarks" / "results.csv")),
     ):
-        (book / name).write_text(text, encoding="utf-8")
+        (tree / "book" / name).write_text(text, encoding="utf-8")
     return judged
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _write_chapters(
+    tree: Path,
+    known: Mapping[str, Chapter],
+    executed: Mapping[str, Page],
+    longer: Mapping[str, studies.Study],
+) -> dict[str, str]:
+    """Write each chapter's page and its figures; the alt text of each figure."""
+    alts = {}
+    folder = tree / "book" / "_figures"
+    for slug, page in executed.items():
+        study = longer.get(slug)
+        own = {}
+        for name, (svg, alt) in page.figures(study).items():
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+            own[name] = alt
+        chapter_page.write(page, tree / known[slug].document, own, study)
+        alts |= own
+    return alts
+
+
+def _draw_missing(book: Path) -> None:
+    """Write a figure that says so for each that a page shows and no notebook drew."""
+    for page in book.glob("*.md"):
+        for name in _FIGURE.findall(read_text(page)):
+            figure = book / "_figures" / f"{name}.svg"
+            if not figure.exists():
+                figure.parent.mkdir(exist_ok=True)
+                figure.write_text(_EMPTY, encoding="utf-8")
+
+
+def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
+    """What the roles and directives of the pages show of this run."""
+    papers: dict[str, list[str]] = {}
+    for j in judged:
+        papers.setdefault(j.claim.paper, []).append(j.verdict)
+    tables = {
+        slug: claims_page.table([j for j in judged if j.claim.notebook == slug])
+        for slug in known
+    }
+    findings = strict_yaml.load(root / "book" / "findings.yml")
+    minutes = {slug: front_page.minutes(one.seconds) for slug, one in ran.items()}
+    return Site(
+        verdicts={j.claim.id: j.verdict for j in judged},
+        papers=papers,
+        claims=tables,
+        chapters=front_page.contents(findings, known, minutes),
+        **own,
+    )

@@ -6,26 +6,23 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import nbformat
 
 from ssmbook.book import output as outputs
 from ssmbook.book import pdf, sphinx
 from ssmbook.book.assembly import assemble
-from ssmbook.book.chapter_page import Page
-from ssmbook.book.chapters import Chapter, chapters, find
 from ssmbook.book.output import tree_hash
-from ssmbook.notebook.files import read_notebook
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.parameters import interface, profile
-from ssmbook.notebook.session import footer_seconds
+from ssmbook.pages.chapter_page import Page
 from ssmbook.runs import cluster, folders, sharing
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.key import lock_hash
 from ssmbook.runs.stores import Store, replace
+from ssmbook.runs.storing import Say, longest_first
 
 _LEFTOVER = re.compile(r"\{(?:glue|cite|ref|eq|numref|doc)[:}]|```\{|:::\{|\[\[|%\(")
 _OUTSIDE = re.compile(
@@ -33,7 +30,6 @@ _OUTSIDE = re.compile(
     r"""|<link[^>]+rel=["'](?:stylesheet|preload|preconnect)["'][^>]+href=["'](?:https?:)?//[^"']+"""
 )
 _CODE = re.compile(r"<(script|style|pre|code)\b.*?</\1>", re.DOTALL)
-Say = Callable[[str], None]
 
 
 def check_pages(html: Path) -> list[str]:
@@ -64,16 +60,6 @@ def strict(tree: Path, html: Path, **environment: str) -> None:
     html.parent.mkdir(parents=True, exist_ok=True)
     os.rename(built, html)
     shutil.rmtree(tree / "_build")
-
-
-def longest_first(known: Iterable[Chapter]) -> list[Chapter]:
-    """Chapters by the run time that their stored footers name, unknown ones first."""
-
-    def seconds(chapter: Chapter) -> float:
-        stored = footer_seconds(read_notebook(chapter.path))
-        return float("inf") if stored is None else stored
-
-    return sorted(known, key=seconds, reverse=True)
 
 
 def plan(
@@ -147,7 +133,7 @@ def build(
             root, planned, say, jobs or cluster.workers_for(threads), timeout
         )
         front = _build(root, ordered, folder / "book", folder / "html", say, with_pdf)
-    return front, [slug for slug, page in ordered.items() if page.failed]
+    return front, [slug for slug, page in ordered.items() if page.executed.failure]
 
 
 def _executed(
@@ -164,7 +150,8 @@ def _executed(
         path = kept.folder / job.folder / f"{name}.ipynb"
         if not path.is_file():
             raise OSError(f"{job.notebook} cannot be kept: {run.error}")
-        executed[job.notebook] = Page(path, source, run.error)
+        ran = Executed.read(path, run.error)
+        executed[job.notebook] = Page(ran, Executed.read(source))
         if run.failed:
             say(f"{job.notebook}: FAILED: {run.error}")
         else:
@@ -186,7 +173,8 @@ def build_stored(root: Path, say: Say, *, with_pdf: bool = False) -> Path:
 
 def stored(root: Path) -> dict[str, Page]:
     """The notebooks as they are stored in the repository, by slug."""
-    return {slug: Page(c.path, c.path) for slug, c in chapters(root).items()}
+    read = {slug: Executed.read(c.path) for slug, c in chapters(root).items()}
+    return {slug: Page(one, one) for slug, one in read.items()}
 
 
 def _build(
@@ -222,58 +210,3 @@ def _build(
         for left in (made, pages):
             shutil.rmtree(left, ignore_errors=True)
     return html / "index.html"
-
-
-def store_outputs(
-    root: Path, names: list[str], say: Say, *, jobs: int | None = None
-) -> None:
-    """Execute notebooks with their defaults and store the outputs in place.
-
-    Each is stored as soon as it has run; one that fails, or that was edited while it
-    ran, is left as it was. Raises ValueError for a name that is no chapter,
-    RuntimeError that names those that were not stored.
-    """
-    _chosen(root, names)  # a wrong name is an error at once, without a wait
-    with sharing.lock(root / "_build"):
-        chosen = _chosen(root, names)
-        known = {chapter.slug: chapter.path for chapter in chosen}
-        seen = {path: sharing.content(path) for path in known.values()}
-        planned = [j for c in longest_first(chosen) for j in plan_runs(c.path, [{}])]
-        kept = Store(root / "_build" / "runs")
-        failed = {}
-
-        def done(job: Job, run: Run) -> None:
-            if run.failed:
-                failed[job.notebook] = run.error
-                say(f"{job.notebook}: FAILED: {run.error}")
-                return
-            path = kept.folder / job.folder / f"{job.notebook}.ipynb"
-            node = read_notebook(path)
-            content = (nbformat.writes(node) + "\n").encode()
-            try:
-                sharing.update(root, {known[job.notebook]: content}, seen)
-            except ValueError as error:
-                failed[job.notebook] = str(error)
-                say(f"{job.notebook}: NOT STORED: {error}")
-            else:
-                say(f"{job.notebook}: executed in {run.seconds:.0f} s and stored")
-
-        workers = jobs or cluster.workers_for(1)
-        cluster.run_all(planned, kept, done, workers=workers, force=True)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not stored: {reasons}")
-
-
-def _chosen(root: Path, names: list[str]) -> list[Chapter]:
-    """The chapters of that name, number or path, each once; without names, all."""
-    by_path = {chapter.path.resolve(): chapter for chapter in chapters(root).values()}
-    chosen = {}
-    for name in names or by_path:
-        path = find(root, str(name)).resolve()
-        if path not in by_path:
-            raise ValueError(
-                f"{path} is no chapter of this book: give a chapter's name"
-            )
-        chosen[path] = by_path[path]
-    return list(chosen.values())

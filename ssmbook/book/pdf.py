@@ -16,8 +16,6 @@ from ssmbook.book import sphinx
 
 # The shell first: it has no windows of its own, and opens pages sooner.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-#: where the front page has a link to it
-LINK = "<!-- the book as PDF -->"
 _FOOT = (
     '<div style="font-size:8px;width:100%;text-align:center">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
@@ -42,12 +40,6 @@ def chromium() -> str:
             "CHROMIUM; on Debian and Ubuntu, apt install chromium"
         )
     return found
-
-
-def link(text: str, *, made: bool) -> str:
-    """A page's text with its link to the PDF, or without one."""
-    shown = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
-    return text.replace(LINK, shown if made else "")
 
 
 def single_page(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ _START = """import gc
 gc.disable()
 from jupyter_book.cli.main import main
 main()"""
+
+# MyST-NB counts the lines of a cell from 10,000 times its number, plus 2, on.
+_IN_CELL = re.compile(r"\.ipynb:(\d+)(\d{4}):")
 
 #: what a file system says where there is no place for a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -39,12 +43,17 @@ def run(
         )
 
 
+def _in_cell(match: re.Match[str]) -> str:
+    return f".ipynb, cell {match[1]}, line {max(1, int(match[2]) - 1)}:"
+
+
 def failure(tree: Path, run: subprocess.CompletedProcess[str]) -> str:
     """Say why a build failed, in lines: its warnings, or the end of its report.
 
     Files of the tree are named as those of the repository from which they come.
     """
     text = (run.stdout + run.stderr).replace(f"{tree}/", "")
+    text = _IN_CELL.sub(_in_cell, text)
     for number in _FULL:
         if os.strerror(number) in text:
             return f"the book cannot be written in {tree}: {os.strerror(number)}"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ssmbook.book.chapters import chapters
-from ssmbook.book.ledger import load
-from ssmbook.notebook.files import read_notebook
-from ssmbook.notebook.parameters import declared
-from ssmbook.notebook.session import footer_seconds
+from ssmbook.ledger.entries import load
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import Executed
 from ssmbook.runs.reading import Tell, stored_runs
 from ssmbook.runs.stores import Store
 
@@ -22,13 +20,12 @@ def entries(root: Path, stores: list[Store], tell: Tell) -> list[dict]:
     ledger = load(root)
     listed = []
     for chapter in chapters(root).values():
-        node = read_notebook(chapter.path)
-        known = declared(node, chapter.path)
+        stored = Executed.read(chapter.path)
         listed.append(
             {
                 "notebook": chapter.slug,
                 "number": chapter.number,
-                "title": _title(node, chapter.path),
+                "title": _title(stored),
                 "findings": [
                     {"claim": c.id, "verdict": c.verdict, "says": c.says}
                     for c in ledger
@@ -42,27 +39,31 @@ def entries(root: Path, stores: list[Store], tell: Tell) -> list[dict]:
                         "allowed": p.allowed,
                         "help": p.help,
                     }
-                    for p in known.values()
+                    for p in stored.interface.values()
                 ],
-                "last_run": _last_run(node, chapter.slug, stores, tell),
+                "last_run": _last_run(stored, chapter.slug, stores, tell),
             }
         )
     return listed
 
 
-def _title(node, path: Path) -> str:
+def _title(stored: Executed) -> str:
     """The chapter's title: the first line of its first cell."""
-    for cell in node.cells[:1]:
+    for cell in stored.node.cells[:1]:
         for line in cell.source.splitlines()[:1]:
             return line.lstrip("# ")
-    raise ValueError(f"{path} must begin with a cell whose first line is its title")
+    raise ValueError(
+        f"{stored.path} must begin with a cell whose first line is its title"
+    )
 
 
-def _last_run(node, slug: str, stores: list[Store], tell: Tell) -> dict | None:
+def _last_run(
+    stored: Executed, slug: str, stores: list[Store], tell: Tell
+) -> dict | None:
     found = [r for s in stores for r in stored_runs(s, slug, tell, documents_only=True)]
     complete = [run for run in found if not run.failed]
     if complete:
         last = max(complete, key=lambda run: run.started)
         return {"started": last.started, "seconds": last.seconds}
-    seconds = footer_seconds(node)
+    seconds = stored.seconds
     return None if seconds is None else {"started": None, "seconds": seconds}

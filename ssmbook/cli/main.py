@@ -59,9 +59,10 @@ def claims(
     The stored notebooks must give each verdict as the ledger has it. With --check, a
     run contradicts only what it judges the other way: an open one contradicts nothing.
     """
-    from ssmbook.book import deposits
-    from ssmbook.book.ledger import answerable, load
-    from ssmbook.book.verdicts import judge
+    from ssmbook.ledger.entries import load
+    from ssmbook.ledger.verdicts import answerable, judge
+    from ssmbook.notebook.executed import Executed
+    from ssmbook.runs import studies
     from ssmbook.runs.reading import run_in
 
     root = terminal.repository()
@@ -69,14 +70,16 @@ def claims(
     folder = check.parent if check and check.suffix == ".html" else check
     if folder and (folder / "run.json").is_file():
         # Its document says which notebook it is of, and what that recorded.
-        ran = run_in(folder).notebook
-        claimed = [claim for claim in claimed if claim.notebook == ran]
-        notebooks = {ran: folder / f"{ran}.ipynb"}
+        slug = run_in(folder).notebook
+        claimed = [claim for claim in claimed if claim.notebook == slug]
+        notebooks = {slug: folder / f"{slug}.ipynb"}
     elif folder:
         for path in notebooks.values():
             if (path.parent / "run.json").exists():
                 run_in(path.parent)
-    judged = judge(claimed, notebooks, None if check else deposits.read(root))
+    needed = {c.notebook for c in claimed if check or c.judged_on == "notebook"}
+    ran = {s: Executed.read(path) for s, path in notebooks.items() if s in needed}
+    judged = judge(claimed, ran, None if check else studies.read(root))
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(
@@ -159,9 +162,21 @@ def notebooks(
     jobs: runs.Jobs = None,
 ) -> None:
     """Execute notebooks in place and store their outputs."""
-    from ssmbook.book.build import store_outputs
+    from ssmbook.runs.storing import store_outputs
 
     store_outputs(terminal.repository(), names or [], terminal.say, jobs=jobs)
+
+
+@partial(command, name="studies")
+def make_studies(
+    names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
+    jobs: runs.Jobs = None,
+) -> None:
+    """Run the longer runs that claims are judged on, and store them in studies/."""
+    from ssmbook.runs import studies
+
+    root = terminal.repository()
+    studies.make(root, names or [], terminal.say, jobs=jobs)
 
 
 @partial(command, name="deposits")
@@ -169,11 +184,9 @@ def make_deposits(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
     jobs: runs.Jobs = None,
 ) -> None:
-    """Run the longer runs that claims are judged on, and keep them in deposits/."""
-    from ssmbook.book import deposits
-
-    root = terminal.repository()
-    deposits.make(root, names or [], terminal.say, jobs=jobs)
+    """The former name of `ssmbook studies`."""
+    terminal.say("`ssmbook deposits` is now `ssmbook studies`, which runs")
+    make_studies(names, jobs)
 
 
 @command

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ssmbook.cli import terminal
+from ssmbook.cli import tables, terminal
 
 Notebook = Annotated[
     str, typer.Argument(help="a chapter's name, its number in the book, or a path")
@@ -44,12 +44,12 @@ def list_notebooks(
     json: Json = False,
 ) -> None:
     """The chapters: findings, parameters with type, default and help, last run."""
-    from ssmbook.book.chapters import find
     from ssmbook.cli.catalogue import entries
+    from ssmbook.notebook.chapters import find
     from ssmbook.runs.stores import Store
 
     root = terminal.repository()
-    left = _LeftOut()
+    left = tables.LeftOut()
     addresses = [_address(root, runs), root / "_build" / "runs"]
     listed = entries(root, [Store(address) for address in addresses], left.out)
     if notebook is not None:
@@ -87,15 +87,14 @@ def run(
 
     The same run again is answered from disk: same code, parameters, modules, lock.
     """
-    from ssmbook.book.chapters import find
-    from ssmbook.notebook.parameters import interface
+    from ssmbook.notebook.chapters import find
+    from ssmbook.notebook.parameters import interface, typed
     from ssmbook.runs.jobs import plan_runs, run_job
     from ssmbook.runs.stores import Store
-    from ssmbook.runs.sweeps import values
 
     root = terminal.repository()
     path = find(root, notebook)
-    chosen = values(interface(path), p or [], path.stem)
+    chosen = typed(interface(path), p or [], path.stem)
     (job,) = plan_runs(path, [chosen], threads=threads)
     store = Store(_address(root, runs))
     made = run_job(job, store, force=force, timeout=timeout)
@@ -139,9 +138,9 @@ def sweep(
 
     A run that fails is recorded and stops no other. Ends with the table of all runs.
     """
-    from ssmbook.book.chapters import find
-    from ssmbook.notebook.parameters import interface
-    from ssmbook.runs import cluster, sweeps
+    from ssmbook.notebook import parameters
+    from ssmbook.notebook.chapters import find
+    from ssmbook.runs import cluster, sharing, sweeps
     from ssmbook.runs.document import Run
     from ssmbook.runs.jobs import Job, plan_runs
     from ssmbook.runs.stores import Store
@@ -153,21 +152,21 @@ def sweep(
             "give --grid or --from; and not both --jobs and --scheduler"
         )
     path = find(root, notebook)
-    known = interface(path)
+    known = parameters.interface(path)
     if source is not None:
         choices = sweeps.from_file(source)
     else:
-        named = [sweeps.assigned(known, text, "--grid") for text in grid]
-        sweeps.check_distinct([name for name, _ in named], "--grid")
+        named = [parameters.assigned(known, text, "--grid") for text in grid]
+        parameters.check_distinct([name for name, _ in named], "--grid")
         axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
         choices = sweeps.zipped(axes) if zip else sweeps.product(axes)
-    fixed = sweeps.values(known, p or [], path.stem)
+    fixed = parameters.typed(known, p or [], path.stem)
     for choice in choices:
-        sweeps.check_distinct([*fixed, *choice], "-p and the grid")
+        parameters.check_distinct([*fixed, *choice], "-p and the grid")
     chosen = [fixed | choice for choice in choices]
     planned = plan_runs(path, chosen, threads=threads)
     made: list[Run] = []
-    left = _LeftOut()
+    left = tables.LeftOut()
     with terminal.progress(path.stem, len({job.key for job in planned})) as step:
 
         def done(job: Job, run: Run) -> None:
@@ -177,7 +176,7 @@ def sweep(
                 terminal.say(f"{job.folder} failed: {run.error}")
 
         store = Store(address)
-        with sweeps.lock(store, path.stem):
+        with sharing.lock_in(store, path.stem):
             cluster.run_all(
                 planned,
                 store,
@@ -198,7 +197,7 @@ def sweep(
             [run.as_dict() | {"folder": f"{address}/{run.folder}"} for run in made]
         )
     else:
-        _tabulate(path.stem, address, None, None, left)
+        tables.tabulate(path.stem, address, None, None, left)
     if failed:
         raise typer.Exit(1)
     left.exit()
@@ -217,7 +216,7 @@ def results(
     json: Json = False,
 ) -> None:
     """All runs of a notebook as one table: results.csv, .parquet and a figure."""
-    from ssmbook.book.chapters import find
+    from ssmbook.notebook.chapters import find
     from ssmbook.runs import folders
     from ssmbook.runs.reading import stored_runs
     from ssmbook.runs.stores import Store
@@ -226,7 +225,7 @@ def results(
     if output is not None:
         folders.check_output(root, output)
     address = _address(root, runs)
-    left = _LeftOut()
+    left = tables.LeftOut()
     slug = find(root, notebook).stem
     if json:
         if record or output:
@@ -234,87 +233,5 @@ def results(
         found = stored_runs(Store(address), slug, left.out)
         terminal.answer([run.as_dict() for run in found])
     else:
-        _tabulate(slug, address, record, output, left)
+        tables.tabulate(slug, address, record, output, left)
     left.exit()
-
-
-class _LeftOut:
-    """Stored runs that are left out of an answer, a line on stderr for each."""
-
-    def __init__(self):
-        self.damaged = 0
-
-    def out(self, error: ValueError) -> None:
-        """Note a run by the error that its reading raised."""
-        from ssmbook.runs.reading import OldRun
-
-        terminal.say(str(error))
-        self.damaged += not isinstance(error, OldRun)
-
-    def exit(self) -> None:
-        """End with status 1 where a damaged run is missing from the answer."""
-        if self.damaged:
-            terminal.say(f"damaged runs, which the answer leaves out: {self.damaged}")
-            raise typer.Exit(1)
-
-
-def _tabulate(
-    slug: str,
-    address: str,
-    drawn: list[str] | None,
-    output: Path | None,
-    left: _LeftOut,
-) -> None:
-    """Write the table of a notebook's runs, and the figure where there is one.
-
-    Two processes that write into one folder do so one after the other.
-    """
-    from ssmbook.runs import sharing
-    from ssmbook.runs.stores import Store
-
-    if output is None:
-        output = (Store(address).folder or Path("runs")) / slug
-    with sharing.lock(output):
-        _write_table(slug, address, drawn, output, left)
-
-
-def _write_table(
-    slug: str,
-    address: str,
-    drawn: list[str] | None,
-    output: Path,
-    left: _LeftOut,
-) -> None:
-    from io import BytesIO
-
-    from ssmbook.runs import results as tables
-    from ssmbook.runs import stores
-    from ssmbook.runs.reading import stored_runs
-
-    store = stores.Store(address)
-    made = stored_runs(store, slug, left.out)
-    table = tables.table(made)
-    for path in tables.write(table, output):
-        typer.echo(path)
-    parameters = tables.parameters_of(made)
-    records = [c for c in table.columns if c not in (*tables.ABOUT, *parameters)]
-    unknown = sorted(set(drawn or []) - set(records))
-    if unknown:
-        raise ValueError(
-            f"no record {', '.join(unknown)}; there are {', '.join(records)}"
-        )
-    complete = table[table["status"] == "complete"]
-    if complete["state"].nunique() > 1:
-        terminal.say(
-            "these runs come from several states of notebook, library or lock (see the "
-            "column state): the figure shows those of the newest"
-        )
-        complete = complete[complete["state"] == complete["state"].iloc[-1]]
-    if tables.varied(complete, parameters) and records:
-        moving = tables.varied(complete, records) or records
-        figure = tables.figure(complete, parameters, drawn or moving[:4])
-        drawing = BytesIO()
-        figure.savefig(drawing, format="svg", metadata={"Date": None})
-        svg = drawing.getvalue()
-        stores.replace(output / "results.svg", svg[svg.index(b"<svg") :])
-        typer.echo(output / "results.svg")

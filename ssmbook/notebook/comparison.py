@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from ssmbook.notebook.glue import output_records
+from ssmbook.notebook.executed import output_records
 
 _DECIMAL = re.compile(r"[-+]?\d+\.\d*(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 _TEXTS = ("text/plain", "text/html", "text/latex", "text/markdown")

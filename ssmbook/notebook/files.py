@@ -91,7 +91,11 @@ def checksum(parts: dict) -> str:
 
 
 def sealed(parts: dict) -> bytes:
-    """A document as it is stored: JSON whose last field is the checksum of the rest."""
+    """A document as it is stored: JSON whose last field is the checksum of the rest.
+
+    The checksum detects damage and careless edits. It is no signature: a forger can
+    compute it again.
+    """
     stored = parts | {_CHECKSUM: checksum(parts)}
     return (json.dumps(stored, indent=1) + "\n").encode()
 

@@ -1,4 +1,4 @@
-"""Glue: what a notebook stores by name for the text around it, and how it is read.
+"""Glue: what a notebook stores by name for the text around it, and how text pastes it.
 
 A record is a figure with the tolerance within which a rerun must agree; figures and
 texts are stored under names as well. The format is that of MyST-NB's glue, so that
@@ -8,16 +8,14 @@ prose pastes a record with the role `{glue:text}`.
 from __future__ import annotations
 
 import re
-from ast import literal_eval
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from ssmbook.notebook.files import read_notebook, shown
-from ssmbook.notebook.recorded import Record, as_record, checked
+from ssmbook.notebook.files import shown
+from ssmbook.notebook.recorded import Record, checked
 
 PREFIX = "application/papermill.record/"
-_NUMBER = PREFIX + "text/plain"
-_SVG = "image/svg+xml"
+NUMBER = PREFIX + "text/plain"
+SVG = "image/svg+xml"
 _NAME = re.compile(r"[\w-]+")
 _ROLE = re.compile(r"\{glue:text\}`(?:([^`:]*)::)?(\w+)(?::([^`]*))?`")
 #: a relative tolerance above this one needs a reason
@@ -54,7 +52,7 @@ def record(
         )
     number = float(value) if isinstance(value, float) else int(value)
     _check_once(key)
-    _display({_NUMBER: repr(number)}, key, PREFIX, tolerance=entry.tolerance)
+    _display({NUMBER: repr(number)}, key, PREFIX, tolerance=entry.tolerance)
 
 
 _recorded: dict[str, tuple[int, int]] = {}
@@ -94,7 +92,7 @@ def figure(svg: str, name: str, alt: str) -> None:
     _check_display(name, svg, "svg")
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt of figure {name!r} must say what it shows")
-    _display({_SVG: svg, "text/plain": alt}, name, "")
+    _display({SVG: svg, "text/plain": alt}, name, "")
 
 
 def text(value: str, name: str) -> None:
@@ -121,112 +119,6 @@ def _display(data: dict, name: str, prefix: str, **metadata) -> None:
 
     named = {"scrapbook": {"name": name, "mime_prefix": prefix}}
     display(data, raw=True, metadata=named | metadata)
-
-
-# Reading
-
-
-def _named(outputs: list) -> dict:
-    """The outputs that carry a name, by that name; ValueError for a second one."""
-    named = {}
-    for output in outputs:
-        scrapbook = output.get("metadata", {}).get("scrapbook")
-        if scrapbook is None:
-            continue
-        try:
-            name, prefix = scrapbook["name"], scrapbook["mime_prefix"]
-        except (KeyError, TypeError):
-            name = prefix = None
-        if not (isinstance(name, str) and isinstance(prefix, str)):
-            raise ValueError(f"an output has a damaged name: {shown(scrapbook)}")
-        if name in named:
-            raise ValueError(f"{name!r} is stored twice")
-        named[name] = output
-    return named
-
-
-def _outputs(node) -> list:
-    return [o for c in node.cells if c.cell_type == "code" for o in c.outputs]
-
-
-def output_records(outputs: list) -> dict[str, Record]:
-    """The records among outputs, by key."""
-    return {
-        name: _stored(name, output)
-        for name, output in _named(outputs).items()
-        if _NUMBER in output.get("data", {})
-    }
-
-
-def _stored(key: str, output: dict) -> Record:
-    """The record that an output holds; ValueError where `record` did not write it."""
-    text, tolerance = output["data"][_NUMBER], output["metadata"].get("tolerance")
-    try:
-        return as_record(key, {"value": literal_eval(text)} | dict(tolerance))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(
-            f"the record {key!r} is damaged: {shown(text)}, tolerance "
-            f"{shown(tolerance)}: {error}"
-        ) from error
-
-
-def node_records(node, name) -> dict[str, Record]:
-    """As `records`, of a notebook that was read; `name` is for messages."""
-    cells = [c for c in node.cells if c.cell_type == "code" and c.source.strip()]
-    if not cells:
-        raise ValueError(f"{name} has no code cells")
-    for number, cell in enumerate(cells):
-        if cell.execution_count is None:
-            raise ValueError(
-                f"{name} was not executed: code cell {number} has no count"
-            )
-        if any(output.output_type == "error" for output in cell.outputs):
-            raise ValueError(f"{name} stores an error in code cell {number}")
-    return output_records(_outputs(node))
-
-
-def records(path: str | Path) -> dict[str, Record]:
-    """Every record of an executed notebook, by key.
-
-    Raises ValueError for a notebook without outputs, with an error, or with a key
-    stored twice.
-    """
-    return node_records(read_notebook(path), path)
-
-
-def figures(node) -> dict[str, tuple[str, str]]:
-    """(SVG, alt text) of every named figure of a notebook, by name."""
-    found = {}
-    for name, output in _named(_outputs(node)).items():
-        data = output.get("data", {})
-        if _SVG in data:
-            if "text/plain" not in data:
-                raise ValueError(f"the figure {name!r} has no alt text")
-            found[name] = data[_SVG], data["text/plain"]
-    return found
-
-
-def texts(node) -> dict[str, str]:
-    """Every text that a notebook stores, by name."""
-    return {
-        name: output["data"]["text/plain"]
-        for name, output in _named(_outputs(node)).items()
-        if output["metadata"]["scrapbook"]["mime_prefix"] == ""
-        and _SVG not in output.get("data", {})
-        and "text/plain" in output.get("data", {})
-    }
-
-
-def names(node) -> set[str]:
-    """The name of everything that a notebook stores, executed to its end or not."""
-    return set(_named(_outputs(node)))
-
-
-def visible(outputs: list) -> list:
-    """The outputs without records, which only text shows."""
-    return [
-        o for o in outputs if not any(m.startswith(PREFIX) for m in o.get("data", {}))
-    ]
 
 
 # Pasting

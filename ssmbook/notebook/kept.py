@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ssmbook
-from ssmbook.notebook import glue
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of, unsealed
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
@@ -22,9 +22,9 @@ def _folder() -> Path:
     """
     for root in (ROOT, Path.cwd(), *Path.cwd().parents):
         if (root / "_toc.yml").is_file() and (root / "notebooks").is_dir():
-            return root / "deposits"
+            return root / "studies"
     raise FileNotFoundError(
-        "longer runs are in the folder deposits/ of the book's repository, which is "
+        "longer runs are in the folder studies/ of the book's repository, which is "
         f"not part of the installed package: {ROOT} and {Path.cwd()} are not in a copy "
         "of it; run the notebook in a clone"
     )
@@ -48,7 +48,7 @@ def kept(slug: str, name: str) -> str:
     for file in (path, document):
         if not file.is_file():
             raise FileNotFoundError(
-                f"{slug} has no longer run: {file} does not exist; `make deposits` "
+                f"{slug} has no longer run: {file} does not exist; `make studies` "
                 "makes it"
             )
     content = path.read_bytes()
@@ -59,7 +59,7 @@ def kept(slug: str, name: str) -> str:
             f"{path} is not the notebook that {document} names: restore both files "
             "from the repository"
         )
-    texts = glue.texts(notebook_of(content, path))
+    texts = Executed(path, notebook_of(content, path)).texts
     if name not in texts:
         raise ValueError(f"{path} stores no text {name!r}; it has {sorted(texts)}")
     return texts[name]

@@ -1,16 +1,16 @@
 """A notebook's parameters: the typed interface its `parameters` cell declares.
 
-One a line: `name: type = default  # [low..high] help`, or `# {a,b} help`, or, for the
-path of a file or folder, `# <path> help`. A type is int, float, str, bool, or a list of
-one (`list[int]`), whose range is its elements'.
+One per line: `name: type = default  # [low..high] help`, or `# {a,b} help`, or, for the
+path of a file or folder, `# <path> help`. A type is int, float, str or bool. A command
+line gives a value by `-p name=value`, a profile by YAML.
 """
 
 from __future__ import annotations
 
 import ast
-import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ssmbook.notebook.files import read_notebook, shown
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 _WORDS = {"true": True, "false": False}
-Value = int | float | str | bool | list
+Value = int | float | str | bool
 _RANGE = re.compile(r"\[(\S+?)\.\.(\S+?)\]\s*")
 _CHOICES = re.compile(r"\{([^}]*)\}\s*")
 _PATH = re.compile(r"<path>\s*")
@@ -48,11 +48,6 @@ class Parameter:
         return "" if self.low is None else f"[{self.low:g}..{self.high:g}]"
 
 
-def _element(kind: str) -> str:
-    """int of list[int]; the type itself where it is no list."""
-    return kind.removeprefix("list[").removesuffix("]")
-
-
 def _cell(notebook, path):
     tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     if len(tagged) != 1:
@@ -66,13 +61,13 @@ def _parse(line: str, path) -> Parameter:
         (node,) = ast.parse(code.strip()).body
         name, kind = node.target.id, ast.unparse(node.annotation)
         default = ast.literal_eval(node.value)
-        if _element(kind) not in _TYPES:
+        if kind not in _TYPES:
             raise ValueError
     except (ValueError, AttributeError, SyntaxError, TypeError, RecursionError,
             MemoryError) as error:  # fmt: skip
         raise ValueError(
-            f"{path}: a parameter must read `name: int|float|str|bool = default`, or "
-            f"a list of these, got {shown(line)}"
+            f"{path}: a parameter must read `name: int|float|str|bool = default`, got "
+            f"{shown(line)}"
         ) from error
     comment = comment.strip()
     low = high = choices = None
@@ -81,7 +76,7 @@ def _parse(line: str, path) -> Parameter:
     elif match := _CHOICES.match(comment):
         choices = tuple(part.strip() for part in match[1].split(","))
     elif match := _PATH.match(comment):
-        if _element(kind) != "str":
+        if kind != "str":
             raise ValueError(f"{path}: a <path> must be str, got {line!r}")
     is_path = bool(_PATH.match(comment))
     help = comment[match.end() :] if match else comment
@@ -92,7 +87,7 @@ def _bounds(match: re.Match, kind: str, where: str) -> tuple[float, float]:
     """The range of a number; ValueError for another one."""
     try:
         low, high = float(match[1]), float(match[2])
-        if _element(kind) in ("int", "float") and low <= high:
+        if kind in ("int", "float") and low <= high:
             return low, high
     except ValueError:
         pass
@@ -125,11 +120,6 @@ def declared(notebook, path: str | Path) -> dict[str, Parameter]:
     return known
 
 
-def parameters(path: str | Path) -> dict[str, Value]:
-    """As `ran_with`, of the file at `path`."""
-    return ran_with(read_notebook(path), path)
-
-
 def ran_with(notebook, path: str | Path) -> dict[str, Value]:
     """What a notebook ran with: its defaults, or what papermill injected over them.
 
@@ -152,48 +142,33 @@ def ran_with(notebook, path: str | Path) -> dict[str, Value]:
     return check(known, values, str(path))
 
 
-def _check_one(parameter: Parameter, value, where: str):
-    if parameter.type.startswith("list["):
-        if not isinstance(value, list):
-            raise ValueError(
-                f"{where}: {parameter.name} must be {parameter.type}, got "
-                f"{shown(value)}"
-            )
-        return [_check_scalar(parameter, element, where) for element in value]
-    return _check_scalar(parameter, value, where)
-
-
-def _check_scalar(parameter: Parameter, value, where: str):
-    kind = _element(parameter.type)
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        raise ValueError(
-            f"{where}: {parameter.name} must be in [-2^63..2^63), got {shown(value)}"
-        )
-    if kind == "float" and type(value) is int:
+def _check_one(parameter: Parameter, value: object, where: str) -> Value:
+    """Return a value of a parameter, a whole number as float where that is its type."""
+    if parameter.type == "float" and type(value) is int and abs(value) < 2**63:
         value = float(value)
-    if type(value) is not _TYPES[kind]:
-        raise ValueError(
-            f"{where}: {parameter.name} must be {parameter.type}, got {shown(value)}"
-            f"{_hint(kind, value)}"
-        )
-    if kind == "float" and not math.isfinite(value):
-        within = f"in {parameter.allowed}" if parameter.allowed else "finite"
-        raise ValueError(f"{where}: {parameter.name} must be {within}, got {value}")
-    if kind == "str" and not _is_unicode(value):
-        raise ValueError(
-            f"{where}: {parameter.name} must be Unicode text without NUL, got "
-            f"{shown(value)}"
-        )
-    if parameter.low is not None and not parameter.low <= value <= parameter.high:
-        raise ValueError(
-            f"{where}: {parameter.name} must be in {parameter.allowed}, got {value!r}"
-        )
-    if parameter.choices is not None and str(value) not in parameter.choices:
-        raise ValueError(
-            f"{where}: {parameter.name} must be one of "
-            f"{', '.join(parameter.choices)}, got {shown(value)}"
-        )
+    if wanted := _wanted(parameter, value):
+        raise ValueError(f"{where}: {parameter.name} must be {wanted}")
     return value
+
+
+def _wanted(parameter: Parameter, value: object) -> str | None:
+    """What a value must be and is not; None where it is allowed."""
+    kind, got = parameter.type, f"got {shown(value)}"
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return f"in [-2^63..2^63), {got}"
+    if type(value) is not _TYPES[kind]:
+        return f"{kind}, {got}{_hint(kind, value)}"
+    if kind == "float" and not math.isfinite(value):
+        return (
+            f"in {parameter.allowed}, {got}" if parameter.allowed else f"finite, {got}"
+        )
+    if kind == "str" and not _is_unicode(value):
+        return f"Unicode text without NUL, {got}"
+    if parameter.low is not None and not parameter.low <= value <= parameter.high:
+        return f"in {parameter.allowed}, {got}"
+    if parameter.choices is not None and str(value) not in parameter.choices:
+        return f"one of {', '.join(parameter.choices)}, {got}"
+    return None
 
 
 def _hint(kind: str, value) -> str:
@@ -212,19 +187,41 @@ def _is_unicode(text: str) -> bool:
 def from_text(parameter: Parameter, text: str, where: str) -> Value:
     """What `text`, typed at a command line, means as a value of this parameter.
 
-    Text stays text where the type is str; a list is typed as JSON: `[1e-3, 1e-2]`.
-    Raises ValueError for text that is no value of the type.
+    Text stays text where the type is str. Raises ValueError for text that is no value
+    of the type.
     """
     try:
-        if parameter.type.startswith("list["):
-            return json.loads(text)
         if parameter.type == "bool":
             return _WORDS[text.lower()]
         return _TYPES[parameter.type](text)
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError) as error:
         raise ValueError(
             f"{where}: {parameter.name} must be {parameter.type}, got {shown(text)}"
         ) from error
+
+
+def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, str]:
+    """`name=value` taken apart; ValueError for another form or an unknown name."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{where}: expected name=value, got {shown(text)}")
+    if name not in known:
+        raise ValueError(f"{where}: no parameter {name}; there are {', '.join(known)}")
+    return name, value
+
+
+def check_distinct(names: list[str], where: str) -> None:
+    """ValueError where a name is given twice: which value would count?"""
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
+    if twice:
+        raise ValueError(f"{where}: {', '.join(twice[:3])} is given twice")
+
+
+def typed(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
+    """The values that `name=value` texts give to parameters of an interface."""
+    pairs = [assigned(known, text, where) for text in texts]
+    check_distinct([name for name, _ in pairs], where)
+    return {name: from_text(known[name], text, where) for name, text in pairs}
 
 
 def check(known: dict[str, Parameter], values: dict, where: str) -> dict:
@@ -232,8 +229,7 @@ def check(known: dict[str, Parameter], values: dict, where: str) -> dict:
 
     Raises ValueError that names what is wrong, and what exists.
     """
-    unknown = sorted(map(str, set(values) - set(known)))
-    if unknown:
+    if unknown := sorted(map(str, set(values) - set(known))):
         raise ValueError(
             f"{where}: no parameter {', '.join(unknown)}; there are {', '.join(known)}"
         )
@@ -242,10 +238,9 @@ def check(known: dict[str, Parameter], values: dict, where: str) -> dict:
 
 
 def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
-    """A profile's parameters a notebook: {stem: {name: value}}, all checked.
+    """Return a profile's parameters per notebook: {stem: {name: value}}, all checked.
 
-    Raises ValueError for a notebook that does not exist, or as `strict_yaml.load` and
-    `check`.
+    Raises ValueError for an unknown notebook, or as `strict_yaml.load` and `check`.
     """
     chosen = strict_yaml.load(path)
     chosen = {} if chosen is None else chosen
@@ -253,8 +248,7 @@ def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
         isinstance(values, dict) or values is None for values in chosen.values()
     ):
         raise ValueError(f"{path} must map notebooks to {{parameter: value}}")
-    unknown = sorted(map(str, set(chosen) - set(notebooks)))
-    if unknown:
+    if unknown := sorted(map(str, set(chosen) - set(notebooks))):
         raise ValueError(
             f"{path}: no notebook {', '.join(unknown)}; "
             f"there are {', '.join(notebooks)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -12,7 +11,6 @@ from importlib.metadata import version
 #: the environment variable that sets a kernel's threads
 VARIABLE = "SSMBOOK_THREADS"
 _PACKAGES = ("ssmlib", "torch", "numpy", "scipy")
-_SECONDS = re.compile(r"\| (\d+) s\s*$")
 
 
 def threads() -> int:
@@ -65,12 +63,3 @@ def start(*, device: str) -> Session:
     # NumPy's own threads would wait actively beside PyTorch's, on the same cores.
     ThreadpoolController().select(internal_api="openblas").limit(limits=1)
     return Session(device)
-
-
-def footer_seconds(node) -> int | None:
-    """The run time that an executed notebook's footer names, None without one."""
-    for cell in node.cells[-1:]:
-        for output in cell.get("outputs", []):
-            if match := _SECONDS.search(output.get("text", "")):
-                return int(match[1])
-    return None

@@ -12,11 +12,12 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ssmbook.book import build, claims
+from ssmbook.book import build
 from ssmbook.book.assembly import assemble
+from ssmbook.ledger import data
 from ssmbook.notebook import strict_yaml
-from ssmbook.notebook.glue import records
-from ssmbook.publish import crate, environment, locks
+from ssmbook.notebook.chapters import chapters
+from ssmbook.publish import crate, environment, locks, verify
 from ssmbook.runs import folders, provenance, sharing
 from ssmbook.runs.stores import replace, sha256
 
@@ -96,13 +97,13 @@ def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> 
     source = folder / "source"
     packed.rename(source)
     say("building the book from the stored outputs")
-    chapters, stored = build.chapters(source), build.stored(source)
+    known, stored = chapters(source), build.stored(source)
     tree = work / "tree"
     judged = assemble(source, tree, stored)
     build.strict(
         tree, folder / "book", SOURCE_DATE_EPOCH=str(epoch), PYTHONPATH=str(source)
     )
-    figures = {slug: records(page.path) for slug, page in stored.items()}
+    figures = {slug: page.executed.records for slug, page in stored.items()}
     values = {slug: {k: r.value for k, r in of.items()} for slug, of in figures.items()}
     _json(
         folder / "records.json",
@@ -111,7 +112,7 @@ def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> 
             for slug, of in figures.items()
         },
     )
-    _json(folder / "claims.json", claims.as_data(judged))
+    _json(folder / "claims.json", data.as_data(judged))
     _json(
         folder / "environment.json",
         {
@@ -127,8 +128,8 @@ def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> 
         folder,
         citation,
         datetime.fromtimestamp(epoch, UTC).isoformat(),
-        {chapters[slug].document: of for slug, of in values.items()},
-        {slug: chapter.document for slug, chapter in chapters.items()},
+        {known[slug].document: of for slug, of in values.items()},
+        {slug: chapter.document for slug, chapter in known.items()},
         judged,
         data_sets((source / "book" / "data.md").read_text(encoding="utf-8")),
     )
@@ -170,12 +171,12 @@ def _tar(folder: Path, epoch: int) -> bytes:
     buffer = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=epoch) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        tarfile.open(
+            fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8"
+        ) as tar,
     ):
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            info = tarfile.TarInfo(str(path.relative_to(folder.parent)))
-            info.size, info.mtime = path.stat().st_size, epoch
-            info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-            with path.open("rb") as file:
-                tar.addfile(info, file)
+            content = path.read_bytes()
+            name = path.relative_to(folder.parent).as_posix()
+            tar.addfile(verify.entry(name, content, epoch), io.BytesIO(content))
     return buffer.getvalue()

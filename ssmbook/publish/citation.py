@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from ssmbook.notebook import strict_yaml
+from ssmbook.publish import tools
 from ssmbook.runs import sharing
 
 PINNED = "cffconvert==2.0.0"
 FILES = ("codemeta.json", ".zenodo.json")
 
 
-def converter(folder: Path) -> Path:
-    """The cffconvert of an environment in `folder`, which is made where missing."""
-    tool = folder / "bin" / "cffconvert"
-    if not tool.is_file():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, PINNED], check=True)
-    return tool
-
-
 def generated(root: Path) -> dict[str, str]:
     """The two files' names and contents. Raises ValueError for a bad CITATION.cff."""
     source = root / "CITATION.cff"
-    tool = converter(root / "_build" / "cffconvert")
+    tool = tools.installed(root / "_build" / "cffconvert", PINNED, "cffconvert")
     call = [tool, "-i", source]
     valid = subprocess.run([*call, "--validate"], capture_output=True, encoding="utf-8")
     if valid.returncode:

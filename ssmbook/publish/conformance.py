@@ -14,6 +14,8 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
+from ssmbook.publish import tools
+
 PINNED = "roc-validator==0.13.0"
 CONTEXT = "rocrate/data/ro-crate.jsonld"
 # Runs in the validator's environment: a request is answered by a file, and cached.
@@ -39,16 +41,6 @@ session.get(json.loads(content)["@id"]).raise_for_status()
 """
 
 
-def validator(folder: Path) -> Path:
-    """Return the validator of an environment in `folder`, made where it is missing."""
-    tool = folder / "bin" / "rocrate-validator"
-    if not tool.is_file():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, PINNED], check=True)
-    return tool
-
-
 def validate(crate: Path, folder: Path) -> None:
     """Validate the crate in a folder against all that RO-Crate requires.
 
@@ -59,7 +51,7 @@ def validate(crate: Path, folder: Path) -> None:
     Raises:
         ValueError: with the validator's report, if a requirement is not met.
     """
-    tool = validator(folder)
+    tool = tools.installed(folder, PINNED, "rocrate-validator")
     cache = folder / "contexts"
     context = Path(str(distribution("rocrate").locate_file(CONTEXT)))
     fill = [folder / "bin" / "python", "-c", _FILL, cache, context]

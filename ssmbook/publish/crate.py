@@ -9,7 +9,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from ssmbook.book.verdicts import Judgement
+from ssmbook.ledger.verdicts import Judgement
 
 _JSON = "application/json"
 _FILES = (

@@ -75,7 +75,8 @@ def run_all(
     if left:
         with _client(workers, scheduler) as client, _scheduler_lost(client):
             patience = START_TIMEOUT if scheduler is None else None
-            queue = _Queue(client, str(store), checked, force, timeout, patience)
+            options = {"address": str(store), "force": force, "timeout": timeout}
+            queue = _Queue(client, options, checked, patience)
             with interrupts(queue.interrupted):
                 queue.work_off(left)
 
@@ -93,11 +94,10 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
         def setup(self, worker):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
-        address = scheduler
-        if address is None:
+        if (address := scheduler) is None:
             try:
                 cluster = LocalCluster(
                     n_workers=workers,
@@ -114,12 +114,10 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             if scheduler is not None:
                 asyncio.run(_identified(address))
             client = Client(address, timeout=CONNECT)
-        except TimeoutError as error:
-            raise ValueError(
-                f"no Dask scheduler at {address}: no answer within {CONNECT} s"
-            ) from error
         except (OSError, ValueError, TypeError, MemoryError) as error:
-            raise ValueError(f"no Dask scheduler at {address}: {error}") from error
+            late = isinstance(error, TimeoutError)
+            reason = f"no answer within {CONNECT} s" if late else error
+            raise ValueError(f"no Dask scheduler at {address}: {reason}") from error
         stack.enter_context(client)
         if scheduler is None:
             client.register_plugin(Undisturbed())
@@ -144,16 +142,10 @@ class _Queue:
     """
 
     def __init__(
-        self,
-        client,
-        address: str,
-        done: Done,
-        force: bool,
-        timeout: int,
-        patience: float | None = None,
+        self, client, options: dict, done: Done, patience: float | None = None
     ):
-        self.client, self.done, self.patience = client, done, patience
-        self.options = {"address": address, "force": force, "timeout": timeout}
+        self.client, self.options = client, options
+        self.done, self.patience = done, patience
         self.waiting: deque[Job] = deque()
         self.submitted: dict[Future, Job] = {}
         self.unfit: dict[str, str] = {}

@@ -1,6 +1,9 @@
 """The document of a run: what made it, and what came of it. Stored as run.json.
 
-It ends with the SHA-256 of its own content, without which it is not believed.
+It ends with the SHA-256 of all its other fields, without which it is refused. The
+checksum detects damage and careless edits. It detects no forger, who can compute it
+again: of such a document only the records, the parameters and the files are compared
+with the executed notebook, and no other field with anything.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ssmbook.notebook.files import check_name, sealed, shown, unsealed
-from ssmbook.notebook.glue import Record, as_record
 from ssmbook.notebook.parameters import Value
+from ssmbook.notebook.recorded import Record, as_record
 
 _REQUIRED = ("notebook", "key", "state", "status", "started", "seconds", "parameters",
              "records", "files")  # fmt: skip
@@ -52,10 +55,6 @@ def _optional(form: Form) -> Form:
     return lambda value: value is None or form(value)
 
 
-def _parameter(value: object) -> bool:
-    return all(map(_value, value)) if isinstance(value, list) else _value(value)
-
-
 def _git(value: object) -> bool:
     return (
         isinstance(value, dict)
@@ -87,7 +86,7 @@ _FORMS: dict[str, Form] = {
     "notebook": _text,
     "key": _digits(64),
     "state": _digits(16),
-    "parameters": _mapping(_parameter),
+    "parameters": _mapping(_value),
     "status": lambda value: value in ("complete", "failed"),
     "started": _text,
     "seconds": _number,

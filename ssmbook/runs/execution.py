@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from ssmbook.notebook.parameters import check, declared
-from ssmbook.runs import isolation
+from ssmbook.runs import coverage, isolation
 from ssmbook.runs.stores import replace
 
 CELL_TIMEOUT = 1200  # seconds
@@ -23,6 +23,8 @@ QUIET = [
     "--IPKernelApp.exec_lines="
     "__import__('logging').getLogger('tornado.general').setLevel(50)",
 ]
+# As nbclient's own pattern, which takes quadratic time over the length of a line.
+CARRIAGE_RETURN = re.compile(r"^.*\r(?=[^\n])", re.M)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -79,9 +81,9 @@ def execute(
     notebook: a NotebookNode, left as it is. `values` differing from the defaults are
     injected. The kernel works in `folder` with `threads` threads, isolated from the
     settings of its user; a cell may take `timeout` seconds. Raises ValueError for
-    parameters outside the notebook's interface, or where it loaded a module that its
-    key does not cover; NotebookFailed where a cell raises or does not end, or the
-    kernel dies; OSError where there is no folder for the kernel's sockets;
+    parameters outside the notebook's interface, or where it used a module or a file
+    that its key does not cover; NotebookFailed where a cell raises or does not end, or
+    the kernel dies; OSError where there is no folder for the kernel's sockets;
     KeyboardInterrupt at Ctrl-C.
     """
     with _one_interrupt():
@@ -90,6 +92,7 @@ def execute(
 
 def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
     from jupyter_client import AsyncKernelManager
+    from nbclient import client
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
@@ -103,9 +106,11 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register("kept", Kept)
+    client._RGX_CARRIAGERETURN = CARRIAGE_RETURN
     logger.setLevel(logging.ERROR)
     known = declared(notebook, folder)
     values = check(known, values, "parameters")
+    readable = coverage.readable(notebook, known, values, folder)
     partial: list = []
     asked = nbformat.from_dict(notebook)
     asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(isolation.LOADED)]
@@ -125,7 +130,9 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             coalesce_streams=True,
             # All that it leaves is in the outputs; an orderly end only takes longer.
             shutdown_kernel="immediate",
-            kernel_manager_class=isolation.manager(AsyncKernelManager, threads),
+            kernel_manager_class=isolation.manager(
+                AsyncKernelManager, threads, readable
+            ),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ssmbook.runs import provenance
 
-_SOURCES = ("benchmarks", "book", "deposits", "notebooks", "studies", "tests")
+_SOURCES = ("benchmarks", "book", "notebooks", "studies", "tests")
 #: the folders that commands write by default
 RESULTS = ("_build", "dist", "runs")
 

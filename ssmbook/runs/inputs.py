@@ -24,22 +24,27 @@ def hashes(
     start in `folder`, where the notebook works. Raises ValueError for a marked path
     that does not exist, OSError for one that cannot be read.
     """
+    named = paths(known, values, folder, where)
+    return {name: content_hash(path) for name, path in named.items()}
+
+
+def paths(
+    known: dict[str, Parameter], values: dict[str, Value], folder: Path, where: str
+) -> dict[str, Path]:
+    """The files and folders of `hashes`, by parameter and value."""
     found = {}
     for name, value in values.items():
         parameter = known[name]
-        for text in value if isinstance(value, list) else [value]:
-            if not isinstance(text, str) or not text or parameter.choices is not None:
-                continue
-            path = folder / text
-            if _exists(path) and (
-                parameter.is_path or Path(text).name not in ("", "..")
-            ):
-                found[f"{name}={text}"] = content_hash(path)
-            elif parameter.is_path:
-                raise ValueError(
-                    f"{where}: {name} must be the path of a file or folder, or empty; "
-                    f"there is no {path.resolve()}"
-                )
+        if not isinstance(value, str) or not value or parameter.choices is not None:
+            continue
+        path = folder / value
+        if _exists(path) and (parameter.is_path or Path(value).name not in ("", "..")):
+            found[f"{name}={value}"] = path
+        elif parameter.is_path:
+            raise ValueError(
+                f"{where}: {name} must be the path of a file or folder, or empty; "
+                f"there is no {path.resolve()}"
+            )
     return found
 
 

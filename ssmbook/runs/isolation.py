@@ -2,8 +2,8 @@
 
 A kernel runs with this Python and an environment made here. It reads no settings of
 its user, finds the repository's packages in the repository alone, and no module in
-the folder that it works in. After the run, `check` compares the file of each module
-that it has loaded.
+the folder that it works in. It may read no file that the key does not cover. After
+the run, `check` compares the file of each module that it has loaded.
 """
 
 from __future__ import annotations
@@ -118,8 +118,13 @@ def folder() -> tempfile.TemporaryDirectory:
         ) from error
 
 
-def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
-    """A class of managers, each of one isolated kernel; base: blocking or not."""
+def manager(
+    base: type[KernelManager], threads: int, readable: dict[str, Any]
+) -> type[KernelManager]:
+    """A class of managers, each of one isolated kernel.
+
+    base: blocking or not. readable: what `coverage.readable` returns.
+    """
     from jupyter_client.kernelspec import KernelSpec
 
     class Manager(base):
@@ -135,13 +140,19 @@ def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
         def kernel_spec(self) -> KernelSpec:
             """This Python, not the one that a file called python3 names."""
             command = [sys.executable, "-P", "-s", str(LAUNCH), str(key.ROOT)]
-            command += [",".join(key.packages()), "-f", "{connection_file}"]
+            command += [",".join(key.packages()), f"{self.own.name}/readable.json"]
+            command += ["-f", "{connection_file}"]
             local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
             return KernelSpec(
                 argv=command, display_name="Python 3", language="python", metadata=local
             )
 
         def start_kernel(self, **options):
+            # PyTorch asks for the source of each function on the stack.
+            always = {f"{self.own.name}/": True, str(LAUNCH): True}
+            own = {"places": readable["places"] | always}
+            file = Path(self.own.name) / "readable.json"
+            file.write_text(json.dumps(readable | own), encoding="utf-8")
             options["env"] = environment(Path(self.own.name), threads)
             return super().start_kernel(**options)
 
@@ -153,8 +164,8 @@ def manager(base: type[KernelManager], threads: int) -> type[KernelManager]:
     return Manager
 
 
-#: code that prints the file of each module that a kernel has loaded, as JSON. A line
-#: per module: nbclient takes minutes to look for carriage returns in one long line.
+#: code that prints, as JSON, the file of each module that a kernel has loaded, and the
+#: refusal of each file that it was not allowed to read
 LOADED = """def _loaded():
     import json, os, sys
     found = {
@@ -165,16 +176,21 @@ LOADED = """def _loaded():
     if "matplotlib" in found:
         settings = sys.modules["matplotlib"].matplotlib_fname()
         found["matplotlibrc"] = os.path.abspath(settings)
-    print(json.dumps(found, indent=0))
+    refused = []
+    if os.path.isfile(getattr(sys, "ssmbook_refusals", "")):
+        with open(sys.ssmbook_refusals, encoding="utf-8") as file:
+            refused = file.read().splitlines()
+    print(json.dumps({"modules": found, "refused": refused}, indent=0))
 _loaded()"""
 
 
 def check(node, printed: str) -> None:
-    """Raise ValueError where a kernel has loaded a file that the key does not cover.
+    """Raise ValueError where a kernel used a file that the key does not cover.
 
     printed: the output of `LOADED`, run after the notebook.
     """
-    files = json.loads(printed)
+    found = json.loads(printed)
+    files = found["modules"]
     own = {name for name in files if name.partition(".")[0] in key.packages()}
     for name, file in files.items():
         expected = key.source(name) if name in own else None
@@ -189,3 +205,5 @@ def check(node, printed: str) -> None:
                 "installed packages: the key of the run does not cover that file"
             )
     key.check_loaded(node, own)
+    if found["refused"]:  # a cell may have caught the error
+        raise ValueError(found["refused"][0])

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import nbformat
 
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of
-from ssmbook.notebook.glue import node_records
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, inputs, key, page, provenance, reading
+from ssmbook.runs import execution, inputs, key, provenance, reading, run_page, sharing
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
@@ -106,8 +106,9 @@ def run_job(
 
     A notebook that fails is no error here: its document says status "failed", with
     the traceback. A stored result is only ever replaced by a whole one. A process
-    runs one at a time: a second thread waits. Raises OSError where the store cannot
-    be written.
+    runs one at a time: a second thread waits. Another process that runs the same job
+    into the same folder is waited for. Raises OSError where the store cannot be
+    written or its file system has no locks.
     """
     if not force:
         try:
@@ -116,12 +117,15 @@ def run_job(
         except (reading.DamagedRun, reading.OldRun) as error:
             _log.warning("%s; it runs again now", error)
     with _ONE_AT_A_TIME:
-        return _run(job, store, timeout)
+        store.check_writable(job.folder)
+        with sharing.lock_in(store, job.folder):
+            # Another process may have finished it since.
+            run = None if force else finished_run(job, store)
+            return run or _run(job, store, timeout)
 
 
 def _run(job: Job, store: Store, timeout: int) -> Run:
-    page.write_mathjax(store)
-    store.check_writable(job.folder)
+    run_page.write_mathjax(store)
     run = _begun(job)
     clock = time.perf_counter()
     try:
@@ -134,7 +138,7 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
             threads=job.threads,
         )
         check_surroundings(job)
-        records = as_records(node_records(node, job.notebook))
+        records = as_records(Executed(job.notebook, node).records)
         run = replace(run, status="complete", records=records)
     except (NotebookFailed, ValueError) as error:
         details = getattr(error, "details", str(error))
@@ -209,13 +213,13 @@ def _keep(job: Job, store: Store, run: Run, node) -> Run:
     the OSError names: hours of computation are not lost.
     """
     try:
-        html = page.render(node, run)
+        html = run_page.render(node, run)
     except Exception as error:  # of text that pastes what was not recorded, mostly
         if run.failed:
             raise
         run = replace(run, status="failed", records={}, traceback=repr(error))
         run = replace(run, error=f"its page cannot be made: {error}")
-        html = page.render(_code_alone(node), run)
+        html = run_page.render(_code_alone(node), run)
     name = "failed" if run.failed else job.notebook
     contents = {
         f"{name}.ipynb": (nbformat.writes(node) + "\n").encode(),

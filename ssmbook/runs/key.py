@@ -58,7 +58,7 @@ def _graph(names: tuple[str, ...]) -> ImportGraph:
 
 
 @cache
-def _installed_in() -> tuple[str, ...]:
+def installed_in() -> tuple[str, ...]:
     """The folders of Python's own modules and of the installed packages."""
     paths = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
     return tuple(dict.fromkeys([*paths, *site.getsitepackages()]))
@@ -68,7 +68,7 @@ def is_installed(file: str) -> bool:
     """Whether a file lies among Python's own modules or the installed packages."""
     path = os.path.abspath(file)
     places = [
-        p for folder in _installed_in() for p in (folder, os.path.realpath(folder))
+        p for folder in installed_in() for p in (folder, os.path.realpath(folder))
     ]
     return any(path.startswith(place + os.sep) for place in places)
 
@@ -76,7 +76,7 @@ def is_installed(file: str) -> bool:
 @cache
 def _installed() -> dict[str, str]:
     """The version of each installed package; not of one in a folder of PYTHONPATH."""
-    found = [d.metadata for d in distributions(path=list(_installed_in()))]
+    found = [d.metadata for d in distributions(path=list(installed_in()))]
     return {_normal(about["Name"]): about["Version"] for about in reversed(found)}
 
 
@@ -174,14 +174,22 @@ def code_hash(names: frozenset[str]) -> str:
     return digest.hexdigest()
 
 
+def _data(names: frozenset[str]) -> list[Path]:
+    """The other files in the packages of modules, which these may read."""
+    return [
+        file
+        for package in sorted({name.partition(".")[0] for name in names})
+        for file in sorted((ROOT / package).rglob("*"))
+        if file.suffix not in (".py", ".pyc") and file.is_file()
+    ]
+
+
 def data_hash(names: frozenset[str]) -> str:
     """sha256 of the other files in the packages of modules, which these may read."""
     digest = hashlib.sha256()
-    for package in sorted({name.partition(".")[0] for name in names}):
-        for file in sorted((ROOT / package).rglob("*")):
-            if file.suffix not in (".py", ".pyc") and file.is_file():
-                name = file.relative_to(ROOT).as_posix()
-                digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in _data(names):
+        name = file.relative_to(ROOT).as_posix()
+        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -200,6 +208,14 @@ def _kept_hash(node) -> str:
     files = sorted(read_by(map(_plain, _cells(node))))
     content = [file.read_bytes() for file in files if file.is_file()]
     return hashlib.sha256(b"\0".join(content)).hexdigest()
+
+
+def files(node) -> list[Path]:
+    """The files whose content the key of a notebook covers, whatever its parameters."""
+    loaded = modules(node)
+    kept = read_by(map(_plain, _cells(node)))
+    documents = [path.with_name("run.json") for path in kept]  # checked as it is read
+    return [*map(source, loaded), *_data(loaded), *kept, *documents]
 
 
 def surroundings(node, threads: int) -> dict:

@@ -1,8 +1,9 @@
-"""Stored runs as they are read: what does not fit its checksums is never believed.
+"""Stored runs as they are read: a run that does not fit its checksums is refused.
 
 A run's document has a checksum of its own content and names the SHA-256 of each file.
 The executed notebook is a second witness: the document's records must be those that the
-notebook stores, and its parameters those that the notebook was executed with.
+notebook stores, and its parameters those that the notebook was executed with. This
+detects damage and careless edits, and no forger: see `document`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import WithoutChecksum, notebook_of
-from ssmbook.notebook.glue import node_records
-from ssmbook.notebook.parameters import ran_with
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.stores import Store, sha256
 
-#: of a complete run, and of one that failed
-DOCUMENTS = ("run.json", "failed.json")
 Tell = Callable[[ValueError], None]
 
 
@@ -31,8 +29,8 @@ class OldRun(ValueError):
     """A run as versions before the checksum stored it."""
 
 
-def check_notebook(run: Run, content: bytes | None, where: str | Path) -> None:
-    """Raise ValueError where a run's document and its executed notebook disagree."""
+def check_notebook(run: Run, content: bytes | None, where: str | Path) -> Executed:
+    """Return a run's notebook; ValueError where it and the document disagree."""
     name = f"{run.notebook}.ipynb"
     if name not in run.files:
         raise ValueError(f"it names no {name}")
@@ -40,13 +38,14 @@ def check_notebook(run: Run, content: bytes | None, where: str | Path) -> None:
         raise ValueError(f"{name} is missing")
     if sha256(content) != run.files[name]:
         raise ValueError(f"{name} is not the file that was stored with it")
-    node = notebook_of(content, where)
-    if as_records(node_records(node, where)) != run.records:
+    executed = Executed(where, notebook_of(content, where))
+    if as_records(executed.records) != run.records:
         raise ValueError(f"its records are not those of {name}")
     # 1, 1.0 and true are equal in Python, and other text in JSON.
-    ran = ran_with(node, where)
+    ran = executed.parameters
     if json.dumps(ran, sort_keys=True) != json.dumps(run.parameters, sort_keys=True):
         raise ValueError(f"its parameters are not those that {name} ran with")
+    return executed
 
 
 def read_document(store: Store, folder: str, name: str = "run.json") -> Run | None:

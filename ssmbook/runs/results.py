@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ssmbook.notebook.parameters import Value
 from ssmbook.runs.document import Run
 from ssmbook.runs.stores import replace
 
@@ -23,10 +22,10 @@ def table(runs: list[Run]) -> pd.DataFrame:
     """One row per run: about it, its parameters, its records (missing where it failed).
 
     A record whose name is taken, as `modes` by a parameter, has the column
-    `record_modes`; a list is written as JSON, as is every value of a parameter whose
-    type changed between runs. Rows of one `state` had the same code,
-    library, lock, Python and torch. Raises ValueError without runs, or for a parameter
-    that bears the name of a column about the run.
+    `record_modes`. The values of a parameter whose type changed between runs are
+    written as JSON. Rows of one `state` had the same code, library, lock, Python and
+    torch. Raises ValueError without runs, or for a parameter that bears the name of a
+    column about the run.
     """
     if not runs:
         raise ValueError("there are no runs to tabulate")
@@ -55,7 +54,7 @@ def table(runs: list[Run]) -> pd.DataFrame:
             "state": run.state,
             "error": run.error,
         }
-        | {n: _scalar(v, n in as_text) for n, v in run.parameters.items()}
+        | {n: json.dumps(v) if n in as_text else v for n, v in run.parameters.items()}
         | {records[key]: record["value"] for key, record in run.records.items()}
         for run in runs
     ]
@@ -66,10 +65,6 @@ def _types(runs: list[Run], name: str) -> set[type]:
     """The types of a parameter's values, int and float being one."""
     found = {type(run.parameters[name]) for run in runs if name in run.parameters}
     return found - {int} if float in found else found
-
-
-def _scalar(value: Value, as_text: bool) -> int | float | str | bool:
-    return json.dumps(value) if as_text or isinstance(value, list) else value
 
 
 def parameters_of(runs: list[Run]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ssmbook.runs.stores import replace
+from ssmbook.runs.stores import Store, replace
 
 WAIT = 12 * 3600  # seconds that a command waits for another one
 _LOOK = 0.2  # seconds between two looks at a lock
@@ -76,6 +76,16 @@ def lock(folder: Path) -> Iterator[bool]:
         yield waited
     finally:
         held.release()
+
+
+@contextlib.contextmanager
+def lock_in(store: Store, folder: str) -> Iterator[bool]:
+    """Lock a folder of a store, as `lock` does. A bucket has no locks."""
+    if store.folder is None:
+        yield False
+        return
+    with lock(store.folder / folder) as waited:
+        yield waited
 
 
 def content(path: Path) -> bytes | None:

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
 import math
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import shown
-from ssmbook.notebook.parameters import Parameter, Value, from_text
-from ssmbook.runs import sharing
-from ssmbook.runs.stores import Store
+from ssmbook.notebook.parameters import (
+    Parameter,
+    Value,
+    check_distinct,
+    from_text,
+)
 
 MOST = 1_000_000  # values of an axis, runs of a grid
-
-
-def assigned(known: dict[str, Parameter], text: str, where: str) -> tuple[str, str]:
-    """`name=value` taken apart; ValueError for another form or an unknown name."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"{where}: expected name=value, got {shown(text)}")
-    if name not in known:
-        raise ValueError(f"{where}: no parameter {name}; there are {', '.join(known)}")
-    return name, value
-
-
-def check_distinct(names: list[str], where: str) -> None:
-    """ValueError where a name is given twice: which value would count?"""
-    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
-    if twice:
-        raise ValueError(f"{where}: {', '.join(twice[:3])} is given twice")
-
-
-def values(known: dict[str, Parameter], texts: list[str], where: str) -> dict:
-    """The values that `name=value` texts give to parameters of an interface."""
-    pairs = [assigned(known, text, where) for text in texts]
-    check_distinct([name for name, _ in pairs], where)
-    return {name: from_text(known[name], text, where) for name, text in pairs}
 
 
 def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
@@ -49,8 +25,6 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
     Commas inside double quotes separate nothing. Raises ValueError, also for more than
     MOST values.
     """
-    if parameter.type.startswith("list["):
-        raise ValueError(f"{where}: a grid of lists ({parameter.name}) needs --from")
     if parameter.type == "int" and ":" in text:
         try:
             counted = range(*map(int, text.split(":")))
@@ -115,16 +89,3 @@ def from_file(path: Path) -> list[dict]:
         f"{path} must hold one of `grid:` or `zip:` {{name: [values]}}, or `runs:` "
         "[{name: value}, ...]"
     )
-
-
-@contextlib.contextmanager
-def lock(store: Store, notebook: str) -> Iterator[None]:
-    """Lock a notebook's folder of a store; another sweep there is waited for.
-
-    The lock ends with the process, however it ends. A bucket knows no locks.
-    """
-    if store.folder is None:
-        yield
-        return
-    with sharing.lock(store.folder / notebook):
-        yield

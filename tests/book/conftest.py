@@ -5,9 +5,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from ssmbook.book.chapters import chapters
-from ssmbook.book.ledger import load
-from ssmbook.notebook import glue, parameters
+from ssmbook.ledger.entries import load
+from ssmbook.notebook import parameters
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import output_records
 from tests.conftest import ROOT
 
 CHAPTERS = chapters(ROOT)
@@ -51,7 +52,7 @@ def run_cells(monkeypatch):
                 shell.run_cell(cell.source).raise_error()
             if "parameters" in cell.metadata.get("tags", []):
                 shell.push(values)
-            keys |= {*glue.output_records(map(_display, said.outputs))}
+            keys |= {*output_records(map(_display, said.outputs))}
         return keys
 
     quiet = Config({"HistoryManager": {"enabled": False}})

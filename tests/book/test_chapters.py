@@ -6,8 +6,10 @@ import nbformat
 import pytest
 
 from ssmbook.book import build
-from ssmbook.book.chapters import chapters, find
-from ssmbook.notebook import glue, parameters
+from ssmbook.notebook import parameters
+from ssmbook.notebook.chapters import chapters, find
+from ssmbook.notebook.executed import output_records, records
+from ssmbook.runs.storing import longest_first
 from tests.book.conftest import CHAPTERS
 
 PATHS = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
@@ -62,7 +64,7 @@ def test_notebook_is_executed_in_order_without_errors(node, path):
         for output in cell.outputs:
             assert output.output_type != "error"
             assert output.get("name") != "stderr"
-    assert glue.records(path)
+    assert records(path)
 
 
 def test_notebook_has_its_form(node, path):
@@ -80,7 +82,7 @@ def test_notebook_has_its_form(node, path):
 def test_cells_whose_output_is_not_compared_record_nothing(node):
     for cell in cells(node, "code"):
         if "nbval-ignore-output" in tags(cell):
-            assert not glue.output_records(cell.outputs)
+            assert not output_records(cell.outputs)
         assert "nbval-skip" not in tags(cell)
 
 
@@ -159,7 +161,7 @@ def test_a_profile_with_an_unknown_parameter_is_refused(tmp_path):
 
 def test_smoke_runs_record_the_same_keys(path, root, run_cells):
     profile = parameters.profile(root / "notebooks" / "smoke.yml", PATHS)[path.stem]
-    assert run_cells(path, profile) == set(glue.records(path))
+    assert run_cells(path, profile) == set(records(path))
 
 
 # The build
@@ -179,7 +181,7 @@ def test_pages_that_load_from_outside_or_leave_markup_are_named(tmp_path):
 
 
 def test_the_longest_notebook_runs_first(root):
-    order = [c.slug for c in build.longest_first(CHAPTERS.values())]
+    order = [c.slug for c in longest_first(CHAPTERS.values())]
     assert sorted(order) == sorted(CHAPTERS)
     assert order.index("sequential-mnist") < order.index("state-space-models")
     planned = [job.notebook for job in build.plan(root, None, None)]

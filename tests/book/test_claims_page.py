@@ -7,22 +7,25 @@ import jsonschema
 import pytest
 import yaml
 
-from ssmbook.book import claims, deposits
-from ssmbook.book.ledger import KINDS
-from ssmbook.book.verdicts import judge
+from ssmbook.ledger import data
+from ssmbook.ledger.entries import KINDS
+from ssmbook.ledger.verdicts import judge
+from ssmbook.notebook.executed import Executed
+from ssmbook.pages import claims_page
+from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 
 
 @pytest.fixture(scope="module")
 def judged(ledger, root):
-    paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
-    return judge(ledger, paths, deposits.read(root))
+    stored = {slug: Executed.read(c.path) for slug, c in CHAPTERS.items()}
+    return judge(ledger, stored, studies.read(root))
 
 
 @pytest.fixture(scope="module")
 def page(judged, root):
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
-    return claims.page(judged, CHAPTERS, citation)
+    return claims_page.page(judged, CHAPTERS, citation)
 
 
 def test_each_claim_stands_once_in_its_part(page, judged):
@@ -52,17 +55,15 @@ def test_a_filter_knows_each_value_and_its_entries(page, judged):
 
 def test_a_sentence_is_claimed_and_no_more(ledger):
     for claim in ledger:
-        said = claims.sentence(claim)
+        said = claims_page.sentence(claim)
         assert said.endswith(".")
         assert claim.says.startswith(said)
         assert "our reading" not in said
 
 
-def test_the_data_are_as_their_schema_says(judged, root):
-    schema = json.loads(
-        (root / "book" / "_static" / "claims.schema.json").read_text(encoding="utf-8")
-    )
-    found = json.loads(json.dumps(claims.as_data(judged), allow_nan=False))
+def test_the_data_are_as_their_schema_says(judged):
+    schema = data.schema()
+    found = json.loads(json.dumps(data.as_data(judged), allow_nan=False))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(found, schema)
     assert [entry["claim"] for entry in found] == [j.claim.id for j in judged]
@@ -79,7 +80,7 @@ def test_a_chapter_s_table_has_its_claims(judged):
     found = [j for j in judged if j.claim.notebook == "s4-and-s4d"]
     own = [j for kind in KINDS for j in found if j.claim.kind == kind]
     assert own != found
-    rows = claims.table(found).strip().splitlines()[2:]
+    rows = claims_page.table(found).strip().splitlines()[2:]
     assert [re.search(r"\(claim-([\w-]+)\)", row)[1] for row in rows] == [
         j.claim.id for j in own
     ]
@@ -88,4 +89,4 @@ def test_a_chapter_s_table_has_its_claims(judged):
         assert row.count("**") == 2 * len(j.claim.predictions)
         assert j.verdict in row or j.verdict == "qualified"
         assert ("*on the paper:*" in row) == (j.claim.kind == "paper")
-    assert claims.table([]) == ""
+    assert claims_page.table([]) == ""

@@ -9,8 +9,8 @@ from functools import cache
 import nbformat
 import pytest
 
-from ssmbook.book import deposits
-from ssmbook.notebook import glue
+from ssmbook.notebook.executed import Executed
+from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 from tests.book.test_records import _EXEMPT
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def drawn(cells) -> list[Drawn]:
     """The figures that cells store, in order."""
     found = []
     for cell in code_cells(nbformat.from_dict({"cells": cells})):
-        shown = glue.figures(nbformat.from_dict({"cells": [cell]}))
+        shown = Executed("a cell", nbformat.from_dict({"cells": [cell]})).figures
         found += [Drawn(name, *parts, cell.source) for name, parts in shown.items()]
     return found
 
@@ -120,9 +120,9 @@ def test_each_figure_is_what_its_cell_draws(node):
     assert problems(node.cells) == []
 
 
-@pytest.mark.parametrize("slug", deposits.read(ROOT))
+@pytest.mark.parametrize("slug", studies.read(ROOT))
 def test_each_figure_of_a_longer_run_is_what_its_cell_draws(slug):
-    path = ROOT / "deposits" / slug / f"{slug}.ipynb"
+    path = ROOT / "studies" / slug / f"{slug}.ipynb"
     assert problems(nbformat.read(path, 4).cells) == []
 
 
@@ -182,8 +182,8 @@ def test_each_name_of_a_figure_is_one_figure_of_the_book():
     ]
     names += [
         f"deposit-{figure.name}"
-        for deposit in deposits.read(ROOT).values()
-        for figure in drawn([stored(deposit.outputs)])
+        for study in studies.read(ROOT).values()
+        for figure in drawn([stored(study.outputs)])
     ]
     assert len(names) == len(set(names))
 
@@ -196,8 +196,8 @@ def stored(outputs):
 def longer():
     """The figures of each chapter's longer run, by the name that text has for them."""
     return {
-        slug: {f"deposit-{figure.name}" for figure in drawn([stored(deposit.outputs)])}
-        for slug, deposit in deposits.read(ROOT).items()
+        slug: {f"deposit-{figure.name}" for figure in drawn([stored(study.outputs)])}
+        for slug, study in studies.read(ROOT).items()
     }
 
 

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 import ssmbook
 import ssmlib
-from ssmbook.book.pages import benchmarks_page
+from ssmbook.pages import benchmarks_page
 from ssmbook.publish import locks
 
 
@@ -282,7 +282,7 @@ def test_public_names_have_docstrings():
 
 
 def test_each_benchmark_names_its_version_and_machine(root):
-    page = benchmarks_page(root / "benchmarks" / "results.csv")
+    page = benchmarks_page.page(root / "benchmarks" / "results.csv")
     header, _, *rows = [line for line in page.splitlines() if line.startswith("|")]
     assert header.endswith("| version | machine |")
     form = r"\| [\d.]+, ([0-9a-f]{7}|no commit)[^|]*, [\d-]{10} \| ([A-Z]) \|$"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssmbook.book import deposits
 from ssmbook.notebook import parameters
+from ssmbook.runs import studies
 from ssmlib.tasks import listops
 from tests.book.conftest import CHAPTERS
 
@@ -28,4 +28,4 @@ def test_the_chapter_runs_on_a_folder_of_expressions(listops_folder, root, run_c
     paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
     values = parameters.profile(root / "notebooks" / "smoke.yml", paths)[SLUG]
     values |= {"task": "listops", "data": str(listops_folder)}
-    assert run_cells(paths[SLUG], values) >= set(deposits.read(root)[SLUG].records)
+    assert run_cells(paths[SLUG], values) >= set(studies.read(root)[SLUG].records)

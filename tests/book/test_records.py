@@ -8,10 +8,12 @@ import nbformat
 import pytest
 import yaml
 
-from ssmbook.book import deposits, pages
-from ssmbook.book.verdicts import judge, states, verdict
+from ssmbook.ledger.verdicts import judge, states, verdict
 from ssmbook.notebook import comparison, glue
-from ssmbook.notebook.recorded import ERRORS
+from ssmbook.notebook.executed import Executed, output_records
+from ssmbook.notebook.recorded import ERRORS, Record
+from ssmbook.pages import badges
+from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -24,7 +26,7 @@ def code(node):
 
 
 def records(node):
-    return {k: r for c in code(node) for k, r in glue.output_records(c.outputs).items()}
+    return {k: r for c in code(node) for k, r in output_records(c.outputs).items()}
 
 
 def test_each_record_has_a_tolerance_or_a_claim(node, chapter, ledger):
@@ -48,7 +50,7 @@ def far(record):
 
 def judged(claim, values):
     """The verdict on values that have no error."""
-    exact = {k: glue.Record(v) for k, v in values.items()}
+    exact = {k: Record(v) for k, v in values.items()}
     n = len(claim.expect)
     found = states(claim.predictions, exact)
     return verdict(claim, found[:n], found[n:])
@@ -59,10 +61,10 @@ def test_each_record_moved_is_caught(node, chapter, ledger):
     own = [c for c in ledger if c.notebook == chapter.slug]
     values = {k: r.value for k, r in records(node).items()}
     for cell in code(node):
-        for key, record in glue.output_records(cell.outputs).items():
+        for key, record in output_records(cell.outputs).items():
             if record.held:
                 for value in far(record):
-                    moved = glue.Record(value, **record.tolerance)
+                    moved = Record(value, **record.tolerance)
                     assert not record.agrees(moved), key
                     assert not moved.agrees(record), key
             else:
@@ -86,7 +88,7 @@ def caught(claims, values, key):
 def test_nbval_s_comparison_sees_a_moved_record(node):
     """The same through the outputs as they are stored, one record a notebook."""
     for cell in code(node):
-        for key, record in glue.output_records(cell.outputs).items():
+        for key, record in output_records(cell.outputs).items():
             if record.held:
                 moved = [nbformat.from_dict(dict(o)) for o in cell.outputs]
                 for output in moved:
@@ -117,8 +119,8 @@ def test_records_are_pasted_or_judged(node, chapter, root, ledger):
     for _, document, text in all_texts(root, ledger):
         for named, key, _ in glue.roles(text):
             if (named or document).endswith(f"{chapter.slug}.ipynb"):
-                used.add(key.removeprefix(deposits.PREFIX))
-    if chapter.slug in deposits.read(root):
+                used.add(key.removeprefix(studies.PREFIX))
+    if chapter.slug in studies.read(root):
         used.add("spot")
     assert set(records(node)) <= used
 
@@ -130,7 +132,7 @@ def all_texts(root, ledger):
         for cell in node.cells:
             if cell.cell_type == "markdown":
                 yield slug, chapter.document, cell.source
-        for _, alt in glue.figures(node).values():
+        for _, alt in Executed(chapter.path, node).figures.values():
             yield slug, chapter.document, alt
         yield slug, chapter.document, findings(root)[slug]
     for claim in ledger:
@@ -168,7 +170,7 @@ def test_no_measured_number_is_typed(chapter, root, ledger):
 
 
 def test_every_figure_has_alt_text_written_once(node, path, root):
-    shown = glue.figures(node)
+    shown = Executed(path, node).figures
     assert shown
     pages = "\n".join(
         p.read_text(encoding="utf-8") for p in (root / "book").glob("**/*.md")
@@ -185,9 +187,9 @@ def test_every_figure_has_alt_text_written_once(node, path, root):
 
 
 def test_every_verdict_follows_from_the_records(ledger):
-    paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
-    kept = deposits.read(ROOT)
-    wrong = [j for j in judge(ledger, paths, kept) if not j.agrees]
+    stored = {slug: Executed.read(c.path) for slug, c in CHAPTERS.items()}
+    kept = studies.read(ROOT)
+    wrong = [j for j in judge(ledger, stored, kept) if not j.agrees]
     assert {j.claim.id: (j.verdict, j.claim.verdict) for j in wrong} == {}
 
 
@@ -208,21 +210,22 @@ def moved(expectation, values):
     key = expectation.keys[0]
     if len(expectation.keys) > 1:
         return values | {key: max(values[k] for k in expectation.keys) + 1}
-    return values | {key: expectation.high + max(1.0, abs(expectation.high))}
+    _, high = expectation.ends
+    return values | {key: high + max(1.0, abs(high))}
 
 
 def inside(expectation):
     """Values under which it holds."""
-    middle = (expectation.low + expectation.high) / 2
+    middle = sum(expectation.ends) / 2
     return {key: middle + k for k, key in enumerate(expectation.keys)}
 
 
 def test_each_record_moved_out_of_its_interval_flips_the_verdict(ledger):
     """Without errors and reruns: where all hold, each of them alone decides."""
-    for claim in (replace(claim, reruns={}) for claim in ledger):
+    for claim in (replace(claim, reruns=None) for claim in ledger):
         if claim.verdict == "not testable here":
             continue
-        known = glue.records(CHAPTERS[claim.notebook].path)
+        known = Executed.read(CHAPTERS[claim.notebook].path).records
         values = {key: r.value for key, r in known.items()}
         for expectation in claim.predictions:
             if not expectation.holds(values):
@@ -252,7 +255,7 @@ def in_short(node):
 def rests_on(text, ledger, slug):
     """sentence -> the claims of a chapter that it names."""
     own = {c.id for c in ledger if c.notebook == slug}
-    return {s: set(pages.cited(s)) & own for s in sentences(text)}
+    return {s: set(badges.cited(s)) & own for s in sentences(text)}
 
 
 def test_each_finding_in_short_names_its_claim(node, chapter, ledger):
@@ -306,5 +309,5 @@ def findings(root):
 def test_a_chapter_s_finding_is_short_and_rests_on_its_claims(chapter, root, ledger):
     text = findings(root)[chapter.slug]
     own = {claim.id for claim in ledger if claim.notebook == chapter.slug}
-    assert set(pages.cited(text)) & own == set(pages.cited(text)) != set()
+    assert set(badges.cited(text)) & own == set(badges.cited(text)) != set()
     assert len(re.sub(r"\{claim\}`[^`]*`", "", text).split()) <= 15

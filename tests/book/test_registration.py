@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from ssmbook.book import ledger as ledgers
+from ssmbook.ledger.expectations import Expectation, predictions_hash
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
@@ -67,31 +67,28 @@ def entries(commit, path):
 def hash_of(entry):
     """The hash of an entry's predictions, whatever else the entry lacks."""
     parts = {
-        name: tuple(
-            ledgers._expectation({"because": "-", **e}, entry["id"])
-            for e in entry.get(name) or ()
-        )
+        name: tuple(Expectation(**{"because": "-", **e}) for e in entry.get(name) or ())
         for name in ("expect", "limits")
     }
     null = {k: float(v) for k, v in (entry.get("null") or {}).items()}
-    return ledgers.predictions_hash(**parts, null=null)
+    return predictions_hash(**parts, null=null)
 
 
 def test_every_entry_was_registered(ledger):
-    assert [c.id for c in ledger if not c.history] == []
+    assert [c.id for c in ledger if not c.versions] == []
 
 
 def test_predictions_stand_in_history_as_registered(ledger, first_seen):
     edited = git("status", "--porcelain", "--", *PLACES)
     for claim in ledger:
-        for version in claim.history:
+        for version in claim.versions:
             if not edited:
                 assert (claim.id, version.hash) in first_seen, version
 
 
 def test_predictions_of_training_are_older_than_their_records(ledger, first_seen):
     for claim in ledger:
-        known = first_seen.get((claim.id, claim.history[0].hash))
+        known = first_seen.get((claim.id, claim.versions[0].hash))
         document = CHAPTERS[claim.notebook].document
         new = git("status", "--porcelain", "--", document)  # measured just now
         if claim.null and known and not new:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssmbook.book.chapter_page import does
+from ssmbook.pages.chapter_page import does
 
 
 @pytest.mark.parametrize(

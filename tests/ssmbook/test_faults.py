@@ -129,7 +129,7 @@ def test_ctrl_c_that_falls_into_a_finalizer(monkeypatch):
         raise TimeoutError
 
     monkeypatch.setattr("distributed.wait", nothing_ended)
-    queue = cluster._Queue(Interrupting(), "", None, False, 1)
+    queue = cluster._Queue(Interrupting(), {}, None)
     queue.submitted = {None: None}
     monkeypatch.setattr(queue, "_submit", lambda fit: None)
     with pytest.raises(KeyboardInterrupt), execution.interrupts(queue.interrupted):

@@ -5,8 +5,9 @@ import json
 import nbformat
 import pytest
 
-from ssmbook.book.chapters import chapters, find
-from ssmbook.notebook import files, glue, parameters, strict_yaml
+from ssmbook.notebook import files, parameters, strict_yaml
+from ssmbook.notebook.chapters import chapters, find
+from ssmbook.notebook.executed import Executed, records
 from ssmbook.runs import sweeps
 from ssmbook.runs.stores import Store, check_name
 from tests.ssmbook.outputs import notebook, output_of
@@ -95,7 +96,7 @@ def test_yaml_that_is_not_what_it_seems_is_refused_everywhere(
 @pytest.fixture
 def own_files(tmp_path):
     """Each kind of YAML file, and what reads it."""
-    from ssmbook.book import ledger
+    from ssmbook.ledger import entries
 
     return {
         tmp_path / "profile.yml": lambda: parameters.profile(
@@ -103,7 +104,7 @@ def own_files(tmp_path):
         ),
         tmp_path / "sweep.yml": lambda: sweeps.from_file(tmp_path / "sweep.yml"),
         tmp_path / "_toc.yml": lambda: chapters(tmp_path),
-        tmp_path / "toy.yml": lambda: ledger.read(tmp_path / "toy.yml"),
+        tmp_path / "toy.yml": lambda: entries.read(tmp_path / "toy.yml"),
     }
 
 
@@ -190,13 +191,13 @@ BAD_NOTEBOOKS = [
 @pytest.mark.parametrize(("edit", "message"), BAD_NOTEBOOKS)
 def test_a_damaged_notebook_is_refused_by_each_reader(tmp_path, edit, message):
     path = notebook(tmp_path / "nb.ipynb", output_of("x", 1))
-    assert glue.records(path)["x"].value == 1
+    assert records(path)["x"].value == 1
     path.write_bytes(edit(path.read_bytes()))
     for read in (
         files.read_notebook,
-        glue.records,
+        records,
         parameters.interface,
-        parameters.parameters,
+        Executed.read,
     ):
         with pytest.raises(ValueError, match=message) as error:
             read(path)
@@ -220,14 +221,14 @@ def test_a_damaged_record_is_refused(tmp_path, part, value, message):
     output[part] = nbformat.from_dict(value)
     path = notebook(tmp_path / "nb.ipynb", output)
     with pytest.raises(ValueError, match=message):
-        glue.records(path)
+        records(path)
 
 
 @pytest.mark.parametrize("tolerance", [{"rtol": "1"}, {"x": 1}, {"se": -1}])
 def test_a_damaged_tolerance_is_refused(tmp_path, tolerance):
     path = notebook(tmp_path / "nb.ipynb", output_of("x", 1, **tolerance))
     with pytest.raises(ValueError, match="the record 'x' is damaged"):
-        glue.records(path)
+        records(path)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_damaged_injected_parameters_are_refused(tmp_path, source):
     node.cells.insert(1, cell)
     nbformat.write(node, path)
     with pytest.raises(ValueError, match=r"nb\.ipynb"):
-        parameters.parameters(path)
+        assert Executed.read(path).parameters
 
 
 def test_a_notebook_is_found_by_a_name_alone(tmp_path):

@@ -18,7 +18,6 @@ from tests.ssmbook.toy import NOTEBOOK, notebook
 
 PARAMETERS = """data: str = ""  # <path> a folder of numbers
 text: str = "plain"
-parts: list[str] = []
 kind: str = "one"  # {one,two}"""
 
 
@@ -80,13 +79,12 @@ CHANGES = [rewrite, rewrite_behind_a_link, add, rename, remove, replace]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("way", ["absolute", "relative", "unmarked", "in a list"])
+@pytest.mark.parametrize("way", ["absolute", "relative", "unmarked"])
 def test_a_changed_folder_is_another_run(data, way, change):
     values = {
         "absolute": {"data": str(data)},
         "relative": {"data": "one"},
         "unmarked": {"text": str(data)},
-        "in a list": {"parts": ["x", str(data / "deep"), str(data / "linked")]},
     }[way]
     before = planned(data.parent, **values)
     assert planned(data.parent, **values) == before

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from ssmbook.notebook import kept
+from ssmbook.notebook.executed import records
 from ssmbook.notebook.files import sealed
-from ssmbook.notebook.glue import records
 from ssmbook.runs import key
 from ssmbook.runs.stores import sha256
 from tests.book.conftest import CHAPTERS

@@ -167,7 +167,7 @@ REFUSED = {
     "~": "is your home folder",
     "book": "a part of the repository",
     "book/new": "a part of the repository",
-    "deposits": "a part of the repository",
+    "studies": "a part of the repository",
     "toylib/new": "a part of the repository",
     ".git": "a part of the repository",
     "tracked/new": "a part of the repository",
@@ -263,18 +263,18 @@ def test_files_that_another_package_does_not_write(own, named, file, reason):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("build", "-o", "deposits"),
+        ("build", "-o", "studies"),
         ("archive", "-o", "book"),
         ("recommend", "co2", "--figure", "book/figure.svg"),
         ("build", "--profile", "../../mine"),
         ("notebooks", "../toy"),
         ("notebooks", "../toy.ipynb"),
-        ("deposits", "../toy"),
+        ("studies", "../toy"),
     ],
 )
 def test_nothing_runs_where_a_name_is_refused(place, arguments):
     (place.parent / "mine.yml").write_text("toy: {n: 3}\n", encoding="utf-8")
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    (place / "notebooks" / "studies.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
     shutil.copy(place / NOTEBOOK, place.parent / "toy.ipynb")
     _, err = ssmbook(place, *arguments, status=1)
     assert len(err.splitlines()) == 1

@@ -15,7 +15,8 @@ def made(place):
         pytest.skip("no Chromium")
     front = place / "book" / "intro.md"
     front.write_text(
-        f"{front.read_text(encoding='utf-8')}\n{pdf.LINK}\n\n[The toy](rerun.md)\n",
+        f"{front.read_text(encoding='utf-8')}\n```{{pdf-link}}\n```\n\n"
+        "[The toy](rerun.md)\n",
         encoding="utf-8",
     )
     ssmbook(place, "build", "--pdf")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import fields
 
 import nbformat
 import pytest
@@ -92,6 +93,18 @@ def forged_notebook(folder):
     path = folder / "toy.ipynb"
     path.write_bytes(path.read_bytes().replace(b'plain": "4"', b'plain": "40"'))
     forge(files={"toy.ipynb": sha256(path.read_bytes())})(folder)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "reused"])
+def test_the_checksum_covers_each_field(name):
+    stored = json.loads(Run("toy", "1" * 64, "0" * 16, {"n": 1}).to_json())
+    other = {"x": stored[name]}
+    content = json.dumps(stored | {name: other}).encode()
+    with pytest.raises(ValueError, match="its checksum does not fit"):
+        Run.from_json(content, "run.json")
+    del stored[name]
+    with pytest.raises(ValueError, match="its checksum does not fit"):
+        Run.from_json(json.dumps(stored).encode(), "run.json")
 
 
 def a_folder_instead(folder):

@@ -1,7 +1,9 @@
 """Folders that several processes, or a process and a person, write at once."""
 
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +11,10 @@ import sys
 import nbformat
 import pytest
 
-from ssmbook.book import assembly, chapter_page
-from ssmbook.book.chapter_page import Page
+from ssmbook.book import assembly
+from ssmbook.notebook.executed import Executed
+from ssmbook.pages import chapter_page
+from ssmbook.pages.chapter_page import Page
 from ssmbook.publish import citation
 from ssmbook.runs import sharing
 from tests.ssmbook import toy
@@ -24,7 +28,7 @@ from tests.ssmbook.toy import NOTEBOOK, start
 @pytest.fixture(scope="module")
 def committed(place):
     """The toy book in git, with a profile of longer runs."""
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    (place / "notebooks" / "studies.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
     git(place, "init", "-q")
     git(place, "add", "-A")
     git(place, "commit", "-qm", "all of it")
@@ -38,7 +42,7 @@ def committed(place):
         ("build", "-o", "out"),
         ("build", "--stored"),
         ("notebooks",),
-        ("deposits",),
+        ("studies",),
         ("archive",),
         ("citation",),
     ],
@@ -64,6 +68,28 @@ def test_a_sweep_waits_for_another(place):
         process.kill()
         process.communicate()
     assert said.startswith(f"waiting for process {os.getpid()} (")
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_the_same_run_twice_at_once_is_one_after_the_other(own, options, tmp_path):
+    """Also of two checkouts that share the folder of their runs."""
+    toy.notebook(own / NOTEBOOK, waiting(toy.CODE))
+    twin = tmp_path / "twin"
+    shutil.copytree(own, twin)
+    call = ("run", "1", "--json", "--runs", tmp_path / "shared", *options)
+    first = start(own, *call)
+    wait_for((own / NOTEBOOK).with_name("begun").exists)
+    (twin / NOTEBOOK).with_name("go").touch()
+    second = start(twin, *call)
+    said = second.stderr.readline()
+    assert said.startswith(f"waiting for process {first.pid} (ssmbook run 1 --json")
+    assert not (twin / NOTEBOOK).with_name("begun").exists()
+    (own / NOTEBOOK).with_name("go").touch()
+    runs = [
+        json.loads(process.communicate(timeout=600)[0]) for process in (first, second)
+    ]
+    assert [run["reused"] for run in runs] == [False, not options]
+    assert runs[0]["key"] == runs[1]["key"]
 
 
 def test_two_builds_at_once_both_end_with_a_book(own):
@@ -145,12 +171,12 @@ def test_an_edit_of_a_notebook_that_runs_is_not_lost(own):
     assert all(c.execution_count for c in node.cells if c.cell_type == "code")
 
 
-def test_an_edit_of_a_deposit_that_is_made_is_not_lost(own):
-    profile = own / "notebooks" / "evening.yml"
+def test_an_edit_of_a_study_that_is_made_is_not_lost(own):
+    profile = own / "notebooks" / "studies.yml"
     profile.write_text("toy: {n: 5, wait: true}\n", encoding="utf-8")
-    process = start(own, "deposits")
+    process = start(own, "studies")
     wait_for((own / NOTEBOOK).with_name("begun").exists)
-    document = own / "deposits" / "toy" / "run.json"
+    document = own / "studies" / "toy" / "run.json"
     document.parent.mkdir(parents=True)
     document.write_text("mine", encoding="utf-8")
     (own / NOTEBOOK).with_name("go").touch()
@@ -159,7 +185,7 @@ def test_an_edit_of_a_deposit_that_is_made_is_not_lost(own):
     assert f"{document} was changed while this command ran" in err
     assert document.read_text(encoding="utf-8") == "mine"
     assert [path.name for path in document.parent.iterdir()] == ["run.json"]
-    beside = own / "_build" / "not-stored" / "deposits" / "toy"
+    beside = own / "_build" / "not-stored" / "studies" / "toy"
     assert {path.name for path in beside.iterdir()} == {"run.json", "toy.ipynb"}
 
 
@@ -198,8 +224,9 @@ def test_code_that_is_edited_during_a_build_is_an_error(tmp_path, edit):
     EDITS[edit](node.cells)
     source = tmp_path / "toy.ipynb"
     nbformat.write(node, source)
+    page = Page(Executed.read(executed), Executed.read(source))
     with pytest.raises(ValueError, match="was edited while the book was built"):
-        chapter_page.write(Page(executed, source), tmp_path / "page.ipynb", {}, None)
+        chapter_page.write(page, tmp_path / "page.ipynb", {}, None)
 
 
 @pytest.mark.parametrize("executed", [{}, {"toy": None, "other": None}])

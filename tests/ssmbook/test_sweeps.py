@@ -51,7 +51,6 @@ def test_axes(known, name, text, values):
         ("rate", "1e-3,x", "rate must be float, got 'x'"),
         ("seed", "", "seed has no values"),
         ("rate", "0.1,,1", "rate must be float, got ''"),
-        ("sizes", "[1],[2]", r"a grid of lists \(sizes\) needs --from"),
     ],
 )
 def test_bad_axes_are_refused(known, name, text, message):
@@ -94,7 +93,7 @@ def test_grids_that_cannot_be_meant_are_refused(axes, message):
             {"zip": {"n": [1, 2], "seed": [3, 4]}},
             [{"n": 1, "seed": 3}, {"n": 2, "seed": 4}],
         ),
-        ({"runs": [{"sizes": [1]}]}, [{"sizes": [1]}]),
+        ({"runs": [{"n": 1}]}, [{"n": 1}]),
     ],
 )
 def test_choices_from_a_file(tmp_path, content, choices):
@@ -258,13 +257,6 @@ def test_a_parameter_of_two_types_is_tabulated(tmp_path, other):
     read = pandas.read_parquet(tmp_path / "results.parquet")["n"]
     expected = [1, 2.5] if other == 2.5 else ["1", json.dumps(other)]
     assert list(read) == expected
-
-
-def test_lists_are_written_as_text():
-    lists = [document(parameters={"sizes": s}) for s in ([1, 2], [3], [3])]
-    table = results.table(lists)
-    assert list(table["sizes"]) == ["[1, 2]", "[3]", "[3]"]
-    assert results.figure(table, ["sizes"], ["n"])
 
 
 def test_what_varies_with_most_values_first():

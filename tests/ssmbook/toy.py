@@ -18,7 +18,6 @@ PARAMETERS = """n: int = 2  # [1..9] how many
 rate: float = 0.5  # [1e-6..1] a number
 word: str = "a"
 quick: bool = False
-sizes: list[int] = [1, 2]  # [1..99] sizes
 mode: str = "fine"  # {fine,raise,die,hang}
 wait: bool = False  # until a file go lies beside the notebook, if n > 2
 seed: int = 0  # [0..9]
@@ -40,7 +39,7 @@ if mode == "raise" and n > 2:
     raise ArithmeticError("n is too large")
 ssmbook.record("double", 2 * n, atol=0)
 ssmbook.record("shifted", float(n + rate + seed), rtol=1e-6)
-print(repr(word), quick, sizes, rate)"""
+print(repr(word), quick, rate)"""
 
 # Small, so that a kernel starts soon: no PyTorch.
 LIBRARY = {
@@ -72,6 +71,7 @@ only_build_toc_files: true
 execute: {execute_notebooks: "off"}
 sphinx:
   recursive_update: true
+  extra_extensions: [ssmbook.pages.sphinx_extension]
   config:
     html_static_path: [book/_static]
     mathjax_path: mathjax/tex-svg.js

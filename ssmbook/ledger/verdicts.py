@@ -25,11 +25,10 @@ from pathlib import Path
 
 from scipy import stats
 
-from ssmbook.book.deposits import Deposit
-from ssmbook.book.ledger import Claim, Expectation
-from ssmbook.notebook.files import read_notebook
-from ssmbook.notebook.glue import Record, node_records
-from ssmbook.notebook.parameters import parameters
+from ssmbook.ledger.entries import Claim
+from ssmbook.ledger.expectations import Expectation
+from ssmbook.notebook.executed import Executed
+from ssmbook.notebook.recorded import Record
 
 LEVEL = 0.95
 _PASSED = ("reproduced", "qualified")
@@ -38,8 +37,7 @@ _REFUTED = ("not reproduced", "limits do not hold")
 
 def _p_value(expectation: Expectation, record: Record) -> float:
     """Of the nearest edge of what is predicted, two-sided."""
-    edges = (expectation.low, expectation.high)
-    apart = min(abs(record.value - edge) for edge in edges)
+    apart = min(abs(record.value - edge) for edge in expectation.ends)
     freedom = record.freedom or float("inf")
     return float(2 * stats.t.sf(apart / record.se, freedom))
 
@@ -92,7 +90,8 @@ def verdict(claim: Claim, expect: Sequence[str], limits: Sequence[str]) -> str:
             f"claim {claim.id}: {claim.notebook} does not record all of "
             f"{', '.join(keys)}"
         )
-    if claim.open_in_half or ("open" in expect and "fails" not in expect):
+    half_open = claim.reruns is not None and claim.reruns.half
+    if half_open or ("open" in expect and "fails" not in expect):
         return "undecided"
     if "fails" in expect:
         return "not reproduced"
@@ -136,53 +135,40 @@ class Judgement:
 
 def judge(
     ledger: list[Claim],
-    notebooks: Mapping[str, Path],
-    deposits: Mapping[str, Deposit] | None = None,
+    notebooks: Mapping[str, Executed],
+    studies: Mapping[str, Executed] | None = None,
 ) -> list[Judgement]:
     """Every claim against the records of executed notebooks, given by slug.
 
-    deposits: longer runs that carry the claims judged on them; without these, all are
+    studies: longer runs that carry the claims judged on them; without these, all are
     judged on the notebooks. The claims of a chapter that are judged on the same run
     are corrected for together. Raises ValueError for a claim whose notebook or
-    deposit is missing or was not executed, or whose key it does not record.
+    study is missing or was not executed, or whose key it does not record.
     """
     judged = {}
 
     def place(claim: Claim) -> tuple[str, str]:
-        return claim.notebook, claim.judged_on if deposits is not None else "notebook"
+        return claim.notebook, claim.judged_on if studies is not None else "notebook"
 
     for slug, where in dict.fromkeys(map(place, ledger)):
         own = [claim for claim in ledger if place(claim) == (slug, where)]
-        known = deposits if where == "deposit" else notebooks
+        known = studies if where == "deposit" else notebooks
         if slug not in known:
             raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
-        if where == "deposit":
-            ran = deposits[slug].records, deposits[slug].run.parameters
-        else:
-            ran = _ran(notebooks[slug])
-        judged |= {j.claim.id: j for j in _judge(own, *ran)}
+        judged |= {j.claim.id: j for j in _judge(own, known[slug])}
     return [judged[claim.id] for claim in ledger]
 
 
-def _ran(path: Path) -> tuple[dict[str, Record] | None, dict]:
-    """Records and parameters of a notebook; None for one that a build marks failed."""
-    notebook = read_notebook(path)
-    if "failed" in notebook.metadata:
-        return None, {}
-    return node_records(notebook, path), parameters(path)
-
-
-def _judge(
-    claims: list[Claim], records: dict[str, Record] | None, ran_with: dict
-) -> list[Judgement]:
-    if records is None:
+def _judge(claims: list[Claim], ran: Executed) -> list[Judgement]:
+    if ran.failure is not None:
         reason = f"{claims[0].notebook} failed"
         return [Judgement(c, "not judged", {}, reason=reason) for c in claims]
+    records = ran.records
     found = iter(states([e for c in claims for e in c.predictions], records))
     judged = []
     for claim in claims:
         own = [next(found) for _ in claim.predictions]
-        outside = _outside(claim, ran_with)
+        outside = _outside(claim, ran.parameters)
         n = len(claim.expect)
         result = "not judged" if outside else verdict(claim, own[:n], own[n:])
         judged.append(Judgement(claim, result, records, tuple(own), outside or None))
@@ -198,4 +184,32 @@ def _outside(claim: Claim, ran_with: dict) -> str:
         f"{name} = {ran_with[name]} is not in [{low:g}, {high:g}]"
         for name, (low, high) in claim.valid_for.items()
         if not low <= ran_with[name] <= high
+    )
+
+
+def notebooks_in(folder: Path) -> dict[str, Path]:
+    """The notebooks of a folder and of those in it, by slug."""
+    paths = [*folder.glob("*.ipynb"), *folder.glob("*/*.ipynb")]
+    return {path.stem: path for path in paths}
+
+
+def answerable(ledger: list[Claim], folder: Path) -> tuple[list[Claim], dict]:
+    """The claims that a folder can answer, and its executed notebooks by slug.
+
+    folder: of executed notebooks, of a rebuilt book, or of one run (or its page),
+    which answers the claims of its own notebook only. Raises ValueError for others.
+    """
+    folder = folder.parent if folder.suffix == ".html" else folder
+    if (folder / "failed.json").is_file() and not (folder / "run.json").is_file():
+        raise ValueError(f"the run in {folder} failed: there is nothing to judge")
+    if (folder / "run.json").is_file():
+        own = notebooks_in(folder)
+        return [claim for claim in ledger if claim.notebook in own], own
+    known = {claim.notebook for claim in ledger}
+    for inner in (folder / "book" / "notebooks", folder):
+        executed = notebooks_in(inner)
+        if executed and known <= set(executed):
+            return ledger, executed
+    raise ValueError(
+        f"{folder} is no run, no rebuilt book and no folder of executed notebooks"
     )

@@ -1,17 +1,13 @@
-"""What the front page is made of: the chapters' findings, bars of verdicts."""
+"""The parts of the front page: the chapters' findings, bars of verdicts."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ssmbook.book.chapters import Chapter
-from ssmbook.book.pages import CLAIM, colour, words
-from ssmbook.book.verdicts import Judgement
-
-CONTENTS = "<!-- findings of the chapters -->"
-_BAR = re.compile(r"^<!-- verdicts of (\S+) -->$", re.M)
+from ssmbook.notebook.chapters import Chapter
+from ssmbook.pages.badges import CLAIM, color, words
 
 
 def contents(
@@ -57,24 +53,17 @@ def minutes(seconds: int | None) -> str:
     return "< 1" if seconds < 60 else str(-(-seconds // 60))
 
 
-def with_bars(text: str, judged: list[Judgement]) -> str:
-    """Text with a bar of verdicts where a comment names a paper."""
-
-    def bar(match: re.Match) -> str:
-        own = [j.verdict for j in judged if j.claim.paper == match[1]]
-        if not own:
-            raise ValueError(f"there is no claim of {match[1]!r}")
-        counts = Counter(own).most_common()
-        said = ", ".join(f"{n} {words(verdict)}" for verdict, n in counts)
-        parts = "".join(
-            f'<span class="sd-bg-{colour(v)} sd-bg-text-{colour(v)}" '
-            f'style="flex-grow:{n}">{n}</span>'
-            for v, n in counts
-        )
-        whole = f"{len(own)} claims on it, its own and its readers': {said}."
-        return (
-            "```{raw} html\n"
-            f'<div class="verdicts" aria-hidden="true">{parts}</div>\n```\n\n{whole}'
-        )
-
-    return _BAR.sub(bar, text)
+def bar(verdicts: Sequence[str]) -> str:
+    """Return a bar of the verdicts on a paper, and their numbers in words, Markdown."""
+    counts = Counter(verdicts).most_common()
+    said = ", ".join(f"{n} {words(verdict)}" for verdict, n in counts)
+    parts = "".join(
+        f'<span class="sd-bg-{color(v)} sd-bg-text-{color(v)}" '
+        f'style="flex-grow:{n}">{n}</span>'
+        for v, n in counts
+    )
+    whole = f"{len(verdicts)} claims on it, its own and its readers': {said}."
+    return (
+        "```{raw} html\n"
+        f'<div class="verdicts" aria-hidden="true">{parts}</div>\n```\n\n{whole}'
+    )

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssmbook.book import deposits
+from ssmbook.runs import studies
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, listops, medical, series
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
-KEPT = deposits.read(ROOT)
+KEPT = studies.read(ROOT)
 
 
 def first_epoch(p, data, start, **more):
@@ -124,7 +124,7 @@ SPOTS = {
 }
 
 
-def test_each_deposit_has_a_spot_check():
+def test_each_study_has_a_spot_check():
     assert set(KEPT) <= set(SPOTS)
 
 
@@ -136,10 +136,10 @@ def test_a_first_epoch_is_as_recorded(slug):
     )
 
 
-def test_a_deposit_took_at_most_45_minutes():
+def test_a_study_took_at_most_45_minutes():
     for kept in KEPT.values():
         assert kept.run.seconds <= 45 * 60
 
 
-def test_claims_judged_on_a_deposit_have_one(ledger):
+def test_claims_judged_on_a_study_have_one(ledger):
     assert {c.notebook for c in ledger if c.judged_on == "deposit"} <= set(KEPT)

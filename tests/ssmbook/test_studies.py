@@ -5,9 +5,9 @@ import json
 import nbformat
 import pytest
 
-from ssmbook.book import deposits
 from ssmbook.notebook import kept as reader
 from ssmbook.notebook.files import sealed
+from ssmbook.runs import studies
 from tests.ssmbook.test_rebuild import text_of
 from tests.ssmbook.toy import CLAIM, ssmbook
 
@@ -16,32 +16,35 @@ JUDGED = CLAIM | {"judged_on": "deposit", "valid_for": {"n": [4, 5]}}
 
 @pytest.fixture(scope="module")
 def kept(place):
-    """The toy book with a deposit of n = 5, on which its claim is judged."""
-    (place / "notebooks" / "evening.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
+    """The toy book with a study of n = 5, on which its claim is judged."""
+    (place / "notebooks" / "studies.yml").write_text("toy: {n: 5}\n", encoding="utf-8")
     (place / "book" / "claims" / "toy.yml").write_text(
         json.dumps([JUDGED]), encoding="utf-8"
     )
-    _, err = ssmbook(place, "deposits")
-    assert "kept in" in err
+    _, err = ssmbook(place, "studies")
+    assert "and stored" in err
     return place
 
 
 def test_a_finished_run_is_not_run_again(kept):
-    before = (kept / "deposits" / "toy" / "run.json").read_bytes()
-    ssmbook(kept, "deposits", "toy")
-    assert (kept / "deposits" / "toy" / "run.json").read_bytes() == before
+    before = (kept / "studies" / "toy" / "run.json").read_bytes()
+    ssmbook(kept, "studies", "toy")
+    assert (kept / "studies" / "toy" / "run.json").read_bytes() == before
+    _, err = ssmbook(kept, "studies", "none", status=1)
+    assert "studies.yml has no line for none; it has toy" in err
     _, err = ssmbook(kept, "deposits", "none", status=1)
-    assert "evening.yml has no line for none; it has toy" in err
+    assert err.startswith("`ssmbook deposits` is now `ssmbook studies`")
+    assert "studies.yml has no line for none; it has toy" in err
 
 
 def test_it_keeps_code_and_outputs_without_text_or_warnings(kept):
-    path = kept / "deposits" / "toy" / "toy.ipynb"
+    path = kept / "studies" / "toy" / "toy.ipynb"
     node = nbformat.read(path, 4)
     assert {cell.cell_type for cell in node.cells} == {"code"}
     assert all("hide-input" in cell.metadata["tags"] for cell in node.cells)
     warned = nbformat.v4.new_output("stream", name="stderr", text="/a/path: careful")
     node.cells[0].outputs.append(warned)
-    cleaned = deposits.code_and_outputs(nbformat.writes(node).encode())
+    cleaned = studies.code_and_outputs(nbformat.writes(node).encode())
     assert b"careful" not in cleaned
     assert cleaned == path.read_bytes()
 
@@ -134,22 +137,22 @@ def named(case):
 
 
 @pytest.mark.parametrize(("name", "edit", "message"), CHANGED, ids=named)
-def test_a_changed_deposit_is_refused(kept, name, edit, message):
-    path = kept / "deposits" / "toy" / name
+def test_a_changed_study_is_refused(kept, name, edit, message):
+    path = kept / "studies" / "toy" / name
     before = path.read_bytes()
-    assert deposits.read(kept)["toy"].records["double"].value == 10
+    assert studies.read(kept)["toy"].records["double"].value == 10
     try:
         path.write_bytes(edit(before))
         with pytest.raises(ValueError, match=message) as error:
-            deposits.read(kept)
+            studies.read(kept)
         assert str(path.parent) in str(error.value)
         assert "\n" not in str(error.value)
     finally:
         path.write_bytes(before)
 
 
-def test_a_changed_deposit_stops_the_commands_that_read_it(kept):
-    path = kept / "deposits" / "toy" / "run.json"
+def test_a_changed_study_stops_the_commands_that_read_it(kept):
+    path = kept / "studies" / "toy" / "run.json"
     before = path.read_bytes()
     try:
         path.write_bytes(before.replace(b'"seed": 0', b'"seed": 7'))
@@ -161,17 +164,17 @@ def test_a_changed_deposit_stops_the_commands_that_read_it(kept):
         path.write_bytes(before)
 
 
-def test_a_deposit_is_of_a_chapter(kept):
-    assert "n = 5" in deposits.read(kept)["toy"].stamp
-    (kept / "deposits" / "other").mkdir()
+def test_a_study_is_of_a_chapter(kept):
+    assert "n = 5" in studies.read(kept)["toy"].stamp
+    (kept / "studies" / "other").mkdir()
     with pytest.raises(ValueError, match="no chapter is called other"):
-        deposits.read(kept)
-    (kept / "deposits" / "other").rmdir()
+        studies.read(kept)
+    (kept / "studies" / "other").rmdir()
 
 
-def test_a_text_of_a_changed_deposit_is_not_read(kept, monkeypatch):
+def test_a_text_of_a_changed_study_is_not_read(kept, monkeypatch):
     monkeypatch.setattr(reader, "ROOT", kept)
-    path = kept / "deposits" / "toy" / "toy.ipynb"
+    path = kept / "studies" / "toy" / "toy.ipynb"
     before = path.read_bytes()
     with pytest.raises(ValueError, match="stores no text 'x'"):
         reader.kept("toy", "x")
@@ -189,8 +192,8 @@ def test_a_text_of_a_changed_deposit_is_not_read(kept, monkeypatch):
 def test_an_installed_package_finds_longer_runs_around_the_notebook(
     kept, monkeypatch, tmp_path
 ):
-    """A wheel has no longer runs, and site-packages/deposits is no part of it."""
-    (tmp_path / "deposits" / "toy").mkdir(parents=True)
+    """A wheel has no longer runs, and site-packages/studies is no part of it."""
+    (tmp_path / "studies" / "toy").mkdir(parents=True)
     monkeypatch.setattr(reader, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="run the notebook in a clone"):

@@ -1,35 +1,56 @@
-"""A chapter's page: executed cells, the text as it is by now, figures, verdicts."""
+"""A chapter's page: executed cells, the text as it is by now, figures, banners."""
 
 from __future__ import annotations
 
 import ast
+import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
-from ssmbook.book import deposits, pages
-from ssmbook.book.verdicts import Judgement
-from ssmbook.notebook.files import read_notebook
-from ssmbook.notebook.parameters import interface, parameters
-from ssmbook.runs import execution
+from ssmbook.notebook import glue
+from ssmbook.notebook.executed import Executed
+from ssmbook.runs import execution, studies
 
-_PLACED = re.compile(r"(```\{glue:figure\} ([\w-]+)\n)")
-#: the heading below which a chapter's claims stand
-_BESIDE = re.compile(r"^## Measured beside claimed$\n*", re.M)
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_PLACED = re.compile(r"```\{glue:figure\} ([\w-]+)\n")
 
 
 @dataclass(frozen=True)
 class Page:
-    """An executed notebook on its way into the book, and the source of its prose.
+    """An executed notebook on its way into the book, and the source of its text.
 
-    failed: why it did not reach its end.
+    Text is not part of the key of a run: it may have been edited since. For stored
+    notebooks both are the same.
     """
 
-    path: Path
-    source: Path
-    failed: str | None = None
+    executed: Executed
+    source: Executed
+
+    def figures(self, study: studies.Study | None) -> dict[str, tuple[str, str]]:
+        """Return (SVG, alt text) of its figures and those of its longer run, by name.
+
+        Alt texts have the records that they paste; figures of the longer run have the
+        names that pages have for them.
+        """
+        found = _with_values(self.executed)
+        if study is not None:
+            longer = _with_values(study)
+            found |= {f"deposit-{name}": figure for name, figure in longer.items()}
+        return found
+
+
+def _with_values(ran: Executed) -> dict[str, tuple[str, str]]:
+    values = ran.values
+    return {
+        n: (svg, glue.paste_own(alt, values)) for n, (svg, alt) in ran.figures.items()
+    }
 
 
 def _rerun_banner(changed: dict) -> str:
@@ -54,22 +75,21 @@ def _banner(name: str, text: str):
     return nbformat.v4.new_markdown_cell(text, id=f"banner-{name}")
 
 
-def _with_prose_of(source: Path, executed):
-    """The executed code cells among the text that the source has by now.
+def _with_text_of(source: Executed, executed: Executed) -> NotebookNode:
+    """Return a copy of the executed notebook with the text of its source.
 
-    Text is not part of a run's key: it may have been edited since.
+    Raises:
+        ValueError: if the code of the source is not the code that ran.
     """
-    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
-    injected = [
-        cell for cell in ran if "injected-parameters" in cell.metadata.get("tags", [])
-    ]
+    ran = [cell for cell in executed.node.cells if cell.cell_type == "code"]
+    injected = [c for c in ran if "injected-parameters" in c.metadata.get("tags", [])]
     own = [cell for cell in ran if cell not in injected]
-    text = read_notebook(source).cells
+    text = source.node.cells
     asked = [cell.source for cell in text if cell.cell_type == "code"]
     if asked != [cell.source for cell in own]:
         raise ValueError(
-            f"the code of {source} was edited while the book was built: it is not the "
-            "code that ran; run the same command again"
+            f"the code of {source.path} was edited while the book was built: it is not "
+            "the code that ran; run the same command again"
         )
     code = iter(own)
     cells = []
@@ -77,29 +97,31 @@ def _with_prose_of(source: Path, executed):
         cells.append(next(code) if cell.cell_type == "code" else cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells += injected
-    executed.cells = cells
-    return executed
+    node = copy.copy(executed.node)
+    node.cells = copy.deepcopy(cells)
+    node.metadata = copy.deepcopy(executed.node.metadata)
+    return node
 
 
-def _with_alts(node, alts: dict[str, str]):
-    """The notebook with each figure's alt text where the page takes it from.
+def _placed(node: NotebookNode) -> set[str]:
+    """The figures that text places with a caption, by blocks `{glue:figure}`."""
+    text = "\n".join(c.source for c in node.cells if c.cell_type == "markdown")
+    return set(_PLACED.findall(text))
 
-    A figure that text places with a caption, by a block `{glue:figure}`, is shown
-    there and not again below the cell that draws it.
+
+def _name(output: dict) -> str | None:
+    return output.get("metadata", {}).get("scrapbook", {}).get("name")
+
+
+def _with_alts(node: NotebookNode, alts: Mapping[str, str]) -> NotebookNode:
+    """The notebook with the alt text of each figure where the page takes it from.
+
+    A figure that text places is not shown again below the cell that draws it.
     """
-    placed = set()
-
-    def place(match: re.Match) -> str:
-        placed.add(match[2])
-        alt = f":alt: {alts[match[2]]}\n" if match[2] in alts else ""
-        return f"{match[1]}{alt}:name: fig-{match[2]}\n\n"
-
-    for cell in node.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _PLACED.sub(place, cell.source)
+    placed = _placed(node)
     for cell in node.cells:
         for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            name = _name(output)
             if name in alts:
                 output["data"]["text/plain"] = alts[name]
                 shown = cell.metadata.setdefault("mystnb", {})
@@ -110,18 +132,15 @@ def _with_alts(node, alts: dict[str, str]):
     return node
 
 
-def _with_own_runs(node):
+def _with_own_runs(node: NotebookNode) -> NotebookNode:
     """The notebook with a caption on each figure that text shows of the longer run.
 
     That of the page's own run stands where it is drawn, and says whose it is.
     """
-    text = "\n".join(c.source for c in node.cells if c.cell_type == "markdown")
-    placed = {match[2] for match in _PLACED.finditer(text)}
-    cells = []
+    placed, cells = _placed(node), []
     for cell in node.cells:
         cells.append(cell)
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+        for name in map(_name, cell.get("outputs", [])):
             longer = f"deposit-{name}"
             if longer in placed and name not in placed:
                 said = f"As {{numref}}`fig-{longer}`, of this page's own, shorter run."
@@ -131,7 +150,7 @@ def _with_own_runs(node):
     return node
 
 
-def _with_titles(node):
+def _with_titles(node: NotebookNode) -> NotebookNode:
     """The notebook with a title on each cell that folds, of what its code does."""
     for cell in node.cells:
         if "hide-input" in cell.metadata.get("tags", []):
@@ -159,46 +178,41 @@ def does(source: str) -> str:
     return ", ".join(parts) or "works it out"
 
 
-def _deposited(deposit: deposits.Deposit):
+def _longer(study: studies.Study):
     """A cell that shows nothing, and names what the longer run recorded."""
     cell = nbformat.v4.new_code_cell(
-        "# the chapter's longer run", id="deposit", execution_count=0
+        "# the chapter's longer run", id="study", execution_count=0
     )
     cell.metadata["tags"] = ["remove-cell"]
-    cell.outputs = deposits.named_outputs(deposit)
+    cell.outputs = studies.named_outputs(study)
     return cell
 
 
 def write(
-    page: Page, target: Path, alts: dict[str, str], deposit: deposits.Deposit | None
+    page: Page,
+    target: Path,
+    alts: Mapping[str, str],
+    study: studies.Study | None,
 ) -> None:
     """Write a chapter's page, with a banner where it differs from the stored one.
 
-    alts: of each figure; deposit: its longer run, which the text pastes as well.
+    Args:
+        page: the executed notebook and the source of its text.
+        target: the file that is written.
+        alts: the alt text of each figure.
+        study: the chapter's longer run, whose records and figures its text pastes.
     """
-    node = _with_prose_of(page.source, read_notebook(page.path))
-    if deposit is not None:
-        node.cells.append(_deposited(deposit))
+    executed = page.executed
+    node = _with_text_of(page.source, executed)
+    if study is not None:
+        node.cells.append(_longer(study))
     node = _with_titles(_with_alts(_with_own_runs(node), alts))
-    defaults = {name: p.default for name, p in interface(page.path).items()}
-    ran_with = parameters(page.path)
-    changed = {n: v for n, v in ran_with.items() if v != defaults[n]}
-    if changed:
+    if changed := executed.changed:
         node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))
-    if page.failed is not None:
-        node.metadata["failed"] = page.failed
-        node.cells.insert(1, _banner("failed", _failed_banner(page.failed)))
+    if executed.failure is not None:
+        node.metadata["failed"] = executed.failure
+        node.cells.insert(1, _banner("failed", _failed_banner(executed.failure)))
         for cell in node.cells:
             if cell.cell_type == "code":
                 cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     execution.write(node, target)
-
-
-def judge(path: Path, judged: list[Judgement], table: str) -> None:
-    """Write into a page each verdict that its text names, and its claims' table."""
-    node = read_notebook(path)
-    for cell in node.cells:
-        if cell.cell_type == "markdown":
-            text = pages.with_verdicts(cell.source, judged)
-            cell.source = _BESIDE.sub(lambda head: f"{head[0]}{table}", text)
-    execution.write(node, path)

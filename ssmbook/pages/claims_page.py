@@ -1,4 +1,4 @@
-"""The Claims page, and claims.json beside it: the ledger as judged in this run."""
+"""The Claims page and the tables of chapters: the ledger as judged in this run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import html
 import re
 from collections import Counter
 
-from ssmbook.book.chapters import Chapter
-from ssmbook.book.ledger import KINDS, Claim, Expectation
-from ssmbook.book.pages import badge, words
-from ssmbook.book.verdicts import Judgement
-from ssmbook.notebook.glue import Record, paste_own
+from ssmbook.ledger.data import why
+from ssmbook.ledger.entries import KINDS, Claim
+from ssmbook.ledger.expectations import Expectation
+from ssmbook.ledger.verdicts import Judgement
+from ssmbook.notebook.chapters import Chapter
+from ssmbook.notebook.recorded import Record
+from ssmbook.pages.badges import badge, words
 from ssmbook.runs.bibliography import cited
 
 _HEADS = {
@@ -73,9 +75,9 @@ def _bibtex(judgement: Judgement, citation: dict) -> str:
 
 def _registered(claim: Claim) -> list[str]:
     """When its predictions were first written down, and each change since."""
-    if not claim.history:
+    if not claim.versions:
         return []
-    first, *changes = claim.history
+    first, *changes = claim.versions
     lines = [f"Predictions registered {first.date} (`{first.hash}`)."]
     lines += [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in changes]
     return [*lines, ""]
@@ -122,19 +124,15 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         ]
     if judgement.reason:
         parts += [f"Not judged in this run: {judgement.reason}.", ""]
-    parts += [_why(judgement), ""]
+    parts += [why(judgement), ""]
     if claim.reruns:
-        ran = "Of {of} reruns ({with}), {open} left it open.".format_map(claim.reruns)
+        runs = claim.reruns
+        ran = f"Of {runs.of} reruns ({runs.having}), {runs.open} left it open."
         parts += [ran, ""]
     parts += _registered(claim)
     parts += [":::{dropdown} Cite it: BibTeX", "```bibtex"]
     parts += [_bibtex(judgement, citation), "```", ":::", "::::", ""]
     return parts
-
-
-def _why(judgement: Judgement) -> str:
-    values = {key: record.value for key, record in judgement.records.items()}
-    return paste_own(judgement.claim.why, values)
 
 
 def _options(name: str, values: dict[str, str]) -> str:
@@ -212,55 +210,6 @@ def table(judged: list[Judgement]) -> str:
         of = f"*{_WHOSE[j.claim.kind]}:* {said}"
         shown = badge(j.verdict)
         if j.claim.reruns and j.verdict == "undecided":
-            shown += " by {open} of {of} reruns".format_map(j.claim.reruns)
+            shown += f" by {j.claim.reruns.open} of {j.claim.reruns.of} reruns"
         rows.append(f"| {of} | {'<br>'.join(lines)} | {shown} |")
     return "\n".join([*rows, "", ""])
-
-
-def _prediction(e: Expectation, state: str | None, records: dict) -> dict:
-    known = {key: records[key] for key in e.keys if key in records}
-    return {
-        "predicts": e.predicts.replace("`", ""),
-        "because": e.because,
-        "state": state,
-        "measured": {
-            key: {"value": r.value} | ({"se": r.se} if r.se else {})
-            for key, r in known.items()
-        },
-    }
-
-
-def as_data(judged: list[Judgement]) -> list[dict]:
-    """claims.json: an object a claim, as book/_static/claims.schema.json has it."""
-    found = []
-    for j in judged:
-        claim, n = j.claim, len(j.claim.expect)
-        states = j.states or (None,) * len(claim.predictions)
-        made = [
-            _prediction(e, state, j.records)
-            for e, state in zip(claim.predictions, states, strict=True)
-        ]
-        found.append(
-            {
-                "claim": claim.id,
-                "kind": claim.kind,
-                "says": claim.says,
-                "paper": None if claim.paper == "companion" else claim.paper,
-                "where": claim.where,
-                "source": claim.source,
-                "url": claim.url,
-                "seen": claim.date,
-                "chapter": claim.notebook,
-                "judged_on": claim.judged_on,
-                "scale": claim.scale,
-                "valid_for": {k: list(v) for k, v in claim.valid_for.items()},
-                "verdict": j.verdict,
-                "ledger": claim.verdict,
-                "expect": made[:n],
-                "limits": made[n:],
-                "why": _why(j),
-                "registered": [vars(version) for version in claim.history],
-                "values": j.values,
-            }
-        )
-    return found

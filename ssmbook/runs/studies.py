@@ -1,10 +1,10 @@
-"""Deposits: longer runs of chapters, kept in the repository.
+"""Studies: longer runs of chapters, kept in the repository.
 
-deposits/<slug>/ contains the document of a run (run.json) and the code cells of the
+studies/<slug>/ contains the document of a run (run.json) and the code cells of the
 executed notebook; its text is the chapter's. The document has a checksum of its own
-content and names the notebook's SHA-256, its records and its parameters, so that a
-change in either file is an error. They are made with the profile `evening` (`make
-deposits`), never by a build or a test.
+content and names the notebook's SHA-256, its records and its parameters, so that damage
+or a careless edit in either file is an error. They are made with the profile `studies`
+(`make studies`), never by a build or a test.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from pathlib import Path
 
 import nbformat
 
-from ssmbook.book.chapters import chapters
 from ssmbook.notebook import glue
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import notebook_of
 from ssmbook.notebook.parameters import profile
-from ssmbook.runs import cluster, sharing
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.reading import check_notebook
 from ssmbook.runs.stores import Store, sha256
+from ssmbook.runs.storing import Say, run_and_store
 
-PROFILE = "evening"
+PROFILE = "studies"
 #: what its records are called where a chapter's text pastes them
 PREFIX = "deposit_"
 
 
-@dataclass(frozen=True)
-class Deposit:
-    """A longer run of a chapter: its document, records by key, outputs by name."""
+@dataclass(frozen=True, kw_only=True)
+class Study(Executed):
+    """A longer run of a chapter: its executed notebook and its document."""
 
     run: Run
-    records: dict[str, glue.Record]
-    outputs: tuple
 
     @property
     def stamp(self) -> str:
@@ -46,10 +45,10 @@ class Deposit:
         return f"{self.run.started[:10]}, version {self.run.version}: {values}"
 
 
-def read(root: Path) -> dict[str, Deposit]:
-    """The deposits of a repository, by slug; ValueError for one that was changed."""
+def read(root: Path) -> dict[str, Study]:
+    """The studies of a repository, by slug; ValueError for one that was changed."""
     found, known = {}, chapters(root)
-    for folder in sorted((root / "deposits").glob("*/")):
+    for folder in sorted((root / "studies").glob("*/")):
         slug = folder.name
         if slug not in known:
             raise ValueError(f"{folder}: no chapter is called {slug}")
@@ -64,16 +63,13 @@ def read(root: Path) -> dict[str, Deposit]:
             )
         content = notebook.read_bytes()
         try:
-            check_notebook(run, content, notebook)
+            executed = check_notebook(run, content, notebook)
         except ValueError as error:
             raise ValueError(
                 f"{document} is refused: {error}: restore both files from the "
-                "repository, or make them again with `make deposits`"
+                "repository, or make them again with `make studies`"
             ) from error
-        node = notebook_of(content, notebook)
-        records = glue.node_records(node, notebook)
-        outputs = tuple(o for cell in node.cells for o in cell.get("outputs", []))
-        found[slug] = Deposit(run, records, outputs)
+        found[slug] = Study(notebook, executed.node, run=run)
     return found
 
 
@@ -91,10 +87,10 @@ def code_and_outputs(content: bytes) -> bytes:
     return nbformat.writes(node).encode()
 
 
-def named_outputs(deposit: Deposit) -> list:
+def named_outputs(study: Study) -> list:
     """Its records and figures under names of their own, for the chapter's page."""
     renamed = []
-    for output in deposit.outputs:
+    for output in study.outputs:
         scrapbook = output.get("metadata", {}).get("scrapbook")
         if scrapbook is None:
             continue
@@ -105,50 +101,34 @@ def named_outputs(deposit: Deposit) -> list:
     return renamed
 
 
-def make(root: Path, names: list[str], say, *, jobs: int | None = None) -> None:
+def make(root: Path, names: list[str], say: Say, *, jobs: int | None = None) -> None:
     """Run the chapters of the profile, or those named, and store what they leave.
 
     A run that was finished before is stored already, so that an interrupted call goes
-    on. A deposit that was edited during its run is left as it is. Raises ValueError
-    for a name that has no line in the profile, RuntimeError that names those that
-    failed.
+    on. Raises as `run_and_store`; ValueError for a name without a line in the profile.
     """
-    _planned(root, names)  # a wrong name is an error at once, without a wait
-    with sharing.lock(root / "_build"):
-        planned = _planned(root, names)
-        seen = {
-            path: sharing.content(path) for job in planned for path in _files(root, job)
-        }
-        kept, failed = Store(root / "_build" / "runs"), {}
 
-        def done(job: Job, run: Run) -> None:
-            if run.failed:
-                failed[job.notebook] = run.error
-                say(f"{job.notebook}: FAILED: {run.error}")
-                return
-            notebook, document = _files(root, job)
-            content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
-            files = run.files | {notebook.name: sha256(content)}
-            about = changed(run, files=files).to_json()
-            try:
-                sharing.update(root, {notebook: content, document: about}, seen)
-            except ValueError as error:
-                failed[job.notebook] = str(error)
-                say(f"{job.notebook}: NOT STORED: {error}")
-            else:
-                say(f"{job.notebook}: {run.seconds:.0f} s, kept in {document.parent}")
+    def made(kept: Store, job: Job, run: Run) -> dict[Path, bytes]:
+        notebook, document = _files(root, job)
+        content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+        files = run.files | {notebook.name: sha256(content)}
+        return {notebook: content, document: changed(run, files=files).to_json()}
 
-        workers = jobs or cluster.workers_for(1)
-        cluster.run_all(planned, kept, done, workers=workers, timeout=10 * CELL_TIMEOUT)
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RuntimeError(f"not kept: {reasons}")
+    run_and_store(
+        root,
+        lambda: _planned(root, names),
+        lambda job: _files(root, job),
+        made,
+        say,
+        workers=jobs,
+        timeout=10 * CELL_TIMEOUT,
+    )
 
 
-def _files(root: Path, job: Job) -> tuple[Path, Path]:
-    """A deposit's notebook and its document."""
-    folder = root / "deposits" / job.notebook
-    return folder / f"{job.notebook}.ipynb", folder / "run.json"
+def _files(root: Path, job: Job) -> list[Path]:
+    """A study's notebook and its document."""
+    folder = root / "studies" / job.notebook
+    return [folder / f"{job.notebook}.ipynb", folder / "run.json"]
 
 
 def _planned(root: Path, names: list[str]) -> list[Job]:

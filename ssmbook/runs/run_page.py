@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ssmbook.notebook import glue
+from ssmbook.notebook.executed import output_records, visible
 from ssmbook.runs.bibliography import cited
 from ssmbook.runs.document import Run
 from ssmbook.runs.key import ROOT
@@ -19,6 +20,7 @@ _FOLDER = ("nbconvert", "templates")
 # Before those of the user, which may have the same names.
 _INSTALLED = [str(Path(sys.prefix, "share", "jupyter", *_FOLDER))]
 _CITE = re.compile(r"\{cite:[tp]\}`([^`]*)`")
+_DIRECTIVE = re.compile(r"```\{chapter-claims\}\n```\n*")
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
 
 
@@ -31,7 +33,7 @@ def write_mathjax(store: Store) -> None:
 
 def _prose(text: str, values: dict) -> str:
     """Markdown without the book's own roles: figures pasted, citations spelt out."""
-    text = glue.paste_own(text, values)
+    text = glue.paste_own(_DIRECTIVE.sub("", text), values)
     text = _CITE.sub(lambda m: "; ".join(map(cited, m[1].split(","))), text)
     return _LINK.sub(r"\1", text)
 
@@ -64,14 +66,12 @@ def render(node, run: Run) -> str:
     from nbconvert import HTMLExporter
 
     node = copy.deepcopy(node)
-    code = [cell for cell in node.cells if cell.cell_type == "code"]
-    values = {
-        name: record.value
-        for cell in code
-        for name, record in glue.output_records(cell.outputs).items()
-    }
-    for cell in code:
-        cell.outputs = glue.visible(cell.outputs)
+    values: dict[str, int | float] = {}
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            # One cell after the other: a run that failed may store a key twice.
+            values |= {k: r.value for k, r in output_records(cell.outputs).items()}
+            cell.outputs = visible(cell.outputs)
     for cell in node.cells:
         if cell.cell_type == "markdown":
             cell.source = _prose(cell.source, values)

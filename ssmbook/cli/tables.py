@@ -1,0 +1,90 @@
+"""Tables of stored runs: written beside the runs, damaged ones left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from ssmbook.cli import terminal
+
+
+class LeftOut:
+    """Stored runs that are left out of an answer, a line on stderr for each."""
+
+    def __init__(self):
+        self.damaged = 0
+
+    def out(self, error: ValueError) -> None:
+        """Note a run by the error that its reading raised."""
+        from ssmbook.runs.reading import OldRun
+
+        terminal.say(str(error))
+        self.damaged += not isinstance(error, OldRun)
+
+    def exit(self) -> None:
+        """End with status 1 where a damaged run is missing from the answer."""
+        if self.damaged:
+            terminal.say(f"damaged runs, which the answer leaves out: {self.damaged}")
+            raise typer.Exit(1)
+
+
+def tabulate(
+    slug: str,
+    address: str,
+    drawn: list[str] | None,
+    output: Path | None,
+    left: LeftOut,
+) -> None:
+    """Write the table of a notebook's runs, and the figure where there is one.
+
+    Two processes that write into one folder do so one after the other.
+    """
+    from ssmbook.runs import sharing
+    from ssmbook.runs.stores import Store
+
+    if output is None:
+        output = (Store(address).folder or Path("runs")) / slug
+    with sharing.lock(output):
+        _write_table(slug, address, drawn, output, left)
+
+
+def _write_table(
+    slug: str,
+    address: str,
+    drawn: list[str] | None,
+    output: Path,
+    left: LeftOut,
+) -> None:
+    from io import BytesIO
+
+    from ssmbook.runs import results, stores
+    from ssmbook.runs.reading import stored_runs
+
+    store = stores.Store(address)
+    made = stored_runs(store, slug, left.out)
+    table = results.table(made)
+    for path in results.write(table, output):
+        typer.echo(path)
+    parameters = results.parameters_of(made)
+    records = [c for c in table.columns if c not in (*results.ABOUT, *parameters)]
+    unknown = sorted(set(drawn or []) - set(records))
+    if unknown:
+        raise ValueError(
+            f"no record {', '.join(unknown)}; there are {', '.join(records)}"
+        )
+    complete = table[table["status"] == "complete"]
+    if complete["state"].nunique() > 1:
+        terminal.say(
+            "these runs come from several states of notebook, library or lock (see the "
+            "column state): the figure shows those of the newest"
+        )
+        complete = complete[complete["state"] == complete["state"].iloc[-1]]
+    if results.varied(complete, parameters) and records:
+        moving = results.varied(complete, records) or records
+        figure = results.figure(complete, parameters, drawn or moving[:4])
+        drawing = BytesIO()
+        figure.savefig(drawing, format="svg", metadata={"Date": None})
+        svg = drawing.getvalue()
+        stores.replace(output / "results.svg", svg[svg.index(b"<svg") :])
+        typer.echo(output / "results.svg")

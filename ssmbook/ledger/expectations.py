@@ -1,0 +1,103 @@
+"""What an entry of the ledger predicts of records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+CONFIG = ConfigDict(extra="forbid")
+_FORMS = (
+    {"key", "between"},
+    {"key", "value", "atol"},
+    {"key", "value", "rtol"},
+    {"order"},
+)
+
+
+def _number(value: object) -> object:
+    """YAML reads 1.0e-3 as a number, 1e-3 as text, and yes as true."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if not ends[0] <= ends[1]:
+        raise ValueError("must be [low, high], with low <= high")
+    return ends
+
+
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, BeforeValidator(_number)]
+Interval = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
+Slack = Annotated[Number, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Expectation:
+    """A statement about records: a range, a value with a tolerance, or an order."""
+
+    because: Text
+    key: Text | None = None
+    between: Interval | None = None
+    value: Annotated[Number, Field(allow_inf_nan=False)] | None = None
+    atol: Slack | None = None
+    rtol: Slack | None = None
+    order: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
+
+    def __post_init__(self) -> None:
+        given = {name for name, part in vars(self).items() if part is not None}
+        if given - {"because"} not in _FORMS:
+            raise ValueError(
+                "must be {key, between: [a, b]}, {key, value, atol or rtol} or "
+                "{order: [k1, k2, ...]}, with because"
+            )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The records that it reads."""
+        return self.order or (self.key,)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The range of the record; of an order, zeros."""
+        if self.between is not None or self.order is not None:
+            return self.between or (0.0, 0.0)
+        slack = self.atol if self.rtol is None else abs(self.value) * self.rtol
+        return self.value - slack, self.value + slack
+
+    def holds(self, values: Mapping[str, float]) -> bool:
+        """Return whether the records are as predicted."""
+        found = [values[key] for key in self.keys]
+        if self.order is not None:
+            return all(a < b for a, b in pairwise(found))
+        low, high = self.ends
+        return low <= found[0] <= high
+
+    @property
+    def predicts(self) -> str:
+        """The statement, Markdown."""
+        named = [f"`{key}`" for key in self.keys]
+        if self.order is not None:
+            return " < ".join(named)
+        low, high = self.ends
+        interval = f"in [{low:.6g}, {high:.6g}]"
+        return f"{named[0]} {interval if low < high else f'= {low:.6g}'}"
+
+
+def predictions_hash(
+    expect: Sequence[Expectation],
+    limits: Sequence[Expectation],
+    null: Mapping[str, float],
+) -> str:
+    """Return 12 hex digits of what is predicted, of which records, and of the null."""
+    parts = {"expect": expect, "limits": limits}
+    content = {k: [[list(e.keys), *e.ends] for e in v] for k, v in parts.items()}
+    content = json.dumps(content | {"null": null}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]

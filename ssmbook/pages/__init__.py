@@ -1,0 +1,1 @@
+"""The pages of the book that are made from records and verdicts, and their roles."""

@@ -1,0 +1,40 @@
+"""How pages show a verdict: a badge with a color, a sign and words."""
+
+from __future__ import annotations
+
+import re
+
+#: by verdict: the color of its badge, and a sign for readers who do not see colors
+_BADGES = {
+    "reproduced": ("success", "✓"),
+    "qualified": ("warning", "◐"),
+    "undecided": ("info", "?"),
+    "not reproduced": ("danger", "✗"),
+    "not testable here": ("secondary", "–"),
+    "not judged": ("secondary", "–"),
+    "limits do not hold": ("danger", "✗"),
+}
+#: what a page calls a verdict, where it is not by its name
+_WORDS = {"qualified": "holds up to a limit"}
+
+CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
+
+
+def color(verdict: str) -> str:
+    """Return the name of a verdict's color in the theme."""
+    return _BADGES[verdict][0]
+
+
+def words(verdict: str) -> str:
+    """Return a verdict as pages show it: a sign, and words."""
+    return f"{_BADGES[verdict][1]} {_WORDS.get(verdict, verdict)}"
+
+
+def badge(verdict: str) -> str:
+    """Return a verdict as a badge, Markdown."""
+    return f"{{bdg-{color(verdict)}}}`{words(verdict)}`"
+
+
+def cited(text: str) -> list[str]:
+    """Return the claims that a text names by the role `{claim}`."""
+    return CLAIM.findall(text)

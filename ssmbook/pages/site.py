@@ -1,0 +1,56 @@
+"""What pages show of one run of the book: assembly writes it, Sphinx reads it.
+
+The file lies at the top of the book's source tree. Pages themselves stay as they are
+written; the roles and directives of `sphinx_extension` take the rest from here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+FILE = "ssmbook.json"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the roles and directives of a book show.
+
+    Attributes:
+        verdicts: the verdict of this run, by claim.
+        papers: the verdicts on each paper, by its key in the bibliography.
+        claims: the table of a chapter's claims, Markdown, by slug.
+        chapters: the table of the chapters, Markdown.
+        alts: the alt text of each figure, by the name of the figure.
+        stored: by the slug of a notebook that failed, the names that it stored before.
+        pdf: whether the book is printed as well.
+    """
+
+    verdicts: dict[str, str] = field(default_factory=dict)
+    papers: dict[str, list[str]] = field(default_factory=dict)
+    claims: dict[str, str] = field(default_factory=dict)
+    chapters: str = ""
+    alts: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, list[str]] = field(default_factory=dict)
+    pdf: bool = False
+
+    def lacks(self, slug: str, name: str) -> bool:
+        """Return whether a notebook failed before it stored a name."""
+        return slug in self.stored and name not in self.stored[slug]
+
+    def write(self, tree: Path) -> None:
+        """Write it into the source tree of a book."""
+        text = json.dumps(asdict(self), indent=1) + "\n"
+        (tree / FILE).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, tree: Path) -> Site:
+        """Read it from the source tree of a book; FileNotFoundError without one."""
+        path = tree / FILE
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} does not exist: build the book by `ssmbook build`, which "
+                "writes its source tree"
+            )
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,200 @@
+"""The roles and directives of the book's pages, for Sphinx.
+
+    {claim}`id`              the verdict on a claim, linked to its entry
+    ```{verdict-bar} paper   a bar of the verdicts on a paper
+    ```{chapter-claims}      the table of the chapter's claims
+    ```{chapter-table}       the table of all chapters
+    ```{pdf-link}            a link to the PDF, where it is made
+
+Figures take their alt text from the notebook that draws them. A page that pastes a
+record or a figure of a notebook that failed says that it is missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from myst_nb.ext.glue.directives import PasteAnyDirective, PasteFigureDirective
+from myst_nb.ext.glue.roles import PasteTextRole
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx_design.badges_buttons import XRefBadgeRole
+
+from ssmbook.pages import front_page
+from ssmbook.pages.badges import color, words
+from ssmbook.pages.site import Site
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+_log = logging.getLogger(__name__)
+_FEW = 9  # names that a message lists
+_FIGURE = re.compile(r"_figures/([\w-]+)\.svg")
+
+
+def _site(env: BuildEnvironment) -> Site:
+    """What this build shows, read once."""
+    if not hasattr(env.app, "ssmbook_site"):
+        env.app.ssmbook_site = Site.read(Path(env.srcdir))
+    return env.app.ssmbook_site
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    """Say that a name is unknown, and which one is near or which there are."""
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"there is no {what} {name!r}; did you mean {near[0]!r}?"
+    first = ", ".join(list(known)[:_FEW])
+    more = f" and {len(known) - _FEW} more" if len(known) > _FEW else ""
+    return f"there is no {what} {name!r}; there are {first}{more}"
+
+
+class ClaimRole(SphinxRole):
+    """The verdict on a claim, as a badge that leads to its entry."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Make the badge; a warning for a claim that is not in the ledger."""
+        claim, verdicts = self.text.strip(), _site(self.env).verdicts
+        if claim not in verdicts:
+            said = _unknown("claim", claim, verdicts)
+            _log.warning("%s", said, location=self.get_location())
+            return [nodes.problematic(self.rawtext, self.rawtext)], []
+        badge = XRefBadgeRole(color(verdicts[claim]))
+        text = f"{words(verdicts[claim])} <claim-{claim}>"
+        return badge(self.name, self.rawtext, text, self.lineno, self.inliner)
+
+
+class _Made(SphinxDirective):
+    """A directive in whose place Markdown is parsed."""
+
+    has_content = False
+
+    def markdown(self) -> str:
+        """Return what the page shows; ValueError for a wrong argument."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the Markdown; a warning with file and line for a wrong argument."""
+        try:
+            lines = self.markdown().splitlines()
+        except ValueError as error:
+            _log.warning("%s", error, location=self.get_location())
+            return []
+        made = nodes.Element()
+        source, _ = self.get_source_info()
+        self.state.nested_parse(StringList(lines, source), self.content_offset, made)
+        return made.children
+
+
+class VerdictBar(_Made):
+    """A bar of the verdicts on a paper, and their numbers in words."""
+
+    required_arguments = 1
+
+    def markdown(self) -> str:
+        paper, papers = self.arguments[0], _site(self.env).papers
+        if paper not in papers:
+            raise ValueError(_unknown("claim of the paper", paper, papers))
+        return front_page.bar(papers[paper])
+
+
+class ChapterClaims(_Made):
+    """The claims of the chapter on whose page it stands."""
+
+    def markdown(self) -> str:
+        slug, claims = Path(self.env.docname).name, _site(self.env).claims
+        if slug not in claims:
+            raise ValueError(
+                f"chapter-claims belongs on the page of a chapter: {slug} is none"
+            )
+        return claims[slug]
+
+
+class ChapterTable(_Made):
+    """The table of all chapters: what each found, verdicts, minutes."""
+
+    def markdown(self) -> str:
+        return _site(self.env).chapters
+
+
+class PdfLink(_Made):
+    """A link to the PDF of the book; nothing where none is made."""
+
+    def markdown(self) -> str:
+        made = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
+        return made if _site(self.env).pdf else ""
+
+
+class Text(PasteTextRole):
+    """`{glue:text}`, which knows the notebooks that failed."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        env = self.document.settings.env
+        document, _, key = self.text.rpartition("::")
+        slug = Path(document or env.docname).stem
+        if _site(env).lacks(slug, key.partition(":")[0]):
+            return [nodes.emphasis("", "(missing)")], []
+        return super().run()
+
+
+class Pasted(PasteAnyDirective):
+    """`{glue}`, which knows the notebooks that failed."""
+
+    def run(self) -> list[nodes.Node]:
+        env = self.state.document.settings.env
+        slug = Path(self.options.get("doc", env.docname)).stem
+        if _site(env).lacks(slug, self.arguments[0]):
+            return [nodes.paragraph("", "", nodes.emphasis("", "(missing)"))]
+        return super().run()
+
+
+class Figure(PasteFigureDirective):
+    """`{glue:figure}` with the notebook's alt text, and the label `fig-<name>`."""
+
+    option_spec: ClassVar[dict] = dict(PasteFigureDirective.option_spec)
+
+    def run(self) -> list[nodes.Node]:
+        env, name = self.state.document.settings.env, self.arguments[0]
+        site = _site(env)
+        if site.lacks(Path(env.docname).name, name):
+            return [nodes.paragraph("", "", nodes.emphasis("", "(missing)"))]
+        self.options.setdefault("name", f"fig-{name}")
+        if name in site.alts:
+            self.options.setdefault("alt", site.alts[name])
+        return super().run()
+
+
+class Alts(SphinxTransform):
+    """The alt text of each figure on a page, from the notebook that draws it."""
+
+    default_priority = 100
+
+    def apply(self, **_) -> None:
+        alts = _site(self.env).alts
+        for image in self.document.findall(nodes.image):
+            match = _FIGURE.fullmatch(image["uri"])
+            if match and match[1] in alts:
+                image.setdefault("alt", alts[match[1]])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the roles and directives."""
+    app.setup_extension("myst_nb")
+    app.setup_extension("sphinx_design")
+    app.add_role("claim", ClaimRole())
+    app.add_directive("verdict-bar", VerdictBar)
+    app.add_directive("chapter-claims", ChapterClaims)
+    app.add_directive("chapter-table", ChapterTable)
+    app.add_directive("pdf-link", PdfLink)
+    app.add_directive("glue", Pasted, override=True)
+    app.add_role_to_domain("glue", "text", Text(), override=True)
+    app.add_directive_to_domain("glue", "figure", Figure, override=True)
+    app.add_transform(Alts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
