@@ -178,6 +178,11 @@ def descent_excess(G: Tensor, best: Tensor, steps) -> Tensor:
     found = (values * left * along.square()).sum(-1)
     if by == of_best == 0:  # an excess may vanish
         return found
+    if not bool((found != 0).any()) and bool(((left > 0) & (along != 0)).any()):
+        raise ValueError(
+            "the excess of G and best must be within float64's range, and is smaller "
+            "than 2.23e-308: scale the input"
+        )
     return _scale.restored("the excess of G and best", found, by, of_best, of_best)
 
 

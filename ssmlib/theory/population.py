@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib.theory import memory
 
 
@@ -72,7 +72,7 @@ def population_loss(eigenvalues: Tensor, weights: Tensor, teacher: Tensor) -> Te
     Raises:
         TypeError: if one is not a tensor, or the teacher not real.
         ValueError: for ``|lambda| >= 1``, values that are not finite or not complex,
-            or other shapes.
+            other shapes, or a loss outside float64's range.
     """
     x, w = _layer(eigenvalues, weights)
     beta = _teacher(teacher)
@@ -82,7 +82,19 @@ def population_loss(eigenvalues: Tensor, weights: Tensor, teacher: Tensor) -> Te
     energy = (twice + once).real.sum((-2, -1)) / 2
     lags = beta.nonzero().squeeze(-1)  # a delay has one, whatever K is
     met = (w * (_powers(x, lags) @ beta[lags].to(x.dtype))).real.sum(-1)
-    return energy - 2 * met + beta.square().sum()
+    _check_size(_scale.largest(w), _scale.largest(beta))
+    return _scale.restored("the loss", energy - 2 * met + beta.square().sum())
+
+
+def _check_size(weights: float, teacher: float) -> None:
+    """Refuse weights and a teacher whose squares all underflow to zero."""
+    size = max(weights, teacher)
+    if size > 0 and size * size < torch.finfo(torch.float64).tiny:
+        raise ValueError(
+            "weights and teacher must be large enough for a loss within float64's "
+            f"range, 2.23e-308 and more, got absolute values of at most {size:.3g}: "
+            "scale both"
+        )
 
 
 def loss_gradient(
@@ -104,12 +116,14 @@ def loss_gradient(
 
     Raises:
         TypeError: as `population_loss`.
-        ValueError: as `population_loss`.
+        ValueError: as `population_loss`, with the gradient for the loss.
     """
     for name, value in (("eigenvalues", eigenvalues), ("weights", weights)):
         _checks.is_tensor(name, value)
     x, w = _layer(eigenvalues.detach(), weights.detach())
     beta = _teacher(teacher)
+    by = _scale.shift(w, beta)
+    w, beta = _scale.shifted(w, by), _scale.shifted(beta, by)
     y, v = x.conj(), w.conj()
     straight = 1 / (1 - y[..., :, None] * x[..., None, :])  # (..., n, n)
     turned = 1 / (1 - y[..., :, None] * y[..., None, :])
@@ -119,7 +133,17 @@ def loss_gradient(
     powers = _powers(y, lags)  # (..., n, K)
     wanted = powers @ beta.to(y.dtype)
     later = powers[..., :-1] @ (lags * beta)[1:].to(y.dtype)
-    return met - 2 * wanted, v * (slope.squeeze(-1) - 2 * later)
+    return (
+        _restored("weights", met - 2 * wanted, by),
+        _restored("eigenvalues", v * (slope.squeeze(-1) - 2 * later), by, by),
+    )
+
+
+def _restored(name: str, gradient: Tensor, *by: int) -> Tensor:
+    """A gradient in the units of its arguments, refused where those do not hold it."""
+    parts = torch.view_as_real(gradient.resolve_conj())
+    parts = _scale.restored(f"the gradient to {name}", parts, *by)
+    return torch.view_as_complex(parts)
 
 
 def readout_kernel(eigenvalues: Tensor, T: int, *, whitened: bool = False) -> Tensor:

@@ -89,7 +89,22 @@ def _restored(name: str, over: Tensor, dt: Tensor, of_R: int, of_B: int) -> Tens
     found = over * _scale.shifted(dt, of_dt).square()
     if not bool((over != 0).any()):
         return found
+    if not bool((found != 0).any()):
+        raise _too_small(name)
     return _scale.restored(name, found, of_dt, of_dt, of_R, of_B, of_B)
+
+
+def _near_1(x: Tensor) -> Tensor:
+    """x times the power of two that brings its largest part near 1."""
+    size = _scale.largest(x)
+    return x * 2.0 ** -math.frexp(size)[1] if size > 0 else x
+
+
+def _too_small(name: str) -> ValueError:
+    return ValueError(
+        f"{name} must be within float64's range, and is smaller than 2.23e-308: scale "
+        "the input"
+    )
 
 
 def output_energy(
@@ -122,6 +137,11 @@ def output_energy(
     R, B = _scale.shifted(R, of_R), _scale.shifted(B, of_B)
     over = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
     over = torch.stack(over).reshape(dt.shape)
+    if not bool((over != 0).any()):
+        # It is an exact zero, or it underflows: then it does not for larger weights.
+        R, B = _near_1(R), _near_1(B) * 2.0**500
+        if any(_energy(A, step, R, B, readout) != 0 for step in dt.reshape(-1)):
+            raise _too_small("the output energy")
     return _restored("the output energy", over, dt, of_R, of_B)
 
 
@@ -189,6 +209,8 @@ def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Ten
     weight = READOUTS[readout] * (reach * B.abs().square()).sum(-1)
     over = weight * moment_largest_eigenvalue(_scale.shifted(R, of_R))
     over = over.expand(dt.shape)
+    if not bool((over != 0).any()) and bool((R != 0).any()) and bool((B != 0).any()):
+        raise _too_small("the bound")
     return _restored("the bound", over, dt, of_R, of_B)
 
 
@@ -235,6 +257,8 @@ def stationary_energy(
         )
     power = phi(A * step).abs().square() * found
     over = READOUTS[readout] * L * _checks.finite("density", power).sum()
+    if not bool(over != 0) and bool((found != 0).any()):
+        raise _too_small("the stationary energy")
     return float(_restored("the stationary energy", over, step, 0, 0))
 
 
