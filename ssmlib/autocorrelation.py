@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
-from ssmlib import _checks, _scale
+from ssmlib import _checks, _lanczos, _scale
 
 # Data in other formats are converted to float64 in blocks of this many numbers.
 _BLOCK = 2**22
@@ -136,26 +134,6 @@ def toeplitz_moment(x: Tensor) -> Tensor:
     return _scale.restored("the second moment of x", row, shift, shift, dtype=x.dtype)
 
 
-def _largest(size: int, matvec, device, dtype) -> float:
-    """Lanczos on a symmetric positive semidefinite operator; fixed start vector.
-
-    The residual bounds the eigenvalue's error, in a cluster of eigenvalues (white
-    data) too; a tolerance at rounding level would never be met there.
-    """
-    operator = LinearOperator(
-        (size, size),
-        matvec=lambda v: (
-            matvec(torch.as_tensor(v.ravel(), dtype=dtype, device=device)).cpu().numpy()
-        ),
-        dtype=np.float64,
-    )
-    start = np.random.default_rng(0).standard_normal(size)
-    top = eigsh(
-        operator, 1, which="LA", v0=start, ncv=40, tol=1e-8, return_eigenvectors=False
-    )
-    return float(top[0])
-
-
 def _windows_gram(series: Tensor, n: int, L: int) -> Tensor:
     """x^T x of the n windows, a step apart, of a series (n + L - 1,): (L, L).
 
@@ -206,14 +184,14 @@ def _top(x: Tensor) -> tuple[float, int]:
     if L <= min(n, _DENSE) and overlapping:
         gram = _windows_gram(_scale.shifted(series.double(), shift), n, L) / n
         if L > _DENSE_TOEPLITZ:  # nearly Toeplitz
-            return _largest(L, lambda v: gram @ v, x.device, gram.dtype), shift
+            return _lanczos.largest(L, lambda v: gram @ v, gram), shift
         return float(torch.linalg.eigvalsh(gram)[-1]), shift
     if L <= min(n, _DENSE):
         return float(torch.linalg.eigvalsh(_gram(x, shift) / n)[-1]), shift
     x = _scale.shifted(x.double(), shift)
     if n <= _DENSE:
         return float(torch.linalg.eigvalsh(x @ x.mT / n)[-1]), shift
-    return _largest(L, lambda v: x.mT @ (x @ v) / n, x.device, x.dtype), shift
+    return _lanczos.largest(L, lambda v: x.mT @ (x @ v) / n, x), shift
 
 
 def moment_largest_eigenvalue(R: Tensor) -> float:
@@ -244,13 +222,7 @@ def _moment_top(R: Tensor) -> float:
     if L <= _DENSE_TOEPLITZ:
         lag = torch.arange(L, device=R.device)
         return float(torch.linalg.eigvalsh(R[(lag[:, None] - lag).abs()])[-1])
-    circle = torch.cat([R, R.new_zeros(1), R[1:].flip(0)])  # (2L,)
-    transfer = torch.fft.rfft(circle).real
-
-    def product(v: Tensor) -> Tensor:
-        return torch.fft.irfft(transfer * torch.fft.rfft(v, n=2 * L), n=2 * L)[:L]
-
-    return _largest(L, product, R.device, R.dtype)
+    return _lanczos.toeplitz(R)
 
 
 def timescale(x: Tensor, constant: float = 1.0) -> float:

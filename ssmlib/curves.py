@@ -53,6 +53,12 @@ def _power(size: float) -> int:
     return power if abs(power) > 100 else 0
 
 
+def _times(value: float, power: int) -> float:
+    """The value times a power of two, infinite where float64 does not hold it."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(value, power))
+
+
 def minimum(x: Sequence[float], curves: Sequence, width: float) -> float:
     """Locate the minimum of the mean curve as the vertex of a parabola.
 
@@ -73,7 +79,7 @@ def minimum(x: Sequence[float], curves: Sequence, width: float) -> float:
     x, y, of_x, _ = _mean(x, curves)
     width = _checks.not_negative("width", width)
     apart = np.abs(x - x[y.argmin()])
-    reach = max(math.ldexp(width, -of_x), np.sort(apart)[2])
+    reach = max(_times(width, -of_x), np.sort(apart)[2])
     near = (apart <= reach) & np.isfinite(y)
     x, y = x[near], y[near]
     if len(x) < 3:
@@ -100,8 +106,8 @@ def cost(x: Sequence[float], curves: Sequence, at: float) -> float:
         ValueError: as `minimum`, or for a value outside the range of x.
     """
     x, y, of_x, of_y = _mean(x, curves)
-    y = _convex(x, y, math.ldexp(NEAR, -of_y))
-    at_unit = math.ldexp(_checks.number("at", at), -of_x)
+    y = _convex(x, y, _times(NEAR, -of_y))
+    at_unit = _times(_checks.number("at", at), -of_x)
     if not x[0] <= at_unit <= x[-1]:
         low, high = (math.ldexp(end, of_x) for end in (x[0], x[-1]))
         raise ValueError(f"at must be in [{low:g}, {high:g}], got {at:g}")
@@ -129,8 +135,8 @@ def edges(x: Sequence[float], curves: Sequence, rise: float) -> tuple[float, flo
     """
     x, y, of_x, of_y = _mean(x, curves)
     rise = _checks.not_negative("rise", rise)
-    y = _convex(x, y, math.ldexp(NEAR, -of_y))
-    rise = math.ldexp(rise, -of_y)
+    y = _convex(x, y, _times(NEAR, -of_y))
+    rise = _times(rise, -of_y)
     low = _first(x, y - y.min(), rise)
     high = -_first(-x[::-1], (y - y.min())[::-1], rise)
     return math.ldexp(low, of_x), math.ldexp(high, of_x)

@@ -78,22 +78,93 @@ def dense_parts(
     return both[..., :N], both[..., N]
 
 
+def _far_zoh(A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+    """(A_bar, B_bar) of the zero-order hold without the product A dt in B_bar."""
+    z = A * dt
+    # Where the product overflows, exp(z) is 0 for a real part below 0 and else unknown.
+    gone = (A.real < 0) & ~(z.real > math.log(torch.finfo(z.real.dtype).tiny))
+    A_bar = torch.exp(torch.where(gone, -torch.ones_like(z), z))
+    A_bar = torch.where(gone, torch.zeros_like(z), A_bar)
+    return A_bar, B * ((A_bar - 1) / A)
+
+
+def _far_bilinear(A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+    """(A_bar, B_bar) of the bilinear rule by 2 / (A dt), which is small."""
+    half = 2 / A
+    u = half / dt
+    return (u + 1) / (u - 1), B * (half / (u - 1))
+
+
+_FAR = {"zoh": _far_zoh, "bilinear": _far_bilinear}
+_FAR_RADIUS = 2.0**20  # of A dt, from which on the forms for large ones are used
+
+
+def _of_any_size(
+    method: str, A: Tensor, B: Tensor, dt: Tensor, far: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(A_bar, B_bar) with gradients, by other forms where A dt is far from 0."""
+    A, B, dt, far = torch.broadcast_tensors(A, B, dt, far)
+    # Each form sees 1 in place of the other's values, which may overflow in it.
+    one, step = torch.ones_like(A), torch.ones_like(dt)
+    log_A_bar, B_bar = METHODS[method](
+        torch.where(far, -one, A),
+        torch.where(far, one, B),
+        torch.where(far, step, dt),
+    )
+    far_A_bar, far_B_bar = _FAR[method](
+        torch.where(far, A, -one),
+        torch.where(far, B, one),
+        torch.where(far, dt, step),
+    )
+    return (
+        torch.where(far, far_A_bar, torch.exp(log_A_bar)),
+        torch.where(far, far_B_bar, B_bar),
+    )
+
+
 def _discretize(method: str, A: Tensor, B: Tensor, dt) -> tuple[Tensor, Tensor]:
     _checks.one_dtype((torch.complex64, torch.complex128), A=A, B=B)
     _checks.finite("A", A)
     _checks.finite("B", B)
     _checks.positive("dt", dt)
-    size = dt.shape if isinstance(dt, Tensor) else torch.Size()
-    _checks.broadcast(A=A.shape, B=B.shape, dt=size)
-    log_A_bar, B_bar = METHODS[method](A, B, dt)
-    return torch.exp(log_A_bar), B_bar
+    step = _step(dt, A)
+    _checks.broadcast(A=A.shape, B=B.shape, dt=step.shape)
+    far = ~((A * step).abs() <= _FAR_RADIUS)
+    if not _checks.readable(far) or bool(far.any()):
+        A_bar, B_bar = _of_any_size(method, A, B, step, far)
+    else:
+        log_A_bar, B_bar = METHODS[method](A, B, dt)
+        A_bar = torch.exp(log_A_bar)
+    for name, value in (("A_bar", A_bar), ("B_bar", B_bar)):
+        if _checks.readable(value) and not bool(torch.isfinite(value).all()):
+            kind = str(value.real.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"A, B and dt must give an {name} within {kind}'s range, got |A| up to "
+                f"{float(A.detach().abs().max()):.3g}, |B| up to "
+                f"{float(B.detach().abs().max()):.3g} and dt up to "
+                f"{float(step.detach().max()):.3g}: scale them"
+            )
+    return A_bar, B_bar
+
+
+def _step(dt: Tensor | float, A: Tensor) -> Tensor:
+    """dt as a tensor, if A's precision can represent it."""
+    if isinstance(dt, Tensor) and dt.ndim:
+        return dt
+    dtype = A.real.dtype
+    step = torch.as_tensor(dt, dtype=dtype, device=A.device)
+    if _checks.readable(step) and not 0 < float(step.detach()) < math.inf:
+        kind = str(dtype).removeprefix("torch.")
+        raise ValueError(f"dt must be within {kind}'s range, as A is, got {dt:g}")
+    return step
 
 
 def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
     """Discretize by zero-order hold, exact if the input is constant over each step.
 
     (A_bar, B_bar) = (exp(A dt), (exp(A dt) - 1) / A * B). Value and gradient are exact
-    as A -> 0.
+    as A -> 0. For a real part below 0 they tend to (0, -B / A) as dt grows, also where
+    A dt itself is outside the dtype's range.
 
     Args:
         A: eigenvalues, complex64 or complex128, such as (H, N/2).
@@ -106,8 +177,8 @@ def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
 
     Raises:
         TypeError: if A and B are not of one complex dtype, or dt is not real.
-        ValueError: if dt is not positive, a value is not finite, or the shapes do not
-            broadcast.
+        ValueError: if dt is not positive, a value is not finite, the shapes do not
+            broadcast, or a result is outside the dtype's range.
 
     Source: S4D, Section 2; derived in chapter `state-space-models`.
     """
@@ -119,7 +190,7 @@ def bilinear(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
 
     With z = A dt, A_bar = (1 + z/2) / (1 - z/2) and B_bar = dt B / (1 - z/2). It maps
     the left half plane onto the unit disc, so that no frequency aliases: omega becomes
-    2 atan(omega dt / 2) per step.
+    2 atan(omega dt / 2) per step. They tend to (-1, -2 B / A) as dt grows.
 
     Args:
         A: as `zoh`.

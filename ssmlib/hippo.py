@@ -18,6 +18,10 @@ from ssmlib import _checks
 MOST = 2**14
 
 
+#: largest frequency whose square is within float64's range, by a margin
+_LARGEST_FREQUENCY = 1e150
+
+
 def _even(N: int, why: str) -> int:
     _checks.integer("N", N, least=2, most=MOST)
     if N % 2:
@@ -123,7 +127,8 @@ def legs_input_weights(omega: Tensor) -> Tensor:
 
     Raises:
         TypeError: if omega is not a real tensor.
-        ValueError: for another shape, or a value that is not positive and finite.
+        ValueError: for another shape, or a value that is not positive and finite or
+            is larger than 1e150.
 
     Source: derived in chapter `initialization-schemes`.
     """
@@ -131,6 +136,10 @@ def legs_input_weights(omega: Tensor) -> Tensor:
     if omega.ndim != 1 or not len(omega):
         raise ValueError(f"omega must have shape (N/2,), got {tuple(omega.shape)}")
     _checks.positive("omega", omega)
+    if bool((omega > _LARGEST_FREQUENCY).any()):
+        raise ValueError(
+            f"omega must be at most {_LARGEST_FREQUENCY:g}, got {float(omega.max()):g}"
+        )
     k = torch.arange(2 * omega.numel(), dtype=torch.float64, device=omega.device)
     k = k + 0.5  # (N,)
     slope = (k / (k**2 + omega[:, None] ** 2)).sum(-1)

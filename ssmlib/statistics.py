@@ -146,6 +146,11 @@ def count_error(count: int, n: int) -> float:
     return math.sqrt(n * p * (1 - p))
 
 
+def _unit(values: np.ndarray) -> float:
+    """The power of two near the largest of several values."""
+    return math.ldexp(1.0, math.frexp(_scale.largest(values))[1])
+
+
 def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     """Fit the slope of y against x by least squares.
 
@@ -165,9 +170,12 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     x, y = _scale.shifted(x, by_x), _scale.shifted(y, by_y)
     if x.shape != y.shape or np.ptp(x) == 0:
         raise ValueError("x and y must be of one length, x not all equal")
-    fit = stats.linregress(x, y)
+    # The error comes from a product of both sums of squares: both near 1.
+    unit_x, unit_y = (_unit(v) if by else 1.0 for v, by in ((x, by_x), (y, by_y)))
+    fit = stats.linregress(x / unit_x, y / unit_y)
+    unit = unit_y / unit_x
     value, error = (
-        _scale.restored(f"the {name} of y against x", float(found), by_y, -by_x)
+        _scale.restored(f"the {name} of y against x", float(found) * unit, by_y, -by_x)
         for name, found in (("slope", fit.slope), ("slope's error", fit.stderr))
     )
     return Estimate(value, error, len(x) - 2)

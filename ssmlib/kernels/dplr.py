@@ -42,8 +42,9 @@ def dplr_kernel_reference(
     Raises:
         TypeError: if A, P, B or C is not complex, or L not an integer.
         ValueError: for L < 1, dt <= 0, a real part that is not below 0, values that
-            are not finite, shapes that do not broadcast, or terms that do not fit
-            into memory.
+            are not finite, shapes that do not broadcast, a matrix of the bilinear rule
+            that is singular, a kernel outside float64's range, or terms that do not
+            fit into memory.
 
     Source: S4 (arXiv 2111.00396), Section 3 and Appendix C; derived in chapter
     `diagonal-is-enough`.
@@ -67,7 +68,14 @@ def dplr_kernel_reference(
     dense = torch.diag_embed(A) - P.unsqueeze(-1) * conjugate(P).unsqueeze(-2)
     half = dense * dt.unsqueeze(-1) / 2
     one = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-    power = torch.linalg.matrix_power(torch.linalg.solve(one - half, one + half), L)
+    try:
+        A_bar = torch.linalg.solve(one - half, one + half)
+    except torch.linalg.LinAlgError as error:
+        raise ValueError(
+            "A, P and dt must make 1 - dt (diag(A) - P P*) / 2 invertible: it is "
+            "singular in float64"
+        ) from error
+    power = torch.linalg.matrix_power(A_bar, L)
     C = (C.unsqueeze(-2) @ (one - power)).squeeze(-2)
     angle = -2 * torch.pi * torch.arange(L, device=A.device, dtype=torch.float64) / L
     z = torch.complex(torch.cos(angle), torch.sin(angle))  # (L,)
@@ -78,4 +86,7 @@ def dplr_kernel_reference(
 
     P_left = conjugate(P)
     low_rank = (1 + z) * k(C, P) * k(P_left, B) / (1 + (1 + z) * k(P_left, P))
-    return torch.fft.ifft(2 * (k(C, B) - low_rank)).real
+    return _checks.finite(
+        "the kernel of A, P, B, C and dt",
+        torch.fft.ifft(2 * (k(C, B) - low_rank)).real,
+    )

@@ -18,6 +18,7 @@ from ssmlib import _checks, _scale
 from ssmlib.discretization import phi
 
 READOUTS = ("real", "complex")
+_LARGEST_EXPONENT = 709.0  # exp of it is within float64's range
 
 
 def _modes(A: Tensor, readout: str) -> Tensor:
@@ -85,13 +86,18 @@ def features(A: Tensor, dt: float, L: int, *, readout: str = "real") -> Tensor:
     Raises:
         TypeError: if A is not complex, dt not a real number, or L not an integer.
         ValueError: for a real part > 0, dt <= 0, L < 1, values that are not finite, or
-            an F that does not fit into memory.
+            an F that does not fit into memory or is outside float64's range.
     """
     A = _modes(A, readout)
     dt = _checks.positive("dt", _checks.number("dt", dt))
     _checks.fits("L", _checks.integer("L", L), 4 * L * len(A))
     s = torch.arange(L, dtype=torch.float64, device=A.device)
     kernels = dt * phi(dt * A) * torch.exp(dt * A * s[:, None])  # (L, m)
+    if not bool(torch.isfinite(kernels).all()):
+        raise ValueError(
+            "A and dt must have a product within float64's range, got "
+            f"|A| up to {float(A.abs().max()):g} and dt {dt:g}"
+        )
     if readout == "real":
         return kernels.real
     return torch.cat([kernels.real, kernels.imag[:, A.imag != 0]], 1)
@@ -146,13 +152,12 @@ def lattice_condition(delta: float, a: float = 0.5, *, readout: str = "real") ->
     a = _checks.positive("a", _checks.number("a", a))
     _checks.one_of("readout", readout, READOUTS)
     x = 2 * math.pi * a / delta
-    try:
-        return math.cosh(x) if readout == "real" else math.exp(2 * x)
-    except OverflowError as error:
+    if x > _LARGEST_EXPONENT / (1 if readout == "real" else 2):
         raise ValueError(
             f"delta must be at least about a / 100 for a result below 1e308, got "
             f"delta {delta:g} and a {a:g}"
-        ) from error
+        )
+    return math.cosh(x) if readout == "real" else math.exp(2 * x)
 
 
 def separation_bound(delta: float, a: float = 0.5) -> float:

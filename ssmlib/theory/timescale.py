@@ -7,7 +7,8 @@ With u_j = (exp(dt w_j s))_s, the energy of mode j at step L is
     abs(beta_j)^2 u_j^H R u_j,    R = E[x x^T] read backwards in time,
 
 and the readout fixes how modes add up. Every sum over s is a geometric series, so a
-Toeplitz R costs O(m L). Derived in chapter `timescale`.
+Toeplitz R costs O(m L). Derived in chapter `timescale`. `tails` has the output's
+distribution; its functions can be called from this module too.
 """
 
 from __future__ import annotations
@@ -21,32 +22,19 @@ from torch import Tensor
 from ssmlib import _checks, _scale
 from ssmlib.autocorrelation import moment_largest_eigenvalue
 from ssmlib.discretization import phi
+from ssmlib.theory import _arguments
+from ssmlib.theory._arguments import READOUTS
+from ssmlib.theory.tails import final_state, tail_probability
 
-# The factor before the sum over modes, in the energy and in its bound alike.
-READOUTS = {"complex": 0.5, "real": 1.0, "pairs": 2.0}
-
-
-def _arguments(
-    A: Tensor, dt, B: Tensor | None, readout: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A and B (m,), complex128, and dt, () or (k,), float64."""
-    _checks.one_of("readout", readout, READOUTS)
-    A = _checks.modes("A", A)
-    if B is None:
-        B = torch.ones_like(A)
-    if _checks.is_tensor("B", B).shape != A.shape:
-        raise ValueError(
-            f"B must have A's shape {tuple(A.shape)}, got {tuple(B.shape)}"
-        )
-    _checks.finite("B", B)
-    dt = _checks.positive("dt", _checks.numbers("dt", dt, A.device))
-    return A, B.to(torch.complex128), dt
-
-
-def _one_step(A: Tensor, dt: float) -> tuple[Tensor, Tensor]:
-    """`_arguments` for one dt."""
-    A, _, step = _arguments(A, _checks.number("dt", dt), None, "real")
-    return A, step
+__all__ = [
+    "bound",
+    "critical_dt",
+    "damped_bound",
+    "final_state",
+    "output_energy",
+    "stationary_energy",
+    "tail_probability",
+]
 
 
 def _expm1(z: Tensor) -> Tensor:
@@ -101,7 +89,22 @@ def _restored(name: str, over: Tensor, dt: Tensor, of_R: int, of_B: int) -> Tens
     found = over * _scale.shifted(dt, of_dt).square()
     if not bool((over != 0).any()):
         return found
+    if not bool((found != 0).any()):
+        raise _too_small(name)
     return _scale.restored(name, found, of_dt, of_dt, of_R, of_B, of_B)
+
+
+def _near_1(x: Tensor) -> Tensor:
+    """x times the power of two that brings its largest part near 1."""
+    size = _scale.largest(x)
+    return x * 2.0 ** -math.frexp(size)[1] if size > 0 else x
+
+
+def _too_small(name: str) -> ValueError:
+    return ValueError(
+        f"{name} must be within float64's range, and is smaller than 2.23e-308: scale "
+        "the input"
+    )
 
 
 def output_energy(
@@ -128,12 +131,17 @@ def output_energy(
 
     Source: derived in chapter `timescale` for the model of arXiv 2411.19455.
     """
-    A, B, dt = _arguments(A, dt, B, readout)
+    A, B, dt = _arguments.system(A, dt, B, readout)
     R = _checks.moment("R", R).to(A.device)
     of_R, of_B = _scale.shift(R), _scale.shift(B)
     R, B = _scale.shifted(R, of_R), _scale.shifted(B, of_B)
     over = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
     over = torch.stack(over).reshape(dt.shape)
+    if not bool((over != 0).any()):
+        # It is an exact zero, or it underflows: then it does not for larger weights.
+        R, B = _near_1(R), _near_1(B) * 2.0**500
+        if any(_energy(A, step, R, B, readout) != 0 for step in dt.reshape(-1)):
+            raise _too_small("the output energy")
     return _restored("the output energy", over, dt, of_R, of_B)
 
 
@@ -160,7 +168,7 @@ def bound(
 
     Source: our reading of Theorem 4.1.
     """
-    A, B, dt = _arguments(A, dt, B, readout)
+    A, B, dt = _arguments.system(A, dt, B, readout)
     reach = torch.ones_like(A.real) * _checks.moment("R", R).shape[0]
     return _bound(reach, dt, R, B, readout)
 
@@ -188,7 +196,7 @@ def damped_bound(
 
     Source: derived in chapter `timescale`.
     """
-    A, B, dt = _arguments(A, dt, B, readout)
+    A, B, dt = _arguments.system(A, dt, B, readout)
     L = A.real.new_tensor(_checks.moment("R", R).shape[0])
     return _bound(_decays(2 * A.real * dt[..., None], L), dt, R, B, readout)
 
@@ -201,6 +209,8 @@ def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Ten
     weight = READOUTS[readout] * (reach * B.abs().square()).sum(-1)
     over = weight * moment_largest_eigenvalue(_scale.shifted(R, of_R))
     over = over.expand(dt.shape)
+    if not bool((over != 0).any()) and bool((R != 0).any()) and bool((B != 0).any()):
+        raise _too_small("the bound")
     return _restored("the bound", over, dt, of_R, of_B)
 
 
@@ -231,7 +241,7 @@ def stationary_energy(
     Source: derived in chapter `timescale`.
     """
     _checks.one_of("readout", readout, READOUTS)
-    A, step = _one_step(A, dt)
+    A, step = _arguments.one_step(A, dt)
     _checks.integer("L", L)
     if not callable(density):
         raise TypeError(f"density must be a function, got {type(density).__name__}")
@@ -247,6 +257,8 @@ def stationary_energy(
         )
     power = phi(A * step).abs().square() * found
     over = READOUTS[readout] * L * _checks.finite("density", power).sum()
+    if not bool(over != 0) and bool((found != 0).any()):
+        raise _too_small("the stationary energy")
     return float(_restored("the stationary energy", over, step, 0, 0))
 
 
@@ -296,60 +308,3 @@ def critical_dt(
             return math.exp(brentq(excess, low - 1e-9, high, xtol=1e-13, rtol=1e-13))
         low = high
     raise ValueError(f"threshold {threshold:g} is not reached for any dt up to 1e3")
-
-
-def final_state(A: Tensor, dt: float, x: Tensor) -> Tensor:
-    """Return h_L of every mode, with input weights 1.
-
-    Args:
-        A: (m,) complex eigenvalues, real parts <= 0.
-        dt: time per step, positive.
-        x: inputs (n, L), real floating point.
-
-    Returns:
-        (n, m) complex128.
-
-    Raises:
-        TypeError: if A is not complex, x not real floating point, or dt not a number.
-        ValueError: for a real part > 0, dt <= 0, values that are not finite, other
-            shapes, or states outside float64's range.
-    """
-    A, step = _one_step(A, dt)
-    x = _checks.sequences("x", x)
-    s = torch.arange(x.shape[-1], dtype=torch.float64, device=A.device)
-    steps = torch.exp(A[:, None] * step * s)
-    beta = step * phi(A * step)
-    found = (x.double().flip(-1) + 0j) @ steps.mT * beta
-    return _checks.finite("the states", found)
-
-
-def tail_probability(states: Tensor, level: Tensor) -> Tensor:
-    """Return ``P(|y_L| > level)`` for y = Re(c^T h), c ~ CN(0, 1), over given states.
-
-    Given the input, y is normal with variance ``|h|^2 / 2``: the mean of its tails.
-
-    Args:
-        states: final states (n, m), complex.
-        level: (k,), positive.
-
-    Returns:
-        (k,) float64.
-
-    Raises:
-        TypeError: if states are not complex, or level not real.
-        ValueError: for other shapes, values that are not finite, or a level that is
-            not positive.
-    """
-    states = _checks.finite("states", _checks.is_complex("states", states))
-    if states.ndim != 2 or not states.numel():
-        raise ValueError(f"states must have shape (n, m), got {tuple(states.shape)}")
-    level = _checks.positive("level", _checks.real("level", level))
-    if level.ndim != 1 or not len(level):
-        raise ValueError(f"level must have shape (k,), got {tuple(level.shape)}")
-    by = _scale.shifts(states.abs().amax(-1))  # (n,)
-    size = _scale.shifted(states.abs(), by[:, None]).square().sum(-1).sqrt()
-    deviation = size / math.sqrt(2)  # (n,), shifted
-    level = _scale.shifted(
-        level[:, None].expand(-1, len(by)), by.expand(len(level), -1)
-    )
-    return torch.erfc(level / (math.sqrt(2) * deviation)).mean(-1)

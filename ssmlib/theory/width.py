@@ -128,16 +128,23 @@ def normal_kernels(
     Raises:
         TypeError: if N, n or L is not an integer, or dt or input_scale not a number.
         ValueError: for odd N, n > N, L < 1, dt <= 0, numbers that are not finite, an
-            unknown discretization, or kernels that do not fit into memory.
+            unknown discretization, or kernels that do not fit into memory or are
+            outside float64's range.
     """
     dt = _checks.positive("dt", _checks.number("dt", dt))
     input_scale = _checks.number("input_scale", input_scale)
     _checks.fits("L", _checks.integer("L", L), 2 * _checks.integer("n", n) * L)
     _checks.one_of("discretization", discretization, METHODS)
     Lambda, rows, weights = _normal(N, n)
-    log_A_bar, B_bar = METHODS[discretization](Lambda, input_scale * weights, dt)
-    v = rows * B_bar / dt
-    return log_vandermonde(v, log_A_bar.expand_as(v), L)
+    log_A_bar, B_bar = METHODS[discretization](Lambda, weights, dt)
+    v = rows * (B_bar / dt) * input_scale
+    found = log_vandermonde(v, log_A_bar.expand_as(v), L)
+    if not bool(torch.isfinite(found).all()):
+        raise ValueError(
+            "dt and input_scale must give kernels within float64's range, got "
+            f"{dt:g} and {input_scale:g}"
+        )
+    return found
 
 
 def normal_responses(N: int, n: int, t: Tensor) -> Tensor:

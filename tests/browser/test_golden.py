@@ -201,21 +201,6 @@ def test_what_is_doubted(js, name):
     assert bool(expected) == (name not in series())
 
 
-@pytest.mark.parametrize("code", [None, -9999.0, 999.0, 1e20, -32768.0])
-def test_a_code_for_a_missing_value(js, code):
-    x = ar1(0.5, 500)
-    if code is not None:
-        x[[17, 30]] = code
-    found = js("x => ssm.missing(x)", x.tolist())
-    assert found == (code and {"value": code, "count": 2, "at": 18})
-    (said, *_), named = (
-        recommend(x, 32).warnings or ("",),
-        f"{code:.10g}" if code else "",
-    )
-    assert said.startswith(named)
-    assert bool(said) == bool(code)
-
-
 @pytest.mark.parametrize("shift", [0.0, 20.0])
 def test_the_scale_that_is_removed(js, shift):
     x = standardize(ar1(0.9, 500)[None])[0] * (3 if shift else 1) + shift
@@ -223,37 +208,3 @@ def test_the_scale_that_is_removed(js, shift):
     advice = recommend(x, 32)
     assert found["shift"] == pytest.approx(advice.shift, rel=EXACT)
     assert found["scale"] == pytest.approx(advice.scale, rel=EXACT)
-
-
-@pytest.mark.parametrize(
-    ("text", "values", "columns"),
-    [
-        ("date,value\n2020-01-01, 1.5\n2020-01-02,-2e-3\n", [1.5, -0.002], 2),
-        ("-1.5\n2\n3", [-1.5, 2, 3], 1),
-        ("# c\nx\r\n1\r\n2\r\n\r\n", [1, 2], 1),
-        ("1 2\n3 4\n", [2, 4], 2),
-        ("t;x\n1;2\n2;3", [2, 3], 2),
-        ("", [], 0),
-    ],
-)
-def test_numbers_are_read_from_text(js, text, values, columns):
-    assert js("t => ssm.numbers(t)", text) == {"values": values, "columns": columns}
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("1\n\n2", "Line 2 has no value"),
-        ("1\nNA\n3", 'Line 2 has "NA"'),
-        ("NA\n1\n3", 'Line 1 has "NA"'),
-        ("1e400\n2", 'Line 1 has "1e400"'),
-        ("0x10\n1", 'Line 1 has "0x10"'),
-        ("t,x\n1,\n2,3", "Line 2 has no value"),
-        ("1,5\n2,5", "may be decimal commas"),
-        ("x\n1,5\n2,5", "write decimals with a point"),
-        ("t;x\n1;2,5\n2;3", "Line 2 has 2,5: write decimals with a point"),
-        ("1\n2,3", "Line 1 has 1 columns"),
-    ],
-)
-def test_text_that_is_no_column_is_refused(js, text, problem):
-    assert problem in js("t => ssm.numbers(t)", text)["problem"]

@@ -17,7 +17,17 @@ from ssmlib import (
 )
 from ssmlib.initialization import Initialization, beginning, schemes
 from ssmlib.kernels import dense, diagonal, dplr
-from ssmlib.theory import conditioning, learning, memory, timescale, width
+from ssmlib.theory import (
+    conditioning,
+    learning,
+    memory,
+    memory_noise,
+    memory_window,
+    population,
+    tails,
+    timescale,
+    width,
+)
 
 MODULES: tuple[ModuleType, ...] = (
     autocorrelation,
@@ -33,8 +43,12 @@ MODULES: tuple[ModuleType, ...] = (
     beginning,
     conditioning,
     learning,
+    population,
     memory,
+    memory_window,
+    memory_noise,
     timescale,
+    tails,
     width,
 )
 
@@ -206,17 +220,19 @@ CALLS = {
     "learning.descent_excess": lambda: learning.descent_excess(G, A.imag, [1, 10]),
     "learning.two_mode_condition": lambda: learning.two_mode_condition(0.3),
     "learning.two_mode_error": lambda: learning.two_mode_error(0.3, 0.2, -1),
-    "learning.population_loss": lambda: learning.population_loss(POLES, B, ROW),
-    "learning.loss_gradient": lambda: learning.loss_gradient(POLES, B, ROW),
-    "learning.readout_kernel": lambda: [
-        learning.readout_kernel(POLES, 7, whitened=whitened)
+    "population.population_loss": lambda: population.population_loss(POLES, B, ROW),
+    "population.loss_gradient": lambda: population.loss_gradient(POLES, B, ROW),
+    "population.readout_kernel": lambda: [
+        population.readout_kernel(POLES, 7, whitened=whitened)
         for whitened in (False, True)
     ],
     "memory.distinct": lambda: memory.distinct(POLES.repeat(2)),
     "memory.memory_function": lambda: memory.memory_function(POLES, 40),
     "memory.whitened_kernels": lambda: memory.whitened_kernels(POLES, 40),
-    "memory.window_basis": lambda: memory.window_basis(POLES, 40),
-    "memory.finite_memory_function": lambda: memory.finite_memory_function(POLES, 40),
+    "memory_window.window_basis": lambda: memory_window.window_basis(POLES, 40),
+    "memory_window.finite_memory_function": lambda: (
+        memory_window.finite_memory_function(POLES, 40)
+    ),
     "memory.memory_capacity": lambda: [
         memory.memory_capacity(POLES),
         memory.memory_capacity(POLES, 5),
@@ -224,11 +240,13 @@ CALLS = {
     "memory.group_delay": lambda: memory.group_delay(POLES, STEPS),
     "memory.mean_delay": lambda: memory.mean_delay(POLES),
     "memory.memory_quantile": lambda: memory.memory_quantile(POLES, 0.95),
-    "memory.coloured_memory_function": lambda: memory.coloured_memory_function(
-        POLES, ROW
+    "memory_window.coloured_memory_function": lambda: (
+        memory_window.coloured_memory_function(POLES, ROW)
     ),
-    "memory.effective_capacity": lambda: memory.effective_capacity(POLES, B, 1e-3),
-    "memory.fisher_memory": lambda: memory.fisher_memory(POLES, B, 20),
+    "memory_noise.effective_capacity": lambda: memory_noise.effective_capacity(
+        POLES, B, 1e-3
+    ),
+    "memory_noise.fisher_memory": lambda: memory_noise.fisher_memory(POLES, B, 20),
     "timescale.output_energy": lambda: [
         timescale.output_energy(A, STEPS, R, B=B, readout=readout)
         for readout in timescale.READOUTS
@@ -240,8 +258,8 @@ CALLS = {
         UNDAMPED, 0.1, 99, torch.ones_like
     ),
     "timescale.critical_dt": lambda: timescale.critical_dt(UNDAMPED, ROW),
-    "timescale.final_state": lambda: timescale.final_state(A, 0.1, X),
-    "timescale.tail_probability": lambda: timescale.tail_probability(
+    "tails.final_state": lambda: tails.final_state(A, 0.1, X),
+    "tails.tail_probability": lambda: tails.tail_probability(
         torch.complex(X, X), STEPS + 1
     ),
     "width.transfer_gap": lambda: width.transfer_gap(8, 1j * STEPS),

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.signal import cont2discrete
 
+from ssmlib import discretization
 from ssmlib.discretization import bilinear, dense_parts, phi, zoh
 
 
@@ -116,3 +117,80 @@ def test_dense_systems_are_discretized_as_the_textbook_does(method):
         exact = cont2discrete(system, float(dt[h, 0]), method.__name__)
         assert found[0][h].numpy() == pytest.approx(exact[0], rel=1e-12, abs=1e-12)
         assert found[1][h].numpy() == pytest.approx(exact[1][:, 0], rel=1e-12)
+
+
+#: A and dt whose product is large, or leaves float64's range
+LARGE = [
+    (-1e300 + 0j, 1e300),
+    (-1e300 + 1e300j, 1e300),
+    (-1e155 + 1j, 1e200),
+    (-1e-5 + 3j, 1e300),
+    (-1e10 + 1e5j, 1e10),
+    (-3e6 + 1e3j, 0.5),
+]
+
+
+@pytest.mark.parametrize(("pole", "dt"), LARGE)
+@pytest.mark.parametrize(("method", "end", "share"), [(zoh, 0, 1), (bilinear, -1, 2)])
+def test_a_large_step_gives_the_limit_with_its_gradient(method, end, share, pole, dt):
+    """Next to a mode that is not far, whose values do not change."""
+    A = torch.tensor([pole, -1e-300 / dt + 0j], dtype=torch.complex128)
+    B = torch.tensor([2 + 0j, 1], dtype=torch.complex128)
+    step = torch.tensor(dt, dtype=torch.float64)
+    for part in (A, B, step):
+        part.requires_grad_()
+    A_bar, B_bar = method(A, B, step)
+    A_bar_0, B_bar_0 = complex(A_bar.detach()[0]), complex(B_bar.detach()[0])
+    near = 5 / abs(pole) / dt
+    assert A_bar_0 == pytest.approx(end, abs=near)
+    assert B_bar_0 == pytest.approx(-share * 2 / pole, rel=1e-15 + near)
+    assert A_bar[1] == 1
+    assert B_bar[1] == dt
+    of_A, of_B, of_step = torch.autograd.grad(B_bar.real[0], (A, B, step))
+    # torch has the conjugate of the derivative, and no digits below 1e-308.
+    slope = (share * 2 / pole / pole).conjugate()
+    assert complex(of_A[0]) == pytest.approx(slope, rel=1e-14 + near, abs=1e-300)
+    assert complex(of_B[0]) == pytest.approx(
+        (-share / pole).conjugate(), rel=1e-15 + near
+    )
+    assert abs(float(of_step)) <= near
+    assert of_A[1] == of_B[1] == 0
+
+
+@pytest.mark.parametrize("method", [zoh, bilinear])
+def test_both_forms_agree_where_they_meet(method, monkeypatch):
+    A, B = complex_pairs(6)
+    A, B = 300 * A, (B * (1 + 2j)).to(A.dtype)
+    plain = method(A, B, 0.7)
+    monkeypatch.setattr(discretization, "_FAR_RADIUS", 500.0)
+    assert 0 < int((A.abs() * 0.7 > 500).sum()) < 6
+    for found, expected in zip(method(A, B, 0.7), plain, strict=True):
+        assert torch.allclose(found, expected, rtol=1e-13)
+    for part in (A, B):
+        part.requires_grad_()
+    dt = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(method, (A, B, dt), eps=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", [zoh, bilinear])
+@pytest.mark.parametrize(
+    ("pole", "weight", "dt", "dtype"),
+    [
+        (1e300j, 1, 1e300, torch.complex128),
+        (800, 1, 1e300, torch.complex128),
+        (-1, 1, 1e300, torch.complex64),
+        (-1, 1, 1e-60, torch.complex64),
+        (-1e-300, 1e200, 1e200, torch.complex128),
+        (0, 1e200, 1e200, torch.complex128),
+        (-1e-300, 1e100, 1e308, torch.complex128),
+    ],
+)
+def test_what_has_no_limit_in_range_is_refused(method, pole, weight, dt, dtype):
+    A = torch.tensor([pole], dtype=dtype)
+    if method is bilinear and complex(pole).real >= 0 and pole != 0:
+        A_bar, B_bar = method(A, torch.full_like(A, weight), dt)  # it has a limit
+        assert complex(A_bar[0]) == pytest.approx(-1)
+        assert bool(B_bar.isfinite().all())
+        return
+    with pytest.raises(ValueError, match=r"dt must .*range"):
+        method(A, torch.full_like(A, weight), dt)

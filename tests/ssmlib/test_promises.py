@@ -274,8 +274,8 @@ TAKEN = {
     ("learning", "steps", "tensor([1., 1.])"),
     ("learning", "sign", "-1"),
     ("memory", "omega", "'empty'"),
-    ("memory", "A_bar", "'parts'"),
-    ("memory", "B_bar", "'parts'"),
+    ("memory_noise", "A_bar", "'parts'"),
+    ("memory_noise", "B_bar", "'parts'"),
 }
 
 

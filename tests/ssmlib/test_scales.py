@@ -125,6 +125,10 @@ def test_statistics_follow_the_scale(scale):
         flat = statistics.slope(calls.GRID, draws[:9])
         assert steep.value * scale == pytest.approx(flat.value)
         assert steep.p == pytest.approx(flat.p)
+    both = statistics.slope(calls.GRID * scale, draws[:9] * scale)
+    alike = statistics.slope(calls.GRID, draws[:9])
+    assert both.value == pytest.approx(alike.value)
+    assert both.se == pytest.approx(alike.se)
 
 
 @pytest.mark.parametrize("of_x", [1e-300, 1.0, 1e100, 1e300])
@@ -225,3 +229,43 @@ def test_close_frequencies_lose_no_digits():
         conditioning.lattice_condition(1e-3)
     with pytest.raises(ValueError, match="delta and a must"):
         conditioning.separation_bound(1e-200)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-80, 1e80, 1e150])
+def test_the_loss_of_a_layer_follows_the_scale(scale):
+    """Weights and teacher together; its gradients too, beyond their squares."""
+    given = calls.POLES, calls.B, calls.ROW
+    scaled = given[0], given[1] * scale, given[2] * scale
+    loss = learning.population_loss(*given)
+    assert float(learning.population_loss(*scaled)) / scale / scale == pytest.approx(
+        float(loss)
+    )
+    one, other = learning.loss_gradient(*given), learning.loss_gradient(*scaled)
+    assert torch.allclose(other[0] / scale, one[0])
+    assert torch.allclose(other[1] / scale / scale, one[1])
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e-300, 1e155, 1e300])
+def test_a_loss_that_float64_does_not_hold_is_refused(scale):
+    scaled = calls.POLES, calls.B * scale, calls.ROW * scale
+    with pytest.raises(ValueError, match=r"loss (must be )?within float64's range"):
+        learning.population_loss(*scaled)
+    with pytest.raises(ValueError, match="the gradient to eigenvalues must be within"):
+        learning.loss_gradient(*scaled)
+    zero = learning.population_loss(*(calls.POLES, 0 * calls.B, 0 * calls.ROW))
+    assert float(zero) == 0
+
+
+@pytest.mark.parametrize(
+    "function", [timescale.output_energy, timescale.bound, timescale.damped_bound]
+)
+def test_an_energy_that_underflows_is_refused(function):
+    tiny = 1e-300
+    for arguments in (
+        {"R": calls.ROW * tiny, "dt": tiny},
+        {"R": calls.ROW * tiny, "B": calls.B * tiny},
+        {"dt": tiny, "B": calls.B * tiny},
+    ):
+        with pytest.raises(ValueError, match="must be within float64's range"):
+            function(**{"A": calls.A, "dt": 0.1, "R": calls.ROW} | arguments)
+    assert float(function(calls.A, 0.1, 0 * calls.ROW)) == 0

@@ -16,7 +16,7 @@
   const STANDARD = "standardized";
 
   function answer({ column, L, scale: seen }) {
-    const { values, columns, problem } = ssm.numbers(column);
+    const { values, columns, notes, problem } = ssm.numbers(column);
     if (problem) return { problem };
     const length = 2 ** L;
     const count = values.length;
@@ -25,12 +25,12 @@
     }
     if (count > MOST) return { problem: `${count} numbers: this page takes at most ${MOST}; the command takes more.` };
     if (new Set(values).size === 1) return { problem: "All numbers are the same: a constant has no autocorrelation." };
-    const code = ssm.missing(values);
-    if (code) return { problem: `${code.value} occurs ${code.count === 1 ? "once" : `${code.count} times`}, first as number ${code.at}, far from the others: it looks like a code for a missing value. Fill or cut it first.` };
+    const doubts = ssm.doubtsOfValues(values);
+    if (doubts.length) return { problem: doubts.join(" ") };
     const raw = seen === RAW;
     const { shift, scale } = raw ? { shift: 0, scale: 1 } : ssm.standard(values);
     const moment = ssm.ofSeries(values.map((v) => (v - shift) / scale), length);
-    return { moment, length, count, columns, shift, scale, raw, ...ssm.recommend(moment, length) };
+    return { moment, length, count, columns, notes, shift, scale, raw, ...ssm.recommend(moment, length) };
   }
 
   function decision(dt) {
@@ -81,14 +81,14 @@
       ];
     },
     sentence(state) {
-      const { problem, moment, dt, low, high, real, imagScale, states, count, columns, length, shift, scale, raw } = found(state);
+      const { problem, moment, dt, low, high, real, imagScale, states, count, columns, notes, length, shift, scale, raw } = found(state);
       if (problem) return problem;
       const input = raw ? "For the numbers in the scale that they have." : `For standardized input; ${shift < 0 ? "add" : "subtract"} ${shown(Math.abs(shift))}, divide by ${shown(scale)}.`;
       const how = real ? "with damping: S4D-Lin as it is" : `undamped, on the grid of the window: frequencies times ${shown(imagScale)}`;
       const from = columns > 1 ? `, the last of ${columns} columns,` : "";
       const doubts = moment.doubts.map((text) => ` ${text}`).join("");
       const reliable = doubts ? ", not reliable here" : "";
-      return `${input} Δ = ${shown(dt)}, ${decision(dt)}.${doubts} ${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. Real part ${real}, ${how}; state size at most ${states}.`;
+      return `${input} Δ = ${shown(dt)}, ${decision(dt)}.${doubts} ${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. Real part ${real}, ${how}; state size at most ${states}.${notes.map((text) => ` ${text}`).join("")}`;
     },
     python({ L, scale }) {
       return `import numpy as np

@@ -215,19 +215,6 @@ window.ssm = window.ssm || {};
     return found;
   }
 
-  // Codes for missing values, as `_doubts.of_values` finds them: the first, or null
-  const CODES = [99, 999, 9999, 99999, 999999, 99.9, 999.9, 9999.9, 99.99, 999.99, 999.25, 88, 888, 8888, 77, 777, 32768, 32767, 65535, 2147483648, 2147483647, 1e20, 1e30, 1e34, 1e35, 9.969209968386869e36];
-  function missing(x) {
-    const isCode = (v) => CODES.some((code) => Math.abs(Math.abs(v) - code) <= 1e-6 * code);
-    const others = x.filter((v) => !isCode(v));
-    if (!others.length) return null;
-    const low = others.reduce((u, v) => Math.min(u, v));
-    const high = others.reduce((u, v) => Math.max(u, v));
-    const at = x.findIndex((v) => isCode(v) && (Math.max(v - high, low - v) > high - low || (v < 0 && low >= 0)));
-    if (at < 0) return null;
-    return { value: x[at], count: x.filter((v) => v === x[at]).length, at: at + 1 };
-  }
-
   // What is fitted to x (T,) before anything is drawn
   function fit(x, L) {
     const T = x.length;
@@ -285,42 +272,6 @@ window.ssm = window.ssm || {};
     };
   }
 
-  // The numbers of a pasted text: one per line, or the last column of a table. A line that
-  // is not understood is a problem, never left out; only a first line of names is.
-  function numbers(text) {
-    const lines = text.split(/\r\n|\n|\r/).map((line) => line.trim());
-    while (lines.length && lines.at(-1) === "") lines.pop();
-    let first = 0;
-    while (first < lines.length && (lines[first] === "" || lines[first].startsWith("#"))) first++;
-    const body = lines.slice(first);
-    if (!body.length) return { values: [], columns: 0 };
-    const row = body[Math.min(1, body.length - 1)];
-    const separator = [/[\t;]/, /,/].find((sign) => sign.test(row)) ?? /\s+/;
-    const rows = body.map((line) => line.split(separator).map((word) => word.trim().replace(/^"(.*)"$/, "$1")));
-    const isNumber = (word) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(word) && Number.isFinite(+word);
-    const isName = (word) => !/^(|[+-]?[\d.,].*|na|n\/a|nan|null|none|[+-]?inf.*)$/i.test(word);
-    const top = rows[0].at(-1);
-    const counted = rows[0].length > 1 && rows[0].every((word, k) => word === (k ? String(k - 1) : "")); // by pandas
-    const header = counted || isName(top);
-    if (header && !counted && !/\p{L}/u.test(top) && (/\d/.test(top) || /^[?*.!~_/\\\u2010-\u2015\u2212\u221e-]+$/.test(top))) {
-      return { problem: `The first line has "${top}", which may be a name or a number: write numbers as -1234.5, or a name with a letter.` };
-    }
-    if (!header && String(separator) === "/,/" && rows.every((row) => row.length === 2 && /^[+-]?\d+$/.test(row[0]) && /^\d+$/.test(row[1]))) {
-      return { problem: "The commas may be decimal commas: write decimals with a point, or add a first line with names." };
-    }
-    const values = [];
-    for (let k = header ? 1 : 0; k < rows.length; k++) {
-      const word = rows[k].at(-1);
-      const where = `Line ${first + k + 1}`;
-      if (rows[k].length !== rows.at(-1).length) return { problem: `${where} has ${rows[k].length} columns, the last line has ${rows.at(-1).length}.` };
-      if (/^[+-]?\d*,\d+$/.test(word)) return { problem: `${where} has ${word}: write decimals with a point.` };
-      if (!isNumber(word)) return { problem: `${where} has ${word ? `"${word}"` : "no value"}: fill or cut it first.` };
-      values.push(+word);
-    }
-    if (header && rows[0].length !== rows.at(-1).length) return { problem: `The first line has ${rows[0].length} names for ${rows.at(-1).length} columns: write decimals with a point.` };
-    return { values, columns: rows.at(-1).length };
-  }
-
   Object.assign(ssm, { moment, largestOf, autoregression, normal, fit, ofSeries });
-  Object.assign(ssm, { recommend, numbers, standard, standardized, missing });
+  Object.assign(ssm, { recommend, standard, standardized });
 })();

@@ -1,0 +1,117 @@
+"""The memory of a window: a state that began at zero, and input that is correlated.
+
+`memory` says what eigenvalues are here. These functions take ``|lambda| = 1`` too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.linalg import toeplitz
+from scipy.signal import lfilter
+from torch import Tensor
+
+from ssmlib import _checks, _scale
+from ssmlib.theory import _poles
+
+
+def _orthonormal(poles: np.ndarray, T: int) -> np.ndarray:
+    """Rows that span those of the Vandermonde matrix lambda_k^tau, tau < T: (k, T).
+
+    Rational Arnoldi: each row is the last one, filtered by the next pole, made
+    orthogonal to all before, twice: once would leave 1e-8.
+    """
+    if len(poles) >= T:
+        return np.eye(T, dtype=complex)
+    rows = np.zeros((len(poles), T), complex)
+    last = _poles.impulse(T, complex)
+    for k, pole in enumerate(poles):
+        # A step late but for the first, so that a pole near 0 adds a direction too.
+        last = lfilter([0, 1] if k else [1], [1, -pole], last)
+        for _ in range(2):
+            last = last - (rows[:k].conj() @ last) @ rows[:k]
+            last = last / np.linalg.norm(last)
+        rows[k] = last
+    return rows
+
+
+def window_basis(eigenvalues: Tensor, T: int) -> Tensor:
+    """Return orthonormal rows that span those of lambda^tau, tau < T.
+
+    The part of a target (T,) by delay along them is the part that a state holds which
+    began at zero T steps ago.
+
+    Args:
+        eigenvalues: complex (n,), ``|lambda| <= 1``, m of them distinct.
+        T: number of delays.
+
+    Returns:
+        (min(m, T), T) complex128.
+
+    Raises:
+        TypeError: as `memory.memory_function`.
+        ValueError: for ``|lambda| > 1``, and else as `memory.memory_function`.
+    """
+    poles = _poles.distinct_poles(eigenvalues, closed_disc=True)
+    T = _checks.integer("T", T)
+    rows = _orthonormal(poles, _poles.delays(T, min(len(poles), T)))
+    return torch.from_numpy(rows).to(eigenvalues.device)
+
+
+def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
+    """Return MF(tau) for tau < T of a state that began at zero T steps ago.
+
+    The leverage scores of the columns lambda^tau; their sum is min(n, T). They need
+    not fall with tau: a window's oldest inputs have no older ones beside them. Where
+    an SVD can tell the modes apart, `theory.learning.recovery` of their kernels is the
+    same.
+
+    Args:
+        eigenvalues: complex (n,), ``|lambda| <= 1``.
+        T: number of delays.
+
+    Returns:
+        (T,) float64.
+
+    Raises:
+        TypeError: as `window_basis`.
+        ValueError: as `window_basis`.
+    """
+    return window_basis(eigenvalues, T).abs().square().sum(0)
+
+
+def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
+    """Return MF(tau) of a window of T steps for input with second moment R.
+
+    For R the identity it is `finite_memory_function`.
+
+    Args:
+        eigenvalues: complex (n,), ``|lambda| <= 1``.
+        R: (T, T), or its first row (T,) if Toeplitz, positive semidefinite, R[i, j]
+            between inputs i and j steps back.
+
+    Returns:
+        (T,) float64.
+
+    Raises:
+        TypeError: if eigenvalues are not complex, or R is not real.
+        ValueError: for ``|lambda| > 1``, values that are not finite, other shapes, an R
+            that is not symmetric, positive semidefinite and of positive diagonal, or
+            one that does not fit into memory.
+    """
+    moment = _checks.moment("R", R).detach()
+    _checks.fits("R's length", len(moment), 4 * len(moment) ** 2)
+    R = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
+    R = toeplitz(R) if R.ndim == 1 else R
+    values, vectors = np.linalg.eigh(R)
+    if values[0] < -1e-10 * values[-1] or not (np.diag(R) > 0).all():
+        raise ValueError(
+            "R must be positive semidefinite with a positive diagonal, got a least "
+            f"eigenvalue of {values[0]:.3g}"
+        )
+    root = vectors * np.sqrt(values.clip(min=0))  # root @ root.T = R
+    rows = _orthonormal(_poles.distinct_poles(eigenvalues, closed_disc=True), len(R))
+    _, sizes, basis = np.linalg.svd(rows @ root, full_matrices=False)
+    basis = basis[sizes > sizes[0] * len(R) * np.finfo(float).eps]
+    found = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(R)
+    return torch.from_numpy(found).to(eigenvalues.device)

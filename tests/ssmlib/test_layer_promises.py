@@ -1,0 +1,356 @@
+"""What the docstrings of layers and of data functions say they refuse, refused.
+
+`test_promises` has the functions of arrays. Here each name has its calls, one per
+refusal that its docstring names.
+"""
+
+import importlib
+import inspect
+import math
+import pkgutil
+import re
+
+import pytest
+import torch
+
+import ssmlib
+from ssmlib import recommend, statistics, uncertainty
+from ssmlib.initialization import Initialization, as_initialization
+from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
+from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.models import Ensemble, Model
+from tests.ssmlib import test_promises as arrays
+
+U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
+A, B = torch.tensor([-0.5 + 1j, -0.5 + 2j]), torch.ones(2) + 0j
+SERIES = torch.sin(torch.arange(400.0) ** 2)
+SEQUENCES = SERIES[:200].view(25, 8)
+
+
+class Lacking(SSM):
+    """It has no `modes`, `system` or `kernel`."""
+
+    def initial_values(self, generator):
+        return {"D": torch.ones(3)}
+
+
+def stepped(layer, u_t=U_T, **state_of):
+    """One step of a layer's frozen recurrence, from the state of another one."""
+    own = layer.recurrence()
+    start = own.initial_state(2)
+    if state_of:
+        start = state_of["other"].recurrence().initial_state(2)
+    return own(u_t, start)
+
+
+def common(make):
+    """The refusals of the arguments that every layer takes."""
+    return [
+        (lambda: make(d_model=0), ValueError, "d_model must be at least 1"),
+        (lambda: make(d_model=3.0), TypeError, "d_model must be an int"),
+        (lambda: make(d_state=0), ValueError, "d_state must be"),
+        (lambda: make(init="no"), ValueError, "must be one of fout"),
+        (lambda: make(dt=-1.0), ValueError, "dt must be"),
+        (lambda: make(dt=(0.1, 0.01)), ValueError, "dt must be"),
+        (lambda: make(dt="fast"), (TypeError, ValueError), "dt must be"),
+        (lambda: make(frozen=("D",)), ValueError, "frozen must be one of"),
+        (lambda: make(frozen="A"), TypeError, "frozen must be a tuple"),
+        (lambda: make(seed=-1), ValueError, "seed must be"),
+        (lambda: make(dtype=torch.float16), (TypeError, ValueError), "dtype must be"),
+        (lambda: make(skip="no"), TypeError, "skip must be True or False"),
+        (lambda: make(bidirectional=1.0), TypeError, "bidirectional must be True"),
+        (lambda: make()(U[0]), ValueError, "u must have shape"),
+        (lambda: make()(U[:, :2]), ValueError, "u must have shape"),
+        (lambda: make()(U[..., :0]), ValueError, "u must have shape"),
+        (lambda: make()(U.long()), TypeError, "u must be real floating point"),
+        (lambda: make()(U, make().initial_state(3)), ValueError, "state must be this"),
+        (
+            lambda: make(bidirectional=True)(U, make().initial_state(2)),
+            ValueError,
+            "a bidirectional layer has no state",
+        ),
+        (
+            lambda: make(bidirectional=True).recurrence(),
+            ValueError,
+            "a bidirectional layer has no",
+        ),
+        (lambda: make().step(U, make().initial_state(2)), ValueError, "u_t must have"),
+        (
+            lambda: make().step(U_T.long(), make().initial_state(2)),
+            TypeError,
+            "u_t must be real floating point",
+        ),
+        (lambda: make().kernel(0), ValueError, "L must be at least 1"),
+        (lambda: make().initial_state(-1), ValueError, "batch must be at least 0"),
+        (
+            lambda: make().load_state_dict(make(d_state=4).state_dict()),
+            RuntimeError,
+            "d_state",
+        ),
+    ]
+
+
+def of(layer, **fixed):
+    """A function that makes the layer with other arguments."""
+    return lambda **options: layer(**{"d_model": 3, "d_state": 8} | fixed | options)
+
+
+def exponential(init):
+    return lambda: S4D(3, 8, init=init, real_transform="exp")
+
+
+UNDAMPED = Initialization("lin", real=0.0)
+#: by public name, calls with what they raise
+RAISES = {
+    "layers.base.SSM": [
+        *common(of(S4D)),
+        (lambda: Lacking(3, 8), TypeError, "Lacking"),
+        (lambda: S4D(3, 8, discretization="euler"), ValueError, "discretization must"),
+    ],
+    "layers.base.SSM.forward": [
+        (
+            lambda: S4D(3, 8)(U, S4D(3, 4).initial_state(2)),
+            ValueError,
+            "state must be this layer's own",
+        ),
+    ],
+    "layers.base.SSM.reset_parameters": [
+        (
+            lambda: (
+                Ensemble([Model(2, 1), Model(2, 1)]).stacked.ssms[0].reset_parameters()
+            ),
+            ValueError,
+            "of an ensemble, reset each member",
+        ),
+    ],
+    "layers.base.SSM.dtype": [
+        (lambda: S4D(3, 8).half().dtype, TypeError, "half|float16"),
+    ],
+    "layers.s4d.S4D": [
+        (lambda: S4D(3, 7), ValueError, "d_state must be .*even"),
+        (lambda: S4D(3, 8, n_ssm=2), ValueError, "n_ssm must divide d_model"),
+        (lambda: S4D(3, 8, n_ssm=0), ValueError, "n_ssm must be at least 1"),
+        (lambda: S4D(3, 8, real_transform="no"), ValueError, "real_transform must be"),
+        (exponential(UNDAMPED), ValueError, "real part"),
+        (
+            lambda: S4D(3, 8, init=UNDAMPED, real_transform="softplus"),
+            ValueError,
+            "real part",
+        ),
+    ],
+    "layers.s4.S4": [
+        *common(of(S4)),
+        (lambda: S4(3, 8, init="lin"), ValueError, "legs"),
+        (lambda: S4(3, 8, init="fout", real_transform="exp"), ValueError, "real part"),
+    ],
+    "layers.dss.DSS": [
+        *common(of(DSS, length=9)),
+        (lambda: DSS(3, 8), ValueError, "length must be given with variant"),
+        (lambda: DSS(3, 8, length=9, variant="exp"), ValueError, "length must be"),
+        (lambda: DSS(3, 8, length=0), ValueError, "length must be at least 1"),
+        (lambda: DSS(3, 8, variant="no"), ValueError, "variant must be one of"),
+        (lambda: DSS(3, 8, length=8)(U), ValueError, "L must be at most length, 8"),
+        (lambda: DSS(3, 8, length=8).kernel(9), ValueError, "L must be at most length"),
+        (
+            lambda: DSS(3, 8, length=9, discretization="zoh"),
+            ValueError,
+            "DSS has no discretization",
+        ),
+        (
+            lambda: DSS(3, 4, length=9, init=(A, 2 * B)),
+            ValueError,
+            "init of DSS must have B = 1",
+        ),
+    ],
+    "layers.s4d_real.S4DReal": [
+        *common(of(S4DReal)),
+        (lambda: S4DReal(3, 8, init="lin"), ValueError, "real"),
+        (lambda: S4DReal(3, 2, init=(A, B)), ValueError, "real"),
+    ],
+    "layers.recurrence.Recurrence.forward": [
+        (lambda: stepped(S4D(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
+        (lambda: stepped(S4D(3, 8), U_T.double()), ValueError, "u_t must have shape"),
+        (
+            lambda: stepped(S4D(3, 8), other=S4D(3, 4)),
+            ValueError,
+            "state must be this recurrence's own",
+        ),
+    ],
+    "layers.recurrence.DenseRecurrence.forward": [
+        (lambda: stepped(S4(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
+        (lambda: stepped(S4(3, 8), U_T.double()), ValueError, "u_t must have shape"),
+        (
+            lambda: stepped(S4(3, 8), other=S4(3, 4)),
+            ValueError,
+            "state must be this recurrence's own",
+        ),
+    ],
+    "layers.state.set_": [
+        (lambda: state.set_(U_T, U), ValueError, "shape"),
+    ],
+    "initialization.beginning.Initialization": [
+        (lambda: Initialization("no"), ValueError, "must be one of"),
+        (lambda: Initialization("lin", real=1.0), ValueError, "real must be"),
+        (lambda: Initialization("legs", imag_scale=math.nan), ValueError, "imag_scale"),
+        (lambda: Initialization("lin", dt=0.0), ValueError, "dt must be"),
+        (lambda: Initialization("lin", real="1"), TypeError, "real must be"),
+    ],
+    "initialization.beginning.Initialization.fixed_dt": [
+        (lambda: Initialization("lin").fixed_dt, ValueError, "dt must be one number"),
+    ],
+    "initialization.beginning.Initialization.hippo": [
+        (lambda: Initialization("lin").hippo(8), ValueError, "legs"),
+    ],
+    "initialization.beginning.as_initialization": [
+        (
+            lambda: as_initialization(Initialization("lin"), dt=0.1),
+            ValueError,
+            "dt",
+        ),
+        (lambda: as_initialization(3), TypeError, "init must be"),
+    ],
+    "recommend.recommend": [
+        (lambda: recommend.recommend([1.0], 4), TypeError, "x must be a tensor"),
+        (lambda: recommend.recommend(SERIES.long(), 4), TypeError, "x must be real"),
+        (lambda: recommend.recommend(SERIES, 4.0), TypeError, "L must be an int"),
+        (lambda: recommend.recommend(SERIES, 4, seed=0.5), TypeError, "seed must be"),
+        (lambda: recommend.recommend(SERIES, 4, constant="1"), TypeError, "constant"),
+        (lambda: recommend.recommend(SERIES, 4, raw=1), TypeError, "raw must be True"),
+        (lambda: recommend.recommend(SERIES), ValueError, "L must be given"),
+        (lambda: recommend.recommend(SEQUENCES, 9), ValueError, "L must be that of x"),
+        (lambda: recommend.recommend(SEQUENCES[None]), ValueError, "x must have shape"),
+        (lambda: recommend.recommend(SEQUENCES[:19]), ValueError, "at least 20 seq"),
+        (lambda: recommend.recommend(SERIES, 101), ValueError, "at least 4 windows"),
+        (lambda: recommend.recommend(SERIES / 0, 4), ValueError, "x must be finite"),
+        (lambda: recommend.recommend(0 * SERIES, 4), ValueError, "must not be constan"),
+        (lambda: recommend.recommend(SERIES, 4, constant=0.0), ValueError, "constant"),
+    ],
+    "recommend.figure": [
+        (lambda: recommend.figure("a"), TypeError, "advice must be a Recommendation"),
+    ],
+    "uncertainty.of_series": [
+        (lambda: uncertainty.of_series([1.0], 4), TypeError, "x must be a tensor"),
+        (lambda: uncertainty.of_series(SERIES, 4.0), TypeError, "L must be an int"),
+        (lambda: uncertainty.of_series(SERIES, 4, seed="0"), TypeError, "seed must be"),
+        (lambda: uncertainty.of_series(SEQUENCES, 4), ValueError, "x must be one seri"),
+        (lambda: uncertainty.of_series(SERIES, 101), ValueError, "at least 4 windows"),
+        (lambda: uncertainty.of_series(SERIES / 0, 4), ValueError, "x must be finite"),
+        (lambda: uncertainty.of_series(SERIES**0, 4), ValueError, "must not be consta"),
+        (
+            lambda: uncertainty.of_series(SERIES.double() * 1e120, 4),
+            ValueError,
+            "1e100",
+        ),
+    ],
+    "uncertainty.of_sequences": [
+        (lambda: uncertainty.of_sequences([[1.0]]), TypeError, "x must be a tensor"),
+        (lambda: uncertainty.of_sequences(SEQUENCES, seed="0"), TypeError, "seed must"),
+        (lambda: uncertainty.of_sequences(SERIES), ValueError, "x must have shape"),
+        (lambda: uncertainty.of_sequences(SEQUENCES[:9]), ValueError, "at least 20"),
+        (lambda: uncertainty.of_sequences(SEQUENCES / 0), ValueError, "x must be fini"),
+        (
+            lambda: uncertainty.of_sequences(0 * SEQUENCES),
+            ValueError,
+            "must not be zer",
+        ),
+        (
+            lambda: uncertainty.of_sequences(SEQUENCES.double() * 1e-120),
+            ValueError,
+            "1e-100",
+        ),
+    ],
+    "statistics.holm": [
+        (lambda: statistics.holm([], level=1.0), ValueError, r"level must be in"),
+    ],
+}
+#: names whose refusals another test has, as file::test
+ELSEWHERE = {
+    "layers.subclass.check_class": "test_layers::test_a_subclass_that_lacks_a_part_is_"
+    "named",
+    "layers.subclass.check_names": "test_layers::test_a_subclass_that_lacks_a_part_is_"
+    "named",
+    "layers.state.Described": "test_state::test_a_state_dict_with_another_option_is_"
+    "refused",
+    "statistics.bootstrap": "test_promises::test_a_bootstrap_refuses_what_is_no_number",
+    "kernels.dense.dense_final_state": "test_promises::test_shapes_of_a_dense_system_"
+    "are_refused",
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        pytest.param(*case, id=f"{name}-{k}")
+        for name, cases in RAISES.items()
+        for k, case in enumerate(cases)
+    ],
+)
+def test_it_refuses_what_its_docstring_says(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def documented():
+    """The public names of these parts whose docstrings speak of an error."""
+    found = {}
+    for info in pkgutil.walk_packages(ssmlib.__path__, "ssmlib."):
+        path = info.name.removeprefix("ssmlib.")
+        if path.split(".")[0] not in PARTS or path.rsplit(".", 1)[-1].startswith("_"):
+            continue
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) != info.name or name[0] == "_":
+                continue
+            found[f"{path}.{name}"] = value
+            for part, method in vars(value).items() if inspect.isclass(value) else ():
+                if part[0] != "_":
+                    found[f"{path}.{name}.{part}"] = method
+    speaks = re.compile(
+        r"\b(Raises?|raises|ValueError|TypeError|refused?s?|errors as)\b"
+    )
+    return {
+        n: v for n, v in found.items() if speaks.search(getattr(v, "__doc__", "") or "")
+    }
+
+
+PARTS = {
+    *("autocorrelation", "curves", "discretization", "hippo", "initialization"),
+    *("inputs", "kernels", "layers", "recommend", "statistics", "theory"),
+    "uncertainty",
+}
+
+
+def test_each_promise_of_a_docstring_has_a_test():
+    """A function of arrays is in the table of `test_promises`, another one here."""
+    tested = {*RAISES, *ELSEWHERE}
+    missing = [
+        name
+        for name, value in documented().items()
+        if name not in tested and value not in arrays.PROMISES
+    ]
+    assert missing == []
+    assert tested <= set(documented()) | {"layers.s4.S4"}
+
+
+def test_the_tests_that_are_elsewhere_exist():
+    for place in ELSEWHERE.values():
+        file, test = place.split("::")
+        assert hasattr(importlib.import_module(f"tests.ssmlib.{file}"), test), place
+
+
+def test_each_documented_kind_of_error_occurs():
+    """Where a docstring names TypeError, a case raises it; so for ValueError."""
+    for name, cases in RAISES.items():
+        text = documented()[name].__doc__
+        raised = [error for _, error, _ in cases]
+        for error in (TypeError, ValueError):
+            if error.__name__ in text:
+                assert any(
+                    error is one or (isinstance(one, tuple) and error in one)
+                    for one in raised
+                ), (name, error)
+
+
+def test_recurrences_are_those_of_the_layers():
+    assert isinstance(S4D(3, 8).recurrence(), Recurrence)
+    assert isinstance(S4(3, 8).recurrence(), DenseRecurrence)
