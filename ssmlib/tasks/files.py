@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ssmlib._imports import missing
+from ssmlib.tasks._sources import File
 
 
 def checked(path: Path, sha256: str) -> Path:
@@ -42,11 +43,12 @@ def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
         )
 
 
-def carried(package: str, inside: str, sha256: str) -> Path:
+def carried(file: File) -> Path:
     """A data file of a package that is installed for its files alone, not its code.
 
     Raises ModuleNotFoundError that says how to get it, ValueError for other content.
     """
+    package, inside = file.package, file.path
     try:
         path = Path(str(distribution(package).locate_file(inside)))
     except PackageNotFoundError:
@@ -56,15 +58,24 @@ def carried(package: str, inside: str, sha256: str) -> Path:
             f"{inside} comes with the package {package}, whose code is not needed: pip "
             "install --no-deps -r requirements-data.lock"
         )
-    return checked(path, sha256)
+    return checked(path, file.sha256)
 
 
-def packaged(package: str, inside: str, sha256: str) -> Path:
+#: where the name of a package differs from that of its module
+_MODULES = {
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "vega-datasets": "vega_datasets",
+}
+
+
+def packaged(file: File) -> Path:
     """A data file of an installed package, which is not imported.
 
     Raises ModuleNotFoundError that names the package, FileNotFoundError where that
     version of it has no such file, ValueError for other content.
     """
+    package, inside = _MODULES.get(file.package, file.package), file.path
     try:
         spec = find_spec(package)
     except ModuleNotFoundError:
@@ -79,4 +90,4 @@ def packaged(package: str, inside: str, sha256: str) -> Path:
             f"{path} does not exist: the package {package} must have the version of "
             "requirements.lock"
         )
-    return checked(path, sha256)
+    return checked(path, file.sha256)
