@@ -9,17 +9,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from numbers import Number
-from types import (
-    BuiltinFunctionType,
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    MethodType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from types import CodeType, FunctionType, MethodType, ModuleType
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
@@ -45,13 +35,6 @@ class Bound(ValueError):
 
 #: what a text is made of without a look inside
 _PLAIN = str | bytes | bool | None | torch.dtype | torch.device | type(...)
-_BUILT_IN = (
-    BuiltinFunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
-)
 _LONG = 500  # characters from which a digest stands for a text
 
 
@@ -131,14 +114,8 @@ class Describe:
                     found[at + name] = self(type(value))
             passing = part._non_persistent_buffers_set
             for name, value in {**part._parameters, **part._buffers}.items():
-                kind = (
-                    "None" if value is None else f"{value.dtype} {tuple(value.shape)}"
-                )
-                if value is not None and value.device.type != "cpu":
-                    kind += f" {value.device}"
-                if isinstance(value, nn.Parameter) and not value.requires_grad:
-                    kind += " without gradient"
-                found[at + name] = self(value) if name in passing else kind
+                describe = self if name in passing else _values.registered
+                found[at + name] = describe(value)
         return found
 
     def _text(self, value) -> str:
@@ -175,15 +152,13 @@ class Describe:
             masked = _values.array(np.ma.getmaskarray(value))
             return f"{_values.array(value.data)} masked {masked}"
         if isinstance(value, Tensor | np.ndarray):
-            return _values.array(value) + (
-                self._sorted(vars(value)) if _values.extra(value) else ""
-            )
+            own = vars(value) if _values.extra(value) else {}
+            return _values.array(value) + self._sorted(own)
         if isinstance(value, Mapping):
             each = (f"{self(k)}: {self(v)}" for k, v in value.items())
             inner = "{" + ", ".join(each) + "}"
-            return inner + (
-                self(factory) if (factory := _values.factory(value)) else ""
-            )
+            factory = _values.factory(value)
+            return inner + (self(factory) if factory else "")
         if isinstance(value, set | frozenset):
             return "{" + ", ".join(sorted(self(v) for v in value)) + "}"
         if isinstance(value, list | tuple):
@@ -198,13 +173,8 @@ class Describe:
 
     def _code_or_object(self, value) -> str:
         if isinstance(value, torch.jit.ScriptFunction):
-            graph = value.inlined_graph
-            constants = [
-                node.t("value")
-                for node in graph.findAllNodes("prim::Constant")
-                if node.hasAttribute("value") and node.kindOf("value") == "t"
-            ]
-            return f"script {digest(graph.str(False))}{self(constants)}"
+            graph, constants = _values.script(value)
+            return f"script {digest(graph)}{self(constants)}"
         if isinstance(value, nn.Module):
             parts = self.structure(value, REGISTERED, True)
             states = {n: self(t) for n, t in value.state_dict().items()}
@@ -231,7 +201,7 @@ class Describe:
         if isinstance(value, np.ufunc):  # one of `np.frompyfunc` holds its function
             called = [f for f in gc.get_referents(value) if callable(f)]
             return f"ufunc {value.__name__} {self(called)}"
-        if isinstance(value, _BUILT_IN):
+        if isinstance(value, _values.BUILT_IN):
             owner = getattr(value, "__self__", None)
             bound = not isinstance(owner, ModuleType | type | None)
             return _origins.name(value) + (self(owner) if bound else "")
@@ -324,8 +294,7 @@ class Describe:
         except Bound:
             raise
         except Exception as error:
-            if callable(value) and isinstance(
-                getattr(value, "__qualname__", None), str
-            ):
+            named = isinstance(getattr(value, "__qualname__", None), str)
+            if callable(value) and named:
                 return _origins.name(value)
             raise _values.not_comparable(value, error) from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -25,6 +27,18 @@ def submodule(package: str, name: str) -> ModuleType:
     if not name.isidentifier() or name.startswith("__") or find_spec(full) is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     return importlib.import_module(full)
+
+
+def make_callable(name: str, function: Callable) -> None:
+    """Let a loaded module be called: the call is that of one of its functions.
+
+    A submodule becomes an attribute of its package when it is loaded, in place of any
+    function of that name there. A module that can be called serves as both.
+    """
+    own = {"__call__": staticmethod(function)}
+    module = sys.modules[name]
+    module.__class__ = type("CallableModule", (ModuleType,), own)
+    setattr(module, "__signature__", inspect.signature(function))  # noqa: B010
 
 
 class _Missing(ModuleType):

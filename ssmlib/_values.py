@@ -7,6 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from numbers import Integral, Number
+from types import (
+    BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 
 import numpy as np
 import torch
@@ -14,6 +21,13 @@ from torch import Tensor, nn
 
 from ssmlib._origins import digest
 
+BUILT_IN = (
+    BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 #: a module's dictionaries of hooks, whose keys are counted through the process
 HOOKS = {name for name in vars(nn.Module()) if "_hooks" in name}
 
@@ -117,3 +131,25 @@ def contents(cell):
         return cell.cell_contents
     except ValueError:  # not assigned yet
         return ...
+
+
+def registered(value: Tensor | None) -> str:
+    """Describe a parameter or buffer without its values."""
+    if value is None:
+        return "None"
+    kind = f"{value.dtype} {tuple(value.shape)}"
+    if value.device.type != "cpu":
+        kind += f" {value.device}"
+    fixed = isinstance(value, nn.Parameter) and not value.requires_grad
+    return f"{kind} without gradient" if fixed else kind
+
+
+def script(function: torch.jit.ScriptFunction) -> tuple[str, list[Tensor]]:
+    """The graph of a scripted function, and the tensors in it."""
+    graph = function.inlined_graph
+    constants = [
+        node.t("value")
+        for node in graph.findAllNodes("prim::Constant")
+        if node.hasAttribute("value") and node.kindOf("value") == "t"
+    ]
+    return graph.str(False), constants

@@ -1,10 +1,9 @@
-"""The command `ssmbook recommend`, and the data sets that `ssmbook doctor` loads."""
+"""The command `ssmbook recommend`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,16 +79,3 @@ def recommend(
         typer.echo(json.dumps(answer.as_dict(), indent=1))
     else:
         typer.echo(f"{data}: {answer}")
-
-
-def loaders() -> dict[str, Callable]:
-    """Return a call for each data set that the notebooks read, by name."""
-    from functools import partial
-
-    from ssmlib.tasks import images, medical, series, speech
-
-    calls: dict = {name: partial(series.load, name) for name in series.names()}
-    calls |= {"vowels": speech.vowels, "arterial_pressure": medical.arterial_pressure}
-    return calls | {
-        name: getattr(images, name) for name in ("mnist", "digits", "patches")
-    }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ssmlib import _advice, _checks, _doubts
+from ssmlib import _advice, _checks, _doubts, _imports
 from ssmlib.initialization import DAMPING, Initialization
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
@@ -285,3 +285,6 @@ def figure(advice: Recommendation) -> Figure:
     memory.set(xlabel="steps back", ylim=(0, 1.1), title="weight of a step (squared)")
     memory.legend(fontsize=8, loc="center right")
     return fig
+
+
+_imports.make_callable(__name__, recommend)  # `from ssmlib import recommend`

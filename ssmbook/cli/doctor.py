@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from ssmbook.publish.datasets import registered
 from ssmbook.publish.environment import ANEW, PIP, Finding, packages, python
 
 MEMORY = 4  # GiB; the largest notebook takes 2
@@ -46,11 +46,8 @@ def disk(folder: Path) -> Finding:
 
 
 def loaders() -> dict[str, Callable]:
-    """A call that loads each data set, from the entry points `ssmbook.data`."""
-    calls: dict[str, Callable] = {}
-    for point in entry_points(group="ssmbook.data"):
-        calls |= point.load()()
-    return calls
+    """A call that loads each registered data set."""
+    return {entry["name"]: entry["load"] for entry in registered() if entry["load"]}
 
 
 def data(calls: dict[str, Callable]) -> list[Finding]:

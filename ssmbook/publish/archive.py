@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
 import shutil
 import subprocess
 import tarfile
@@ -18,10 +17,10 @@ from ssmbook.ledger import data
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import chapters
 from ssmbook.publish import crate, environment, locks, verify
+from ssmbook.publish.datasets import registered
 from ssmbook.runs import folders, provenance, sharing
 from ssmbook.runs.stores import replace, sha256
 
-_ROW = re.compile(r"^\| (`[a-z].*?) \| (.*?) \| .*? \| (.*?) \| (.*?) \|$", re.M)
 _README = """# {title}
 
 Commit {commit}, packed by `make archive`.
@@ -37,19 +36,6 @@ Is it whole? `ssmbook archive --verify` of the packed file says so, or here
 Is it that commit? In a clone, `git checkout {commit}` and `make archive` print
 the checksum of this very file.
 """
-_ROLE = re.compile(r" ?\{[a-z:]+\}`[^`]*`")
-
-
-def data_sets(page: str) -> list[dict[str, str]]:
-    """What the page on data lists: name, description and licence of each row."""
-    return [
-        {
-            "name": name.replace("`", ""),
-            "description": f"{_ROLE.sub('', what)}; from {_ROLE.sub('', source)}",
-            "license": licence,
-        }
-        for name, what, source, licence in _ROW.findall(page)
-    ]
 
 
 def pack(root: Path, output: Path, say: build.Say) -> Path:
@@ -131,7 +117,7 @@ def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> 
         {known[slug].document: of for slug, of in values.items()},
         {slug: chapter.document for slug, chapter in known.items()},
         judged,
-        data_sets((source / "book" / "data.md").read_text(encoding="utf-8")),
+        [entry for entry in registered() if entry["checksums"]],
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = [f"{sha256(p.read_bytes())}  {p.relative_to(folder)}\n" for p in files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
@@ -38,8 +39,8 @@ def describe(
     """Write ro-crate-metadata.json into an archive's folder.
 
     date: when the commit was made, ISO; records: {document: {key: value}}; documents:
-    {chapter: path of its notebook}; data: the {name, description, license} of what the
-    notebooks read and the archive leaves out.
+    {chapter: path of its notebook}; data: the registered data sets, which the archive
+    leaves out.
     """
     crate = ROCrate()
     crate.name, crate.description = citation["title"], citation["abstract"]
@@ -147,17 +148,23 @@ def _paper(crate: ROCrate, paper: dict):
     return crate.add(ContextEntity(crate, paper["url"], properties=entity))
 
 
-def _data(crate: ROCrate, entry: dict[str, str]):
-    properties = {"@type": "Dataset"} | entry | {"license": _stated(crate, entry)}
+def _data(crate: ROCrate, entry: dict[str, Any]):
+    source = f"; from {entry['package']}" if entry["package"] else ""
+    properties = {
+        "@type": "Dataset",
+        "name": entry["name"],
+        "description": f"{entry['description']}{source}",
+        "license": _stated(crate, entry),
+    }
     return crate.add(ContextEntity(crate, f"#data-{entry['name']}", properties))
 
 
-def _stated(crate: ROCrate, entry: dict[str, str]):
+def _stated(crate: ROCrate, entry: dict[str, Any]):
     """The license of a data set: an entity of SPDX, or one of the words on the page."""
     name = entry["license"]
     if name == "MIT":
         return _licence(crate, name)
     key = f"#license-{re.sub('[^A-Za-z0-9.]+', '-', name)}"
-    says = "The license of a data set, in the words of the page on data."
+    says = "The license of a data set, in the words of its registry."
     entity = {"@type": "CreativeWork", "name": name, "description": says}
     return crate.get(key) or crate.add(ContextEntity(crate, key, entity))

@@ -1,11 +1,14 @@
 """State space layers, all with one interface: read `s4d` first, then `base`."""
 
 from ssmlib.layers.base import SSM
+from ssmlib.layers.diagonal import DiagonalSSM
 from ssmlib.layers.dss import DSS
+from ssmlib.layers.kernel_alone import KernelSSM
+from ssmlib.layers.modal import ModalSSM, as_complex
 from ssmlib.layers.optim import optimizer, parameter_groups, ssm_layers
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.s4 import S4
-from ssmlib.layers.s4d import S4D, as_complex
+from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
 from ssmlib.layers.systems import Dense, Diagonal
 from ssmlib.layers.transforms import REAL_TRANSFORMS
@@ -19,6 +22,9 @@ __all__ = [
     "Dense",
     "DenseRecurrence",
     "Diagonal",
+    "DiagonalSSM",
+    "KernelSSM",
+    "ModalSSM",
     "Recurrence",
     "S4DReal",
     "as_complex",

@@ -7,48 +7,41 @@ mixing of features, no nonlinearity, no normalization.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
+from ssmlib._literals import Discretization, InitName, Part
 from ssmlib.discretization import METHODS
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.kernels import full_precision
-from ssmlib.layers.chunks import chunk_length, chunked
 from ssmlib.layers.convolution import causal, finite_part, two_sided
-from ssmlib.layers.projection import Projected
+from ssmlib.layers.parameters import DTYPES, Parametrized
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
-from ssmlib.layers.state import Described, set_
-from ssmlib.layers.subclass import (
-    SSM_PARTS,
-    check_class,
-    check_names,
-    parameters_named_by,
-)
 from ssmlib.layers.systems import Diagonal, System
 
-DTYPES = (torch.float32, torch.float64)
+#: how a layer begins, as every layer but S4 takes it
+Init = InitName | tuple[Tensor, Tensor] | Initialization
 
 
-class SSM(Described, Projected):
+class SSM(Parametrized):
     """A layer (B, H, L) -> (B, H, L): y = sum_l K_l u shifted by l, plus D u.
 
-    A subclass gives its parameters and what they mean:
+    An abstract class. A subclass says what its parameters are and what they mean:
 
     - `initial_values(generator)`: name -> float64 tensor on the CPU, drawn from the
       generator; each becomes a parameter of that name. `self.init` holds how the
       layer begins: `self.init.modes(self.d_state, generator)` gives (A, B),
       `self.init.log_dt(H, generator)` the logarithms of dt, `self.draw_C(generator)`
       output weights.
-    - `modes()`: (log A_bar, B_bar, C), complex128, the first two (H, N/2), C (H, N/2),
-      or (2, H, N/2) if bidirectional; then K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
-      `self.discretize(A, B, dt)` gives the first two. Or, in its place, `system()`: a
-      `Dense` one with `state_form = Dense`; or `kernel(L)`: such a layer has no step
-      and no state.
+    - `system()`: the discretized layer; for a `Dense` one, `state_form = Dense`. A
+      layer with a diagonal state is a `DiagonalSSM` and defines `modes()` in its place.
+      A layer with a kernel alone is a `KernelSSM` and defines `kernel(L)`: it has no
+      step and no state.
     - `ssm_parameters`: "A", "B" and "dt", each with the names of the parameters it is
       made of, which train at a rate of their own and without weight decay;
       `readout_parameters`: the names of those of C; `nonpositive`: of those that are
@@ -76,8 +69,6 @@ class SSM(Described, Projected):
     for a subclass that lacks a part.
     """
 
-    ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    readout_parameters: tuple[str, ...] = ()
     meaning: ClassVar[tuple[str, ...]] = ("d_state", "discretization", "bidirectional")
     state_form: ClassVar[type[System]] = Diagonal
 
@@ -86,18 +77,17 @@ class SSM(Described, Projected):
         d_model: int,
         d_state: int = 64,
         *,
-        init: str | tuple[Tensor, Tensor] | Initialization = "lin",
+        init: Init = "lin",
         dt: Range | None = None,
-        discretization: str = "zoh",
+        discretization: Discretization = "zoh",
         bidirectional: bool = False,
-        frozen: Sequence[str] = (),
+        frozen: Sequence[Part] = (),
         skip: bool = True,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ):
         super().__init__()
-        check_class(type(self), SSM)
         _checks.one_of("discretization", discretization, METHODS)
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
@@ -105,75 +95,14 @@ class SSM(Described, Projected):
         self.d_state = _checks.integer("d_state", d_state)
         self.state_size = self.d_state // 2
         self.init = as_initialization(init, dt)
-        self.discretization = discretization
+        self.discretization: Discretization = discretization
         self.bidirectional = _checks.boolean("bidirectional", bidirectional)
         self.skip, self.seed = _checks.boolean("skip", skip), _checks.seed(seed)
-        self.register_parameter("D", None)
-        parts = self.ssm_names()
-        kept = _checks.several("frozen", frozen, SSM_PARTS)
-        for name, value in self._draw(self._generator()).items():
-            value = _checks.finite(f"{name} in {dtype}", value.to(dtype))
-            value = value.contiguous().to(_device(device))
-            if parts.get(name) in kept:
-                self.register_buffer(name, value)
-            else:
-                self.register_parameter(name, nn.Parameter(value))
-        check_names(self)
+        self._register(frozen, dtype, device)
 
-    def _options(self) -> dict[str, Any]:
-        return {"layer": parameters_named_by(type(self))} | super()._options()
-
-    @classmethod
-    def ssm_names(cls) -> dict[str, str]:
-        """Each parameter of `ssm_parameters`: whether it belongs to A, B or dt."""
-        parts = cls.ssm_parameters.items()
-        return {name: part for part, names in parts for name in names}
-
-    def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """What each parameter begins as; a subclass defines it."""
-        raise NotImplementedError
-
-    def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(log A_bar, B_bar, C); a subclass defines it, or `system`, or `kernel`."""
-        raise NotImplementedError(
-            f"{type(self).__name__} defines a kernel and no modes: it has no step, no "
-            "state and no recurrence"
-        )
-
+    @abstractmethod
     def system(self) -> System:
-        """The layer discretized, as it stands."""
-        return Diagonal(*self.modes())
-
-    def _generator(self) -> torch.Generator:
-        return torch.Generator("cpu").manual_seed(self.seed)
-
-    def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """D first, so that it does not depend on what else the layer draws."""
-        with torch.device("cpu"):  # also where the layer is made on meta
-            D = torch.randn(self.d_model, generator=generator, dtype=torch.float64)
-            values = self.initial_values(generator)
-        return {**values, "D": D} if self.skip else values
-
-    @torch.no_grad()
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Set the parameters to those at construction, or draw them from a generator.
-
-        Raises ValueError where they are those of many models, in an ensemble.
-        """
-        values = self._draw(self._generator() if generator is None else generator)
-        for name, value in values.items():
-            set_(getattr(self, name), value)
-
-    def draw_C(self, generator: torch.Generator) -> Tensor:
-        """C ~ CN(0, 1): (H, N/2), or (2, H, N/2) if bidirectional, complex128."""
-        sides = (2,) if self.bidirectional else ()
-        shape = (*sides, self.d_model, self.d_state // 2, 2)
-        parts = torch.randn(shape, generator=generator, dtype=torch.float64)
-        return torch.view_as_complex(parts * math.sqrt(0.5))
-
-    def discretize(self, A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-        """(log A_bar, B_bar) by the layer's rule: A, B complex (H, N/2), dt (H, 1)."""
-        return METHODS[self.discretization](A, B, dt)
+        """Return the layer discretized, as it stands."""
 
     def extra_repr(self) -> str:
         return (
@@ -181,21 +110,6 @@ class SSM(Described, Projected):
             f"discretization={self.discretization!r}, "
             f"bidirectional={self.bidirectional}"
         )
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """That of the parameters; TypeError in half precision."""
-        dtype = self._like().dtype
-        if dtype not in DTYPES:
-            raise TypeError(
-                "the parameters of an SSM must stay in float32 or float64 (use "
-                f"autocast for half precision), got {dtype}"
-            )
-        return dtype
-
-    def _like(self) -> Tensor:
-        replicated = getattr(self, "_former_parameters", {})  # of nn.DataParallel
-        return next(chain(self.parameters(), self.buffers(), replicated.values()))
 
     def kernel(self, L: int) -> Tensor:
         """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
@@ -205,7 +119,7 @@ class SSM(Described, Projected):
     def impulse_response(self, L: int) -> Tensor:
         """The kernel with D, which acts at lag 0: (H, L), or (2, H, L)."""
         K = self.kernel(_checks.integer("L", L))
-        if not self.skip:
+        if self.D is None:
             return K
         D = nn.functional.pad(self.D.unsqueeze(-1), (0, L - 1))
         return K + (torch.stack([D, torch.zeros_like(D)]) if self.bidirectional else D)
@@ -215,6 +129,18 @@ class SSM(Described, Projected):
         K = self.impulse_response(L)
         return (K[0] if self.bidirectional else K).flip(-1)
 
+    if TYPE_CHECKING:  # `nn.Module.__call__` has the types of no layer's `forward`
+
+        @overload
+        def __call__(self, u: Tensor, state: None = None) -> Tensor: ...
+        @overload
+        def __call__(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]: ...
+        def __call__(self, u: Tensor, state: Tensor | None = None) -> Any: ...
+
+    @overload
+    def forward(self, u: Tensor, state: None = None) -> Tensor: ...
+    @overload
+    def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]: ...
     def forward(
         self, u: Tensor, state: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
@@ -248,16 +174,9 @@ class SSM(Described, Projected):
         return y.to(u.dtype), after
 
     def _convolve(self, x: Tensor) -> Tensor:
-        L = x.shape[-1]
-        if self.bidirectional:
-            return two_sided(x, self.impulse_response(L))
-        M = chunk_length(x, self.d_state)
-        plain = (SSM.kernel, SSM.system) == (type(self).kernel, type(self).system)
-        if M == 0 or not plain:
-            return causal(x, self.impulse_response(L))
-        log_A_bar, B_bar, C = self.modes()
-        v = C * B_bar
-        return chunked(x, v, log_A_bar.expand_as(v), self.D, M)
+        """y of finite x (B, H, L) in the layer's dtype."""
+        K = self.impulse_response(x.shape[-1])
+        return two_sided(x, K) if self.bidirectional else causal(x, K)
 
     def _check_causal(self) -> None:
         if self.bidirectional:
@@ -265,10 +184,8 @@ class SSM(Described, Projected):
 
     def _check_state(self, state: Tensor, batch: int) -> None:
         self._check_causal()
-        shape, dtype = (
-            (batch, self.d_model, self.state_size),
-            self.state_form.state_dtype,
-        )
+        shape = (batch, self.d_model, self.state_size)
+        dtype = self.state_form.state_dtype
         if state.shape != shape or state.dtype != dtype:
             raise ValueError(
                 f"state must be this layer's own, {dtype} of shape {shape}, got "
@@ -299,7 +216,7 @@ class SSM(Described, Projected):
             raise TypeError(f"u_t must be real floating point, got {u_t.dtype}")
         self._check_state(state, u_t.shape[0])
         y_t, state = self.system().step(u_t, state)
-        if self.skip:
+        if self.D is not None:
             y_t = y_t + self.D * u_t
         return y_t.to(u_t.dtype), state
 
@@ -315,9 +232,5 @@ class SSM(Described, Projected):
         dtype = self.dtype if dtype is None else dtype
         if dtype not in DTYPES:
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-        D = self.D if self.skip else self._like().new_zeros(self.d_model)
+        D = self._like().new_zeros(self.d_model) if self.D is None else self.D
         return self.system().recurrence(D, dtype)
-
-
-def _device(device) -> torch.device:
-    return torch.get_default_device() if device is None else torch.device(device)

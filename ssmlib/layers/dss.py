@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.initialization import Initialization
+from ssmlib._literals import Variant
 from ssmlib.kernels import conjugate
+from ssmlib.layers.base import Init
+from ssmlib.layers.modal import ZohOptions
 from ssmlib.layers.s4d import S4D
 
 #: below it, what is divided by counts as 0
@@ -37,8 +40,11 @@ class DSS(S4D):
     beyond it. Source: DSS (arXiv 2203.14343) and its authors' code.
     """
 
-    ssm_parameters: ClassVar = {"A": ("A_re", "A_im"), "dt": ("log_dt",)}
-    meaning: ClassVar = (*S4D.meaning, "length", "variant")
+    ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "A": ("A_re", "A_im"),
+        "dt": ("log_dt",),
+    }
+    meaning: ClassVar[tuple[str, ...]] = (*S4D.meaning, "length", "variant")
 
     def __init__(
         self,
@@ -46,9 +52,9 @@ class DSS(S4D):
         d_state: int = 64,
         *,
         length: int | None = None,
-        variant: str = "softmax",
-        init: str | tuple[Tensor, Tensor] | Initialization = "legs",
-        **options,
+        variant: Variant = "softmax",
+        init: Init = "legs",
+        **options: Unpack[ZohOptions],
     ):
         _checks.one_of("variant", variant, VARIANTS)
         if (length is None) == (variant == "softmax"):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
+from ssmlib._literals import HippoName
 from ssmlib.discretization import dense_parts
 from ssmlib.initialization import Initialization
-from ssmlib.layers.s4d import S4D
-from ssmlib.layers.systems import Dense
+from ssmlib.layers.modal import ModalOptions, ModalSSM
+from ssmlib.layers.systems import Dense, System
 
 
-class S4(S4D):
+class S4(ModalSSM):
     """SSM with state matrix diag(A) - P P*, N/2 stored modes: (B, H, L) -> (B, H, L).
 
     Parameters as `S4D`'s, and P_re, P_im (n_ssm, N/2) beside A's, at its rate and
@@ -35,18 +37,24 @@ class S4(S4D):
     (arXiv 2206.11893); chapter `diagonal-is-enough`.
     """
 
-    ssm_parameters: ClassVar = S4D.ssm_parameters | {
-        "A": ("A_re", "A_im", "P_re", "P_im")
+    ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "A": ("A_re", "A_im", "P_re", "P_im"),
+        "B": ("B_re", "B_im"),
+        "dt": ("log_dt",),
     }
-    state_form = Dense
+    readout_parameters = ("C_re", "C_im")
+    state_form: ClassVar[type[System]] = Dense
+
+    P_re: Tensor
+    P_im: Tensor
 
     def __init__(
         self,
         d_model: int,
         d_state: int = 64,
         *,
-        init: str | Initialization = "legs",
-        **options,
+        init: HippoName | Initialization = "legs",
+        **options: Unpack[ModalOptions],
     ):
         super().__init__(d_model, d_state, init=init, **options)
         self.state_size = self.d_state
@@ -67,12 +75,6 @@ class S4(S4D):
         blocks = torch.cat([torch.cat([re, -im], -1), torch.cat([im, re], -1)], -2)
         p = torch.cat([P.real, P.imag], -1)
         return blocks - 2 * p.unsqueeze(-1) * p.unsqueeze(-2)
-
-    def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """A dense state has none: NotImplementedError."""
-        raise NotImplementedError(
-            "S4's state is dense: it has no modes; system() gives its matrices"
-        )
 
     def system(self) -> Dense:
         """A_bar (H, N, N), B_bar (H, N), C (H, N) or (2, H, N), real."""

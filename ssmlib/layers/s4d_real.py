@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from torch import Tensor
 
 from ssmlib.initialization import Initialization
-from ssmlib.layers.s4d import S4D, as_complex
+from ssmlib.layers.modal import ModalOptions, as_complex
+from ssmlib.layers.s4d import S4D
 
 
 class S4DReal(S4D):
@@ -23,7 +25,11 @@ class S4DReal(S4D):
     Other arguments and errors as `S4D`, ValueError for modes that are not real.
     """
 
-    ssm_parameters: ClassVar = {"A": ("A_re",), "B": ("B_re",), "dt": ("log_dt",)}
+    ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "A": ("A_re",),
+        "B": ("B_re",),
+        "dt": ("log_dt",),
+    }
     readout_parameters = ("C_re",)
 
     def __init__(
@@ -31,8 +37,8 @@ class S4DReal(S4D):
         d_model: int,
         d_state: int = 64,
         *,
-        init: str | tuple[Tensor, Tensor] | Initialization = "real",
-        **options,
+        init: Literal["real"] | tuple[Tensor, Tensor] | Initialization = "real",
+        **options: Unpack[ModalOptions],
     ):
         super().__init__(d_model, d_state, init=init, **options)
         self.state_size = self.d_state

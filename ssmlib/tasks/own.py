@@ -8,18 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssmlib.tasks import images, series, tables
-
-_IMAGES = {
-    "digits": images.digits,
-    "mnist": images.mnist,
-    "patches": images.patches,
-}
+from ssmlib.tasks import datasets, tables
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the data sets that `load` knows."""
-    return (*series.names(), *_IMAGES)
+    return datasets.names("series", "images")
 
 
 def load(source: str, column: str | None = None) -> Tensor:
@@ -68,10 +62,11 @@ def read(source: str, column: str | None = None) -> tuple[Tensor, tuple[str, ...
         values, notes = tables.read(path, column)
     elif kind == ".npy":
         values, notes = _npy(path)
-    elif source in _IMAGES:
-        return _IMAGES[source]().x_train.double(), ("The training part of the images.",)
-    elif source in series.names():
-        return series.load(source).values, ()
+    elif source in datasets.names("images"):
+        found = datasets.DATASETS[source].load().x_train.double()
+        return found, ("The training part of the images.",)
+    elif source in datasets.names("series"):
+        return datasets.DATASETS[source].load().values, ()
     else:
         raise _unknown(source)
     return torch.from_numpy(np.array(values)), notes  # writable, not of a mapped file

@@ -11,7 +11,6 @@ Source: the Long Range Arena (arXiv 2011.04006), Pathfinder (arXiv 1805.08315).
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,14 +22,13 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib._imports import optional
+from ssmlib.tasks._canvas import Canvas, draw_distractors, long_paths
 from ssmlib.tasks.cache import cached
 from ssmlib.tasks.split import Split
 
 VERSION = 1
 #: pictures are drawn so many times as large, and reduced
 SCALE = 2
-#: a path that cannot grow goes back so many dashes, and both begin anew so often
-BACK, RESTARTS = 4, 100
 
 
 @dataclass(frozen=True)
@@ -77,147 +75,12 @@ class Pictures:
     discs: Tensor
 
 
-class _Blocked(Exception):
-    """A path cannot grow where it stands."""
-
-
-@dataclass(frozen=True)
-class _Dash:
-    """A dash from tail to tip, (row, column), and the pixels that it takes."""
-
-    tail: np.ndarray
-    tip: np.ndarray
-    angle: float
-    mask: np.ndarray
-
-
-class _Canvas:
-    """One picture as it is drawn: every dash so far."""
-
-    def __init__(self, size: int, style: Style, rng: np.random.Generator):
-        self.size, self.style, self.rng = size, style, rng
-        self.keep([])
-        self.step = style.dash + 2 * style.margin
-        self.reach = style.margin + style.thickness / 2
-
-    def part(self, tail: np.ndarray) -> tuple[slice, slice]:
-        """The part of the picture that a dash from a tail can take."""
-        far = self.style.dash + self.reach + 1
-        low = [max(0, math.floor(v - far)) for v in tail]
-        high = [math.ceil(v + far) + 1 for v in tail]
-        return slice(low[0], high[0]), slice(low[1], high[1])
-
-    def keep(self, dashes: list[_Dash]) -> None:
-        """These dashes alone, and how many take each pixel."""
-        self.dashes = list(dashes)
-        self.count = np.zeros((self.size, self.size), dtype=np.uint8)
-        for dash in dashes:
-            self.count += dash.mask
-
-    def masks(self, tail: np.ndarray, along: np.ndarray, part) -> np.ndarray:
-        """Pixels of a part within reach of each of m dashes, along (m, 2)."""
-        rows = np.arange(self.size)[part[0]][:, None] - tail[0]
-        columns = np.arange(self.size)[part[1]] - tail[1]
-        a, b = along.T[..., None, None]  # (m, 1, 1) each
-        t = ((rows * a + columns * b) / self.style.dash**2).clip(0, 1)
-        return (rows - t * a) ** 2 + (columns - t * b) ** 2 <= self.reach**2
-
-    def inside(self, points: np.ndarray) -> np.ndarray:
-        return ((points >= 1) & (points <= self.size - 2)).all(-1)
-
-    def grow(self, path: list[_Dash], start: tuple, last: bool) -> None:
-        """One dash more for a path, or _Blocked.
-
-        The path's own last dash does not block it. The angle is drawn by cos^2 of how
-        far it turns, among those that keep clear and, unless it is the last, leave room
-        for a next one.
-        """
-        style, before = self.style, path[-1] if path else None
-        if before is None:
-            tail, angle = start
-        else:
-            tail, angle = before.tail + self.step * _way(before.angle), before.angle
-        if not self.inside(tail):
-            raise _Blocked
-        count = round(2 * math.pi * (style.dash + style.margin))
-        turns = 2 * math.pi * (np.arange(count) + self.rng.random()) / count - math.pi
-        weights = np.cos(np.minimum(style.continuity * np.abs(turns), math.pi / 2)) ** 2
-        ways = _way(angle + turns)  # (count, 2)
-        part = self.part(tail)
-        masks = self.masks(tail, style.dash * ways, part)
-        taken = self.count[part]
-        taken = taken > (0 if before is None else before.mask[part])
-        clear = ~(masks & taken).any((1, 2))
-        ahead = style.dash if last else self.step
-        weights *= clear & self.inside(tail + ahead * ways)
-        total = weights.sum()
-        if total < 1e-9:
-            raise _Blocked
-        chosen = int(np.searchsorted(weights.cumsum(), total * self.rng.random()))
-        mask = np.zeros((self.size, self.size), dtype=bool)
-        mask[part] = masks[chosen]
-        tip = tail + style.dash * ways[chosen]
-        path.append(_Dash(tail, tip, angle + turns[chosen], mask))
-        self.dashes.append(path[-1])
-        self.count += mask
-
-    def seed(self) -> tuple[np.ndarray, float]:
-        """A free place and an orientation; _Blocked where hardly a place is free."""
-        free = np.argwhere(self.count[1:-1, 1:-1] == 0) + 1
-        if len(free) < 0.01 * self.size**2:
-            raise _Blocked
-        place = free[self.rng.integers(len(free))].astype(float)
-        return place, self.rng.uniform(-math.pi, math.pi)
-
-
-def _way(angle) -> np.ndarray:
-    """(row, column) of length 1, (..., 2)."""
-    return np.stack([np.sin(angle), np.cos(angle)], -1)
-
-
-def _long_paths(canvas: _Canvas) -> list[list[_Dash]]:
-    """Two paths of all their dashes, grown in turn; blocked, both go back a little."""
-    segments = canvas.style.segments
-    for _ in range(RESTARTS):
-        canvas.keep([])
-        paths: list[list[_Dash]] = [[], []]
-        first = canvas.seed()
-        away = canvas.style.seed_distance * _way(canvas.rng.uniform(-math.pi, math.pi))
-        starts = [first, (first[0] + away, canvas.rng.uniform(-math.pi, math.pi))]
-        for _ in range(8 * segments):
-            try:
-                for path, start in zip(paths, starts, strict=True):
-                    canvas.grow(path, start, len(path) + 1 == segments)
-            except _Blocked:
-                kept = max(0, min(map(len, paths)) - BACK)
-                paths = [path[:kept] for path in paths]
-                canvas.keep([dash for path in paths for dash in path])
-            if len(paths[1]) == segments:
-                return paths
-    raise ValueError(f"{segments} segments find no room in {canvas.size} pixels")
-
-
-def _distractors(canvas: _Canvas) -> None:
-    """Short paths where there is room; one that is blocked stays as it is."""
-    for _ in range(canvas.style.distractors):
-        for _ in range(4):
-            path: list[_Dash] = []
-            try:
-                start = canvas.seed()
-                for _ in range(canvas.style.distractor_segments):
-                    canvas.grow(path, start, True)
-            except _Blocked:
-                pass
-            if path:
-                break
-
-
 def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
     """(image, label, paths, discs) of one picture."""
     Image, ImageDraw = optional("PIL.Image", "data"), optional("PIL.ImageDraw", "data")
-    canvas = _Canvas(size, style, rng)
-    paths = _long_paths(canvas)
-    _distractors(canvas)
+    canvas = Canvas(size, style, rng)
+    paths = long_paths(canvas)
+    draw_distractors(canvas)
     large = Image.new("L", (SCALE * size, SCALE * size))
     draw = ImageDraw.Draw(large)
     for dash in canvas.dashes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,52 +13,15 @@ from torch import Tensor
 from ssmlib import _checks
 from ssmlib._imports import optional
 from ssmlib.autocorrelation import windows
+from ssmlib.tasks import datasets
+from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.files import packaged
 from ssmlib.tasks.split import Split, evenly
 
-_SEATTLE = (
-    "vega_datasets",
-    "_data/seattle-weather.csv",
-    "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b",
-)
-_SF = (
-    "vega_datasets",
-    "_data/sf-temps.csv",
-    "3f91699707cfed43ef551394bebef4c2ebe5505157b9be7bff9558eea2fbaaec",
-)
-_CO2 = (
-    "statsmodels",
-    "datasets/co2/co2.csv",
-    "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f",
-)
-_ELNINO = (
-    "statsmodels",
-    "datasets/elnino/elnino.csv",
-    "b647be00e0fd264be9764e317e6b963f35030014ecca2b21b204521716e463ad",
-)
-_SP500 = (
-    "arch",
-    "data/sp500/sp500.csv.gz",
-    "1e028cbb9c400cc018c816ccc439b33c919387e726c3ed5ca2c05c82746059de",
-)
-_SEATTLE_HOURLY = (
-    "vega_datasets",
-    "_data/seattle-temps.csv",
-    "c220666521ff4bec4ffb6f0d9acfdc5c1056564b1aad6f78d3b06aa0a0c8b085",
-)
-_VIX = (
-    "arch",
-    "data/vix/vix.csv.gz",
-    "410bd07360dc798f7206d681b8347c6150e7fbd8b05fb1ae29bbe2c9985d66ef",
-)
-_NASDAQ = (
-    "arch",
-    "data/nasdaq/nasdaq.csv.gz",
-    "b2009535343ebb14e0aa11ed086788d2997a416ffe4f9450eed9a561ae30ac59",
-)
-_NOAA = "public domain (NOAA), as vega_datasets states"
-_STATSMODELS = "public domain, as statsmodels states"
-_ARCH = "not stated by arch; used, not redistributed"
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = optional("pandas", "data")
 
 
 @dataclass(frozen=True)
@@ -79,90 +43,59 @@ class Series:
     citation: str
 
 
-def _table(file: tuple[str, str, str], **options):
-    pandas = optional("pandas", "data")
-    return pandas.read_csv(packaged(*file), **options)
+def _changes(table: pd.DataFrame) -> np.ndarray:
+    return np.diff(_log_price(table))
 
 
-def _seattle(column: str) -> Callable[[], np.ndarray]:
-    return lambda: _table(_SEATTLE)[column].to_numpy(dtype=float)
-
-
-def _co2() -> np.ndarray:
+def _co2(table: pd.DataFrame) -> np.ndarray:
     """Weekly; the gaps (59 of 2284 weeks) are filled by straight lines."""
-    return _table(_CO2)["co2"].interpolate().to_numpy(dtype=float)
+    return table["co2"].interpolate().to_numpy(dtype=float)
 
 
-def _log_volume() -> np.ndarray:
+def _log_volume(table: pd.DataFrame) -> np.ndarray:
     """Days without a volume are left out."""
-    volume = _table(_NASDAQ)["Volume"].to_numpy(dtype=float)
+    volume = table["Volume"].to_numpy(dtype=float)
     return np.log(volume[volume > 0])
 
 
-def _log_price() -> np.ndarray:
-    return np.log(_table(_SP500)["Adj Close"].to_numpy(dtype=float))
+def _log_price(table: pd.DataFrame) -> np.ndarray:
+    return np.log(table["Adj Close"].to_numpy(dtype=float))
 
 
-# name: (loader, unit, licence, BibTeX key in the book's references)
-_REGISTRY: dict[str, tuple[Callable[[], np.ndarray], str, str, str]] = {
-    "seattle_rain": (_seattle("precipitation"), "mm a day", _NOAA, "vega_datasets"),
-    "seattle_wind": (_seattle("wind"), "m/s, daily", _NOAA, "vega_datasets"),
-    "sp500_returns": (
-        lambda: np.diff(_log_price()),
-        "log return a day",
-        _ARCH,
-        "arch",
-    ),
-    "sp500_abs_returns": (
-        lambda: np.abs(np.diff(_log_price())),
-        "absolute log return a day",
-        _ARCH,
-        "arch",
-    ),
-    "co2_change": (lambda: np.diff(_co2()), "ppm a week", _STATSMODELS, "keeling2004"),
-    "elnino": (
-        lambda: _table(_ELNINO).to_numpy(dtype=float)[:, 1:].reshape(-1),
-        "deg C, monthly",
-        _STATSMODELS,
-        "statsmodels",
-    ),
-    "seattle_tmax": (_seattle("temp_max"), "deg C, daily", _NOAA, "vega_datasets"),
-    "sf_temperature": (
-        lambda: _table(_SF)["temp"].to_numpy(dtype=float),
-        "deg F, hourly",
-        _NOAA,
-        "vega_datasets",
-    ),
-    "co2": (_co2, "ppm, weekly", _STATSMODELS, "keeling2004"),
-    "sp500_log_price": (_log_price, "log index, daily", _ARCH, "arch"),
-    "seattle_temperature": (
-        lambda: _table(_SEATTLE_HOURLY)["temp"].to_numpy(dtype=float),
-        "deg F, hourly",
-        _NOAA,
-        "vega_datasets",
-    ),
-    "vix": (
-        lambda: _table(_VIX, na_values=".")["vix"].dropna().to_numpy(dtype=float),
-        "index, daily",
-        _ARCH,
-        "arch",
-    ),
-    "nasdaq_volume": (
-        _log_volume,
-        "log volume a day",
-        _ARCH,
-        "arch",
-    ),
+def _index(table: pd.DataFrame) -> np.ndarray:
+    """Days without a value, which is then a dot, are left out."""
+    return pd.to_numeric(table["vix"].replace(".", np.nan)).dropna().to_numpy(float)
+
+
+def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    return lambda table: table[name].to_numpy(dtype=float)
+
+
+#: by name, how the values follow from the table in the file
+_VALUES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
+    "seattle_rain": _column("precipitation"),
+    "seattle_wind": _column("wind"),
+    "sp500_returns": _changes,
+    "sp500_abs_returns": lambda table: np.abs(_changes(table)),
+    "co2_change": lambda table: np.diff(_co2(table)),
+    "elnino": lambda table: table.to_numpy(dtype=float)[:, 1:].reshape(-1),
+    "seattle_tmax": _column("temp_max"),
+    "sf_temperature": _column("temp"),
+    "co2": _co2,
+    "sp500_log_price": _log_price,
+    "seattle_temperature": _column("temp"),
+    "vix": _index,
+    "nasdaq_volume": _log_volume,
 }
 
 #: no choice in this project was made on these; chapter `real-series` tests
 #: `recommend` on them
-HELD_OUT = ("seattle_temperature", "vix", "nasdaq_volume")
+HELD_OUT = tuple(n for n, entry in DATASETS.items() if entry.held_out)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the series that `load` knows."""
-    return tuple(_REGISTRY)
+    return datasets.names("series")
 
 
 def load(name: str) -> Series:
@@ -175,10 +108,11 @@ def load(name: str) -> Series:
         ModuleNotFoundError: if the package with the file is missing.
         ValueError: for an unknown name, or a file with other content.
     """
-    _checks.one_of("name", name, _REGISTRY)
-    loader, unit, licence, citation = _REGISTRY[name]
-    values = torch.tensor(loader(), dtype=torch.float64)
-    return Series(name, _checks.finite(name, values), unit, licence, citation)
+    about = DATASETS[_checks.one_of("name", name, names())]
+    table = pd.read_csv(packaged(about.files[0]))
+    values = torch.tensor(_VALUES[name](table), dtype=torch.float64)
+    values = _checks.finite(name, values)
+    return Series(name, values, about.unit, about.license, about.citations[0])
 
 
 def block(name: str, seed: int = 0) -> Tensor:

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.files import carried
 from ssmlib.tasks.split import Split, stratified
 
-_FILES = {
-    "JapaneseVowels_TRAIN.ts": (
-        "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd"
-    ),
-    "JapaneseVowels_TEST.ts": (
-        "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462"
-    ),
-}
 LONGEST = 29
 
 
@@ -40,9 +33,10 @@ def vowels(seed: int = 0) -> Split:
         ValueError: if a file has other content.
     """
     utterances, speakers = [], []
-    for name, sha256 in _FILES.items():
-        path = carried("aeon", f"aeon/datasets/data/JapaneseVowels/{name}", sha256)
-        lines = path.read_text(encoding="utf-8").split("@data\n")[1].splitlines()
+    for file in DATASETS["vowels"].files:
+        lines = (
+            carried(file).read_text(encoding="utf-8").split("@data\n")[1].splitlines()
+        )
         for line in filter(None, lines):
             *channels, speaker = line.split(":")
             values = [np.array(c.split(","), dtype=np.float32) for c in channels]

@@ -10,7 +10,7 @@ from numbers import Real
 
 from ssmlib import _checks
 from ssmlib.initialization import Initialization, Range, as_initialization
-from ssmlib.layers.base import SSM_PARTS
+from ssmlib.layers.subclass import SSM_PARTS
 
 
 @dataclass(frozen=True)

@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ssmlib import _checks
 from ssmlib._imports import optional
-from ssmlib.layers import S4D, SSM
-from ssmlib.models import POOLING, Ensemble, Model
-from ssmlib.tasks.split import Split, stacked
-from ssmlib.training.arguments import (
-    check_batches,
-    check_ids,
-    check_shape,
-    distinct,
-    order,
-    usable,
-)
-from ssmlib.training.checkpoint import Setting, load, locked, save, setting
+from ssmlib._literals import OptimizerName, OtherLayerName, Pooling
+from ssmlib.layers import S4D
+from ssmlib.models import Ensemble
+from ssmlib.models.options import Shape
+from ssmlib.tasks.split import Split
+from ssmlib.training.arguments import order
+from ssmlib.training.checkpoint import Setting, load, locked, save
 from ssmlib.training.dropout import Dropout
-from ssmlib.training.grid import configurations, share
 from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
-from ssmlib.training.steps import OPTIMIZERS, Steps
+from ssmlib.training.plan import Plan, plan
+from ssmlib.training.steps import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +63,13 @@ def fit(
     seeds: Sequence[int] = (0,),
     epochs: int = 10,
     batch_size: int = 256,
-    optimizer: str = "adamw",
+    optimizer: OptimizerName = "adamw",
     warmup: float = 0.1,
-    layer: str | Callable[..., SSM] = S4D,
-    pooling: str = "last",
+    layer: OtherLayerName | Callable[..., nn.Module] = S4D,
+    pooling: Pooling = "last",
     checkpoint: str | Path | None = None,
     device: str = "cpu",
-    **shape,
+    **shape: Unpack[Shape],
 ) -> Fit:
     """Train every configuration of `grid` with every seed, all at once.
 
@@ -107,133 +101,119 @@ def fit(
     no loss is finite at the first step.
     """
     _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
-    chosen = configurations(grid)
-    seeds = distinct(seeds)
-    _checks.integer("epochs", epochs)
-    _checks.integer("batch_size", batch_size)
-    _checks.one_of("optimizer", optimizer, OPTIMIZERS)
-    _checks.one_of("pooling", pooling, POOLING)
-    warmup = share("warmup", warmup)
-    check_shape(shape)
-    device = usable(device)
-    data, outputs = stacked(data, len(seeds), sequence=pooling == "none")
-    n = data.x_train.shape[1]
-    batch_size = min(batch_size, n)
-    check_batches(data.y_train, seeds, epochs, batch_size)
-    shape = {"pooling": pooling, **shape}
-    channels = data.x_train.shape[2]
-    if data.x_train.dtype == torch.int64:
-        shape["tokens"] = True
-        channels = 1 + max(int(part.max()) for _, part, _ in data.parts())
-    members = [(c, seed) for seed in seeds for c in chosen]
-    d_model = _checks.integer("d_model", shape.get("d_model", 16))
-    rows = len(members) * d_model
-    if shape.get("tokens"):
-        seen = sum(x.numel() for _, x, _ in data.parts())
-        check_ids("tokens of x", channels, seen, channels * rows)
-    if not data.y_train.is_floating_point():
-        seen = sum(y.numel() for _, _, y in data.parts())
-        decoded = len(members) * batch_size * (data.y_train[0, 0].numel())
-        check_ids("classes of y", outputs, seen, outputs * (rows + decoded))
-    model = Ensemble(
-        [
-            Model(
-                channels,
-                outputs,
-                layer=layer,
-                init=c.init,
-                later_dt=c.later_dt,
-                frozen=c.frozen,
-                seed=seed,
-                **shape,
-            )
-            for c, seed in members
-        ]
+    planned = plan(
+        data,
+        grid,
+        seeds=seeds,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        warmup=warmup,
+        layer=layer,
+        pooling=pooling,
+        device=device,
+        shape=shape,
     )
-    same = None
-    if checkpoint is not None:
-        options = {"configurations": chosen, "seeds": seeds, "epochs": epochs}
-        options |= {"batch_size": batch_size, "warmup": warmup, "optimizer": optimizer}
-        same = setting(model, data, device, options)
-    model = model.to(device)
-    data = replace(data, **{n: part.to(device) for n, part in data.tensors().items()})
-    y = data.y_train
-    own_configurations = [c for c, _ in members]
-    total_steps = epochs * (n // batch_size)
-    steps = Steps(model, own_configurations, total_steps, warmup, optimizer)
-    dropout = Dropout(model, own_configurations, seeds)
+    model = planned.model()
+    same = None if checkpoint is None else planned.setting(model)
+    model, planned = model.to(planned.device), planned.on_device()
+    own = [c for c, _ in planned.members]
+    total = planned.epochs * planned.steps_per_epoch
+    steps = Steps(model, own, total, planned.warmup, planned.optimizer)
+    dropout = Dropout(model, own, planned.seeds)
     started = time.perf_counter()
     with locked(checkpoint) as file:
-        saved = None if file is None else (file, same)
-        alive, survived, history = _epochs(
-            data, model, steps, dropout, seeds, epochs, batch_size, saved
-        )
-    curves = _curves(history, classes=not y.is_floating_point())
-    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in members])
-    table["status"] = np.where(alive.cpu(), "finished", "diverged")
-    table["epochs"] = survived.cpu().numpy()
-    last = curves[curves.epoch == len(history)].set_index("run").drop(columns="epoch")
-    table = table.join(last)
-    tested = evaluate(model, data.x_test, data.y_test, batch_size, data.lengths_test)
-    table["test_loss"] = tested[0].cpu().numpy()
-    if not y.is_floating_point():
-        table["test_accuracy"] = tested[1].cpu().numpy()
+        saved = None if file is None or same is None else (file, same)
+        progress = _train(planned, model, steps, dropout, saved)
+    curves = _curves(progress.history, planned.classes)
+    table = _table(planned, model, progress, curves)
     return Fit(table, curves, model, time.perf_counter() - started)
 
 
-def _epochs(
-    data: Split,
+@dataclass
+class _Progress:
+    """How far a fit is: which models are alive, (E,), the epochs each survived, (E,).
+
+    history: of each epoch the losses and, for classes, the accuracy, (3, E).
+    """
+
+    alive: Tensor
+    survived: Tensor
+    history: list[Tensor]
+
+
+def _train(
+    planned: Plan,
     model: Ensemble,
     steps: Steps,
     dropout: Dropout,
-    seeds: Sequence[int],
-    epochs: int,
-    batch_size: int,
     saved: tuple[Path, Setting] | None,
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Train, from the checkpoint where there is one: (alive, survived, history)."""
-    x, y, lengths = data.x_train, data.y_train, data.lengths_train
-    n, device = x.shape[1], x.device
-    per_epoch = n // batch_size
-    own = torch.arange(len(x), device=device)[:, None]  # a seed's split, or the one
-    alive = torch.ones(model.size, dtype=torch.bool, device=device)
-    survived = torch.zeros(model.size, dtype=torch.int64, device=device)
-    history: list[Tensor] = []
+) -> _Progress:
+    """Train all epochs, from the checkpoint where there is one."""
+    device = planned.data.x_train.device
+    progress = _Progress(
+        torch.ones(model.size, dtype=torch.bool, device=device),
+        torch.zeros(model.size, dtype=torch.int64, device=device),
+        [],
+    )
     parts = {"model": model, "optimizer": steps.optimizer, "schedule": steps.schedule}
     if saved is not None and saved[0].exists():
-        alive, survived, history = load(*saved, parts, device)
+        progress = _Progress(*load(*saved, parts, device))
+    epochs = range(len(progress.history), planned.epochs)
     # disable=None: shown on a terminal only
-    bar = tqdm.tqdm(range(len(history), epochs), "fit", disable=None, unit="epoch")
+    bar = tqdm.tqdm(epochs, "fit", disable=None, unit="epoch")
     for epoch in bar:
-        if not bool(alive.any()):
+        if not bool(progress.alive.any()):
             break
-        orders = torch.from_numpy(np.stack([order(s, epoch, n) for s in seeds]))
-        orders = orders.to(device)  # (G, n)
-        dropout.start(epoch)
-        model.train()
-        total = torch.zeros(model.size, device=device)
-        for step in range(per_epoch):
-            batch = orders[:, step * batch_size : (step + 1) * batch_size]
-            masks = dropout.masks(batch_size, x.shape[-1])
-            long = None if lengths is None else lengths[own, batch]
-            losses = means(model(x[own, batch], masks, long), y[own, batch])
-            alive = alive & losses.isfinite()
-            if epoch == step == 0 and not bool(alive.any()):
-                raise ValueError(
-                    "no configuration of grid has a finite loss at the first step: "
-                    "check the scale of data, dt and imag_scale"
-                )
-            steps.take(losses, alive)
-            total += losses.detach()
-        loss, right = evaluate(
-            model, data.x_valid, data.y_valid, batch_size, data.lengths_valid
-        )
-        survived += alive
-        history.append(torch.stack([total / per_epoch, loss, right]).cpu())
+        loss = _epoch(epoch, planned, model, steps, dropout, progress)
+        valid = evaluate(model, *_part(planned, "valid"))
+        progress.survived += progress.alive
+        progress.history.append(torch.stack([loss, *valid]).cpu())
         if saved is not None:
-            save(*saved, parts, (alive, survived, history))
+            state = (progress.alive, progress.survived, progress.history)
+            save(*saved, parts, state)
     bar.close()
-    return alive, survived, history
+    return progress
+
+
+def _epoch(
+    epoch: int,
+    planned: Plan,
+    model: Ensemble,
+    steps: Steps,
+    dropout: Dropout,
+    progress: _Progress,
+) -> Tensor:
+    """Train one epoch, and note which models are still alive: mean losses (E,)."""
+    data, size = planned.data, planned.batch_size
+    x, y, lengths = data.x_train, data.y_train, data.lengths_train
+    own = torch.arange(len(x), device=x.device)[:, None]  # a seed's split, or the one
+    orders = np.stack([order(s, epoch, x.shape[1]) for s in planned.seeds])
+    batches = torch.from_numpy(orders).to(x.device)  # (G, n)
+    dropout.start(epoch)
+    model.train()
+    total = torch.zeros(model.size, device=x.device)
+    for step in range(planned.steps_per_epoch):
+        batch = batches[:, step * size : (step + 1) * size]
+        masks = dropout.masks(size, x.shape[-1])
+        long = None if lengths is None else lengths[own, batch]
+        losses = means(model(x[own, batch], masks, long), y[own, batch])
+        progress.alive = progress.alive & losses.isfinite()
+        if epoch == step == 0 and not bool(progress.alive.any()):
+            raise ValueError(
+                "no configuration of grid has a finite loss at the first step: "
+                "check the scale of data, dt and imag_scale"
+            )
+        steps.take(losses, progress.alive)
+        total += losses.detach()
+    return total / planned.steps_per_epoch
+
+
+def _part(planned: Plan, name: str) -> tuple[Tensor, Tensor, int, Tensor | None]:
+    """What `evaluate` takes of a part of the data."""
+    tensors = planned.data.tensors()
+    x, y = tensors[f"x_{name}"], tensors[f"y_{name}"]
+    return x, y, planned.batch_size, tensors.get(f"lengths_{name}")
 
 
 def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
@@ -245,3 +225,19 @@ def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
     )
     columns = {name: values[:, k].flatten().numpy() for k, name in enumerate(names)}
     return pd.DataFrame(columns, index=index).reset_index()
+
+
+def _table(
+    planned: Plan, model: Ensemble, progress: _Progress, curves: pd.DataFrame
+) -> pd.DataFrame:
+    """One row for each model: its configuration, its last epoch and its test."""
+    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in planned.members])
+    table["status"] = np.where(progress.alive.cpu(), "finished", "diverged")
+    table["epochs"] = progress.survived.cpu().numpy()
+    last = curves[curves.epoch == len(progress.history)].set_index("run")
+    table = table.join(last.drop(columns="epoch"))
+    loss, right = evaluate(model, *_part(planned, "test"))
+    table["test_loss"] = loss.cpu().numpy()
+    if planned.classes:
+        table["test_accuracy"] = right.cpu().numpy()
+    return table

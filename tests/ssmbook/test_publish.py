@@ -12,7 +12,8 @@ import yaml
 
 import ssmlib
 from ssmbook.cli import doctor
-from ssmbook.publish import archive, citation, conformance
+from ssmbook.publish import citation, conformance
+from ssmbook.publish.datasets import registered
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
 
 
@@ -271,11 +272,14 @@ def test_the_repository_holds_no_third_party_data(root):
                 assert name == "benchmarks/results.csv"
 
 
-def test_the_data_page_is_read(root):
-    sets = archive.data_sets((root / "book" / "data.md").read_text(encoding="utf-8"))
-    names = [name for entry in sets for name in entry["name"].split(", ")]
-    assert {"mnist", "co2", "sp500_returns", "patches"} < set(names)
-    assert all(entry["license"] and "{" not in entry["description"] for entry in sets)
+def test_the_data_sets_are_those_that_packages_register():
+    found = {entry["name"]: entry for entry in registered()}
+    assert {"mnist", "co2", "sp500_returns", "patches", "listops"} < set(found)
+    assert all(entry["license"] and entry["description"] for entry in found.values())
+    calls = doctor.loaders()
+    assert {name for name, entry in found.items() if entry["load"]} == set(calls)
+    assert {"vowels", "arterial_pressure"} < set(calls)
+    assert "listops" not in calls
 
 
 # The doctor

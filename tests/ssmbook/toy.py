@@ -117,7 +117,6 @@ def make(root: Path, place: Path) -> Path:
     for name in (*locks, "CITATION.cff", "benchmarks/results.csv"):
         (place / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, place / name)
-    shutil.copy(root / "book" / "data.md", place / "book")
     ignored = "/_build/\n/runs/\n/dist/\n__pycache__/\n*.part\n"
     (place / ".gitignore").write_text(ignored, encoding="utf-8")
     (place / "_config.yml").write_text(CONFIG, encoding="utf-8")

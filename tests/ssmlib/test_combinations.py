@@ -10,7 +10,7 @@ import torch
 
 from ssmlib import initialization
 from ssmlib.layers import DSS, S4, S4D, S4DReal
-from ssmlib.models import BASELINES, Ensemble, Model, Norm
+from ssmlib.models import OTHER_LAYERS, Ensemble, Model, Norm
 from tests.ssmlib.test_layers import Kernel
 
 SSMS = {
@@ -50,7 +50,7 @@ LAYER_SPACE = {
     "B": [0, 1, 3],
 }
 MODEL_SPACE = {
-    "kind": [*SSMS, *BASELINES],
+    "kind": [*SSMS, *OTHER_LAYERS],
     "dtype": [torch.float32, torch.float64],
     "bidirectional": [False, True],
     "pooling": ["last", "mean", "none"],
@@ -96,7 +96,7 @@ def pairwise(space, valid=lambda row: True, seed=0):
 
 def valid_model(row):
     """What construction does not refuse (each refusal is a test of its own)."""
-    baseline = row["kind"] in BASELINES
+    baseline = row["kind"] in OTHER_LAYERS
     if row["kind"] == "kernel" and (row["bidirectional"] or row["frozen"]):
         return False
     if row["linear"] and (row["norm"] or row["mix"] != "linear"):
@@ -158,7 +158,7 @@ def model_of(row, seed=3):
     row = {k: v for k, v in row.items() if k not in ("L", "B", "lengths")}
     kind, dtype = row.pop("kind"), row.pop("dtype")
     both = {"bidirectional": row.pop("bidirectional")}
-    layer = kind if kind in BASELINES else as_layer(kind, dtype=dtype, **both)
+    layer = kind if kind in OTHER_LAYERS else as_layer(kind, dtype=dtype, **both)
     return Model(5 if row["tokens"] else 2, 3, layer=layer, seed=seed, **row)
 
 
@@ -265,7 +265,7 @@ MADE = {
     **{name: partial(made, 3, 8) for name, made in SSMS.items()},
     **{f"init {n}": partial(S4D, 3, 8, init=n) for n in initialization.names()},
     "bidirectional": partial(S4D, 3, 8, bidirectional=True, dtype=torch.float64),
-    **{name: partial(Model, 2, 3, layer=name) for name in BASELINES},
+    **{name: partial(Model, 2, 3, layer=name) for name in OTHER_LAYERS},
     "model": partial(
         Model, 2, 3, n_layers=2, norm="batch", mix="glu", bias=True, prenorm=True
     ),

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacfwd, jacrev, vmap
 
-from ssmlib.layers import DSS, S4, S4D, S4DReal, base
+from ssmlib.layers import DSS, S4, S4D, S4DReal, diagonal
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "api" / "layers.md"
 SHAPE = {"d_model": 2, "d_state": 4, "dtype": torch.float64, "seed": 1}
@@ -241,7 +241,7 @@ def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
     )
     if "chunks" in name:  # of 4 steps, where the layer may choose them
         monkeypatch.setattr(
-            base, "chunk_length", lambda *_: 4 * (not torch.compiler.is_compiling())
+            diagonal, "chunk_length", lambda *_: 4 * (not torch.compiler.is_compiling())
         )
     if mark == "yes":
         FEATURES[feature](form)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.func import functional_call, grad, vmap
 
-from ssmlib.layers import DSS, S4, S4D, S4DReal, base, convolution
+from ssmlib.layers import DSS, S4, S4D, S4DReal, convolution, diagonal
 from tests.ssmlib.test_layers import Kernel
 
 LAYERS = {
@@ -109,7 +109,7 @@ def test_where_the_values_are_not_read_the_result_is_the_same(monkeypatch):
 @pytest.mark.parametrize("size", [1.0, 1e6])
 def test_rounding_is_relative_to_the_largest_input(size, M, monkeypatch):
     """As the docstring of SSM says, also before the step of the large value."""
-    monkeypatch.setattr(base, "chunk_length", lambda *_: M)
+    monkeypatch.setattr(diagonal, "chunk_length", lambda *_: M)
     layer = made("S4D")
     u = signal(300)
     u[..., -1] = size

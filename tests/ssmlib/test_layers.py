@@ -1,11 +1,23 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ssmlib.initialization import Initialization, initialize, names
 from ssmlib.kernels import log_vandermonde_reference
-from ssmlib.layers import S4D, SSM, optimizer, parameter_groups
+from ssmlib.layers import (
+    DSS,
+    S4,
+    S4D,
+    SSM,
+    DiagonalSSM,
+    KernelSSM,
+    ModalSSM,
+    S4DReal,
+    optimizer,
+    parameter_groups,
+)
 
 OPTIONS = [
     {},
@@ -247,7 +259,7 @@ def test_reset_parameters_begins_anew():
     assert all(map(torch.equal, other.parameters(), layer.parameters()))
 
 
-class Kernel(SSM):
+class Kernel(KernelSSM):
     """A layer that gives a kernel and no modes: a decaying exponential."""
 
     def initial_values(self, generator):
@@ -272,29 +284,71 @@ def test_a_layer_may_give_its_kernel_alone():
             call()
 
 
-def test_a_subclass_that_lacks_a_part_is_named():
-    class Nothing(SSM):
-        pass
+CLASSES = {
+    "nothing": (SSM, {}, r"must define initial_values\(generator\) and system\(\); a"),
+    "values alone": (
+        SSM,
+        {"initial_values": 0},
+        r"must define system\(\); a layer that",
+    ),
+    "modes": (SSM, {"initial_values": 0, "modes": 0}, r"modes\(\) is a DiagonalSSM"),
+    "kernel": (
+        SSM,
+        {"initial_values": 0, "kernel": 0},
+        r"kernel\(L\) alone a KernelSSM",
+    ),
+    "diagonal": (DiagonalSSM, {"initial_values": 0}, r"must define modes\(\)$"),
+    "kernel alone": (KernelSSM, {"initial_values": 0}, r"must define kernel\(L\)$"),
+    "modal": (ModalSSM, {}, r"must define system\(\); a"),
+    "misnamed": (Kernel, {"nonpositive": ("A_re",)}, "names 'A_re' in ssm_parameters"),
+    "unsorted": (Kernel, {"ssm_parameters": ("A_re",)}, "Own must map A, B, dt"),
+}
 
-    class NoModes(SSM):
-        def initial_values(self, generator):
-            return {}
 
-    class Misnamed(Kernel):
-        nonpositive = ("A_re",)
+@pytest.mark.parametrize("case", CLASSES.values(), ids=CLASSES)
+def test_a_subclass_that_lacks_a_part_is_named(case):
+    base, parts, message = case
+    own = type("Own", (base,), parts)
+    with pytest.raises(TypeError, match=message):
+        own(2)
 
-    class Unsorted(Kernel):
-        ssm_parameters = ("A_re",)
 
-    with pytest.raises(
-        TypeError, match=r"Nothing must define initial_values.* and mod"
-    ):
-        Nothing(2)
-    with pytest.raises(
-        TypeError, match=r"NoModes must define modes\(\), system\(\) or kernel\(L\)$"
-    ):
-        NoModes(2)
-    with pytest.raises(TypeError, match="Misnamed names 'A_re' in ssm_parameters, "):
-        Misnamed(2)
-    with pytest.raises(TypeError, match="ssm_parameters of Unsorted must map A, B, dt"):
-        Unsorted(2)
+@pytest.mark.parametrize("base", [SSM, DiagonalSSM, KernelSSM, ModalSSM])
+def test_a_base_class_makes_no_layer(base):
+    with pytest.raises(TypeError, match=f"{base.__name__} must define "):
+        base(2)
+
+
+def test_each_layer_is_of_the_kind_of_its_state():
+    for layer in (S4D, S4DReal, DSS):
+        assert issubclass(layer, DiagonalSSM)
+    assert issubclass(S4, ModalSSM)
+    assert not issubclass(S4, DiagonalSSM)
+
+
+def windowed(self, L):
+    """A kernel that is 0 after 9 steps."""
+    return S4D.kernel(self, L) * (torch.arange(L) < 9)
+
+
+class Mixed:
+    kernel = windowed
+
+
+class Half(S4D):
+    def system(self):
+        system = super().system()
+        return replace(system, C=system.C / 2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [type("Own", (S4D,), {"kernel": windowed}), type("Own", (Mixed, S4D), {}), Half],
+    ids=["kernel", "mixin", "system"],
+)
+def test_a_diagonal_layer_with_a_kernel_of_its_own_uses_it_at_every_length(layer):
+    """Chunks, which long inputs take, are computed from the modes alone."""
+    layer = layer(2, 4, skip=False)
+    u = torch.zeros(1, 2, 5000)
+    u[..., 0] = 1
+    assert torch.allclose(layer(u)[0], layer.kernel(5000), atol=1e-6)

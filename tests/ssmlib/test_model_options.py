@@ -9,7 +9,7 @@ from torch import nn
 
 from ssmlib.initialization import Initialization
 from ssmlib.layers import DSS, S4, S4D, S4DReal
-from ssmlib.models import BASELINES, Ensemble, Model, Norm
+from ssmlib.models import OTHER_LAYERS, Ensemble, Model, Norm
 from ssmlib.tasks.split import Split
 from ssmlib.training import fit
 from tests.ssmlib.double import float64_fits
@@ -21,7 +21,7 @@ LAYERS = {
     "DSS": partial(DSS, length=64),
     "S4DReal": S4DReal,
     "bidirectional": partial(S4D, bidirectional=True),
-    **{name: name for name in BASELINES},
+    **{name: name for name in OTHER_LAYERS},
 }
 BEGIN = {"S4D": "lin", "S4": "legs", "DSS": "legs", "S4DReal": "real"}
 OPTIONS = {
@@ -311,7 +311,7 @@ def test_a_baseline_has_no_init():
         Model(2, 3, layer="rnn")
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", OTHER_LAYERS)
 def test_a_baseline_draws_from_its_seed_alone(name):
     state = torch.random.get_rng_state()
     first, same, other = (Model(2, 3, layer=name, seed=s, **SHAPE) for s in (1, 1, 2))
@@ -323,7 +323,7 @@ def test_a_baseline_draws_from_its_seed_alone(name):
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "cnn"])
 def test_recurrent_and_convolutional_baselines_are_causal(name):
-    layer = BASELINES[name](4)
+    layer = OTHER_LAYERS[name](4)
     u = torch.randn(2, 4, 120)
     late = u.clone()
     late[..., 90:] = 0
@@ -339,7 +339,7 @@ def test_recurrent_and_convolutional_baselines_are_causal(name):
 
 
 def test_a_transformer_sees_where_a_step_is_and_no_padding():
-    layer = BASELINES["transformer"](4)
+    layer = OTHER_LAYERS["transformer"](4)
     u = torch.randn(1, 4, 6)
     swapped = u.flip(-1)
     assert not torch.allclose(layer(u).flip(-1), layer(swapped), atol=1e-3)

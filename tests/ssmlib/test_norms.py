@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from ssmlib.layers import DSS, S4, S4D, S4DReal
-from ssmlib.models import BASELINES, Ensemble, Model, Norm
+from ssmlib.models import OTHER_LAYERS, Ensemble, Model, Norm
 from ssmlib.models.norms import BatchNorm
 
 SHAPE = {"d_model": 4, "d_state": 8, "norm": "batch", "pooling": "mean"}
@@ -24,7 +24,7 @@ PARTS = {
     "glu": {"mix": "glu", "bias": True, "prenorm": True, "n_layers": 2},
     "layer norm": {"norm": "layer"},
     "tokens": {"tokens": True, "bias": True},
-    **{name: {"layer": name} for name in BASELINES},
+    **{name: {"layer": name} for name in OTHER_LAYERS},
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ssmlib.layers import DSS, S4, S4D, S4DReal
-from ssmlib.models import BASELINES, Ensemble, Model, Norm
+from ssmlib.models import OTHER_LAYERS, Ensemble, Model, Norm
 
 LAYERS = {
     "S4D": S4D,
@@ -16,7 +16,7 @@ LAYERS = {
     "S4": partial(S4),
     "DSS": partial(DSS, length=16),
     "S4DReal": S4DReal,
-    **{name: name for name in BASELINES},
+    **{name: name for name in OTHER_LAYERS},
 }
 INIT = {"S4": "legs", "S4DReal": "real"}
 BLOCKS = {
@@ -101,10 +101,10 @@ def test_garbage_changes_no_bit_of_an_ensemble(name, tokens):
 
 @pytest.mark.parametrize("value", GARBAGE)
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("kind", ["layer", "batch", *BASELINES])
+@pytest.mark.parametrize("kind", ["layer", "batch", *OTHER_LAYERS])
 def test_a_norm_or_baseline_alone_replaces_the_padding_too(kind, training, value):
     def one(x):
-        part = BASELINES[kind](4) if kind in BASELINES else Norm(kind, 4)
+        part = OTHER_LAYERS[kind](4) if kind in OTHER_LAYERS else Norm(kind, 4)
         part.train(training)
         x = x.clone().requires_grad_()
         y = torch.where(VALID[:, None], part(x, VALID[:, None]), 0)

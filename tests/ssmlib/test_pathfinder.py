@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssmlib.tasks import pathfinder
+from ssmlib.tasks import _canvas, pathfinder
 
 
 @pytest.fixture(scope="module", params=[(16, 60), (32, 30)])
@@ -114,7 +114,7 @@ def test_a_split_is_sequences_of_pixels(tmp_path, monkeypatch):
     ],
 )
 def test_bad_arguments_are_refused(options, message, monkeypatch):
-    monkeypatch.setattr(pathfinder, "RESTARTS", 2)
+    monkeypatch.setattr(_canvas, "RESTARTS", 2)
     with pytest.raises(ValueError, match=message):
         pathfinder.generate(**{"n": 1, "seed": 0} | options)
 

@@ -10,7 +10,7 @@ import torch
 from torch.func import functional_call
 
 from ssmlib.layers import DSS, S4, S4D, S4DReal
-from ssmlib.models import BASELINES, Ensemble, Model
+from ssmlib.models import OTHER_LAYERS, Ensemble, Model
 from tests.ssmlib.test_layers import Kernel
 
 
@@ -94,7 +94,7 @@ MADE = {
     "S4DReal": partial(S4DReal, 3, 8),
     "Doubled": partial(Doubled, 3, 8),
     "Model": partial(Model, 1, 2, n_layers=2, norm="batch", bias=True),
-    **{name: partial(Model, 1, 2, layer=name) for name in BASELINES},
+    **{name: partial(Model, 1, 2, layer=name) for name in OTHER_LAYERS},
 }
 COPIES = {
     "the state dict": lambda m: m.state_dict(),

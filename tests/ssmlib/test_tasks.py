@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from ssmlib import autocorrelation as ac
 from ssmlib import inputs
 from ssmlib.tasks import delay, files, images, medical, series, speech
+from ssmlib.tasks.datasets import DATASETS, File
 
 
 @pytest.mark.parametrize("name", series.names())
@@ -88,26 +90,28 @@ def test_a_file_that_differs_is_refused(tmp_path):
     ):
         files.checked(path, "0" * 64)
     with pytest.raises(ValueError, match="expected 000"):
-        files.packaged("pandas", "__init__.py", "0" * 64)
+        files.packaged(File("pandas", "__init__.py", "0" * 64))
     with pytest.raises(FileNotFoundError, match=r"none\.csv does not exist: the pack"):
-        files.packaged("pandas", "none.csv", "0" * 64)
+        files.packaged(File("pandas", "none.csv", "0" * 64))
     with pytest.raises(ModuleNotFoundError, match=r'pip install "ssmlib\[data\]"'):
-        files.packaged("no_such_package", "data.csv", "0" * 64)
+        files.packaged(File("no_such_package", "data.csv", "0" * 64))
 
 
 def test_fashion_mnist_is_read_from_a_folder(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="Debian's package dataset-fashion"):
         images.fashion_mnist(tmp_path)
-    contents = {}
-    for name in images._FASHION:
+    contents, entry = {}, DATASETS["fashion_mnist"]
+    for name in (file.path for file in entry.files):
         head, size = (16, 784) if "images" in name else (8, 1)
         contents[name] = bytes(head) + bytes(range(3)) * size
         with gzip.open(tmp_path / name, "wb") as file:
             file.write(contents[name])
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is not the file"):
         images.fashion_mnist(tmp_path)
-    known = {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}
-    monkeypatch.setattr(images, "_FASHION", known)
+    known = tuple(
+        File("", n, hashlib.sha256(c).hexdigest()) for n, c in contents.items()
+    )
+    monkeypatch.setitem(DATASETS, "fashion_mnist", replace(entry, files=known))
     found = images.fashion_mnist(tmp_path)
     assert found.x_train.shape == found.x_test.shape == (3, 784)
     assert found.x_valid.shape == (0, 784)  # the last 10,000 of 60,000
@@ -284,8 +288,8 @@ def test_a_missing_carrier_says_how_to_get_it():
     with pytest.raises(
         ModuleNotFoundError, match="install --no-deps -r requirements-d"
     ):
-        files.carried("no-such-carrier", "a/file.csv", "0")
+        files.carried(File("no-such-carrier", "a/file.csv", "0"))
     with pytest.raises(ModuleNotFoundError, match=r"a/file\.csv comes with the"):
-        files.carried("numpy", "a/file.csv", "0")
+        files.carried(File("numpy", "a/file.csv", "0"))
     with pytest.raises(ValueError, match="is not the file this project knows"):
-        files.carried("numpy", "numpy/__init__.py", "0")
+        files.carried(File("numpy", "numpy/__init__.py", "0"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssmlib.models import BASELINES
+from ssmlib.models import OTHER_LAYERS
 from ssmlib.training import fit
 from tests.ssmlib.test_training_options import OPTIONS, task
 
@@ -80,7 +80,7 @@ def test_global_state_changes_no_bit(name):
     assert not any(p.is_inference() for p in found.model.parameters())
 
 
-@pytest.mark.parametrize("layer", BASELINES)
+@pytest.mark.parametrize("layer", OTHER_LAYERS)
 @pytest.mark.parametrize("name", ["default dtype", "inference"])
 def test_nor_one_of_a_baseline(name, layer):
     expected = run(layer=layer)

@@ -1,0 +1,70 @@
+"""The options of a model, checked; and their types, for a type checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict, get_args
+
+from torch import nn
+
+from ssmlib import _checks
+from ssmlib._literals import Mix, NormName, Pooling
+from ssmlib.models.norms import NORMS
+from ssmlib.models.other_layers import OTHER_LAYERS
+
+POOLING: tuple[Pooling, ...] = get_args(Pooling)
+MIXING: tuple[Mix, ...] = get_args(Mix)
+#: what makes the layers of a model: a class, a function, or a name of `OTHER_LAYERS`
+LayerMaker = str | Callable[..., nn.Module]
+
+
+class Shape(TypedDict, total=False):
+    """Options of `Model` that are the same in all models of a fit."""
+
+    d_model: int
+    d_state: int
+    n_layers: int
+    linear: bool
+    mix: Mix
+    norm: bool | NormName
+    prenorm: bool
+    bias: bool
+    tied_dropout: bool
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raise TypeError or ValueError for a size that is no int >= 1."""
+    for name, value in sizes.items():
+        _checks.integer(name, value)
+
+
+def check_switches(**switches: bool) -> None:
+    """Raise TypeError for a switch that is neither True nor False."""
+    for name, value in switches.items():
+        _checks.boolean(name, value)
+
+
+def checked_norm(
+    norm: bool | NormName, *, mix: Mix, linear: bool, prenorm: bool
+) -> NormName | bool:
+    """Return the name of the norm, or False without one.
+
+    Raises ValueError for another name, and for options that do not go together.
+    """
+    named = "layer" if norm is True else norm
+    if named:
+        _checks.one_of("norm", named, NORMS)
+    if linear and (named or mix != "linear"):
+        raise ValueError("norm and mix go with linear=False only: they are not")
+    if prenorm and not named:
+        raise ValueError("prenorm=True says where norm stands: give norm as well")
+    return named
+
+
+def check_layer(layer: LayerMaker) -> None:
+    """Raise TypeError for a layer that is neither a name nor a function of sizes."""
+    if isinstance(layer, nn.Module) or not (isinstance(layer, str) or callable(layer)):
+        raise TypeError(
+            "layer must be a class of layers, a function that returns one, or one "
+            f"of {', '.join(OTHER_LAYERS)}, got {layer!r}"
+        )

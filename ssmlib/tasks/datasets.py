@@ -1,0 +1,288 @@
+"""The registry of data sets: what each is, whose it is, and how it is loaded.
+
+`recommend`, `ssmbook doctor`, the page *Data and licenses* and the description of an
+archive all read it. It holds no data and loads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, Literal
+
+from ssmlib.tasks import _sources as sources
+from ssmlib.tasks._sources import File
+
+Kind = Literal["series", "images", "speech", "medicine", "generated"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: unique name, by which `recommend` loads a series or images.
+        kind: the kind of data.
+        what: one phrase about the content.
+        length: steps of a series or of one sequence, in words.
+        unit: unit of a series; "" for other kinds.
+        license: the license, and who states it.
+        citations: BibTeX keys in the book's references.
+        loader: "module:function" of `ssmlib.tasks`.
+        files: the files that are read, with checksums; none if it is generated.
+        held_out: whether no choice in this project was made on it.
+    """
+
+    name: str
+    kind: Kind
+    what: str
+    length: str
+    license: str
+    citations: tuple[str, ...]
+    loader: str
+    files: tuple[File, ...] = ()
+    unit: str = ""
+    held_out: bool = False
+
+    @property
+    def package(self) -> str:
+        """The package that carries the files; "" if there is none."""
+        return self.files[0].package if self.files else ""
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function that loads or generates the data set."""
+        module, _, name = self.loader.partition(":")
+        return getattr(import_module(f"ssmlib.tasks.{module}"), name)
+
+    def load(self) -> Any:
+        """Load it: a series by its name, other kinds with their default arguments.
+
+        Raises:
+            ValueError: for a data set that needs arguments, or a changed file.
+            ModuleNotFoundError: if the package that carries it is not installed.
+        """
+        if not self.package:
+            raise ValueError(f"{self.name} needs arguments: call {self.loader}")
+        return self.function()(*((self.name,) if self.kind == "series" else ()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry in plain types; `load` is None where it needs arguments."""
+        held_out = "; held out" if self.held_out else ""
+        return {
+            "name": self.name,
+            "description": f"{self.what}{held_out}; {self.length}",
+            "license": self.license,
+            "package": self.package,
+            "citations": list(self.citations),
+            "checksums": {file.path: file.sha256 for file in self.files},
+            "load": self.load if self.package else None,
+        }
+
+
+_NOAA = "public domain (NOAA), as vega_datasets states"
+_STATSMODELS = "public domain, as statsmodels states"
+_ARCH = "not stated by arch; used, not redistributed"
+_GENERATED = "MIT, as this library; no third-party data"
+_UNSTATED = "none stated in the file; cited, not redistributed"
+#: license and citations of the series in a package
+_SERIES_OF = {
+    "vega-datasets": (_NOAA, ("vega_datasets",)),
+    "statsmodels": (_STATSMODELS, ("statsmodels",)),
+    "arch": (_ARCH, ("arch",)),
+}
+
+
+def _series(name: str, what: str, length: str, unit: str, file: File) -> Dataset:
+    license, citations = _SERIES_OF[file.package]
+    return Dataset(
+        name, "series", what, length, license, citations, "series:load", (file,), unit
+    )
+
+
+def _co2(name: str, what: str, length: str, unit: str) -> Dataset:
+    found = _series(name, what, length, unit, sources.CO2)
+    return replace(found, citations=("keeling2004", "statsmodels"))
+
+
+def _held_out(*arguments) -> Dataset:
+    return replace(_series(*arguments), held_out=True)
+
+
+_FILLED = "59 missing weeks filled by straight lines"
+_ALL = (
+    _series(
+        "seattle_rain", "precipitation", "1,461 days", "mm per day", sources.WEATHER
+    ),
+    _series("seattle_wind", "wind", "1,461 days", "m/s, daily", sources.WEATHER),
+    _series(
+        "sp500_returns",
+        "S&P 500 index: daily change of its logarithm",
+        "5,030 days",
+        "log return per day",
+        sources.SP500,
+    ),
+    _series(
+        "sp500_abs_returns",
+        "S&P 500 index: size of the daily change of its logarithm",
+        "5,030 days",
+        "absolute log return per day",
+        sources.SP500,
+    ),
+    _co2(
+        "co2_change",
+        f"weekly change of CO₂ at Mauna Loa; {_FILLED}",
+        "2,283 weeks",
+        "ppm per week",
+    ),
+    _series(
+        "elnino", "sea surface temperature", "732 months", "°C, monthly", sources.ELNINO
+    ),
+    _series(
+        "seattle_tmax",
+        "maximum temperature",
+        "1,461 days",
+        "°C, daily",
+        sources.WEATHER,
+    ),
+    _series(
+        "sf_temperature",
+        "San Francisco temperature",
+        "8,759 hours",
+        "°F, hourly",
+        sources.SF,
+    ),
+    _co2("co2", f"CO₂ at Mauna Loa; {_FILLED}", "2,284 weeks", "ppm, weekly"),
+    _series(
+        "sp500_log_price",
+        "S&P 500 index: its logarithm",
+        "5,031 days",
+        "log index, daily",
+        sources.SP500,
+    ),
+    _held_out(
+        "seattle_temperature",
+        "Seattle temperature",
+        "8,759 hours",
+        "°F, hourly",
+        sources.SEATTLE,
+    ),
+    _held_out(
+        "vix",
+        "VIX index; days without a value left out",
+        "1,259 days",
+        "index, daily",
+        sources.VIX,
+    ),
+    _held_out(
+        "nasdaq_volume",
+        "logarithm of the NASDAQ's daily volume; days without a volume left out",
+        "5,029 days",
+        "log volume per day",
+        sources.NASDAQ,
+    ),
+    Dataset(
+        "mnist",
+        "images",
+        "5,000 digits of MNIST, 500 per class",
+        "784 pixels",
+        "CC BY-SA 3.0, as usually stated",
+        ("lecun1998", "raschka2018mlxtend"),
+        "images:mnist",
+        (sources.MNIST,),
+    ),
+    Dataset(
+        "fashion_mnist",
+        "images",
+        "Fashion-MNIST, 60,000 and 10,000 images of clothes; optional, in a folder you "
+        "name (Debian's package dataset-fashion-mnist, or the authors' files)",
+        "784 pixels",
+        "MIT",
+        ("xiao2017",),
+        "images:fashion_mnist",
+        sources.FASHION,
+    ),
+    Dataset(
+        "digits",
+        "images",
+        "1,797 handwritten digits, 8 × 8",
+        "64 pixels",
+        "UCI repository; the package is BSD-3",
+        ("pedregosa2011",),
+        "images:digits",
+        (sources.DIGITS,),
+    ),
+    Dataset(
+        "patches",
+        "images",
+        "32 × 32 gray patches of eight photographs: astronaut, brick, camera, chelsea, "
+        "coffee, grass, gravel, rocket",
+        "1,024 pixels",
+        "public domain or CC0, as scikit-image states for each",
+        ("vanderwalt2014",),
+        "images:patches",
+        sources.PHOTOS,
+    ),
+    Dataset(
+        "vowels",
+        "speech",
+        "Japanese Vowels: 640 utterances of nine speakers, 12 cepstral channels; UCI "
+        "repository",
+        "7 to 29 steps",
+        _UNSTATED,
+        ("kudo1999vowels", "aeon"),
+        "speech:vowels",
+        sources.VOWELS,
+    ),
+    Dataset(
+        "arterial_pressure",
+        "medicine",
+        "record 135 of the UCR anomaly archive, the part named TEST: arterial pressure",
+        "7,501 samples",
+        _UNSTATED,
+        ("aeon",),
+        "medical:arterial_pressure",
+        (sources.PRESSURE,),
+    ),
+    Dataset(
+        "listops",
+        "generated",
+        "nested operations on digits, drawn as the Long Range Arena draws them",
+        "any length",
+        _GENERATED,
+        ("nangia2018listops", "tay2021lra"),
+        "listops:split",
+    ),
+    Dataset(
+        "pathfinder",
+        "generated",
+        "Pathfinder-like pictures of 16 to 128 pixels, drawn from the published "
+        "description and not by the original program",
+        "256 to 16,384 pixels",
+        _GENERATED,
+        ("tay2021lra",),
+        "pathfinder:split",
+    ),
+    Dataset(
+        "block_copy",
+        "generated",
+        "white noise, and the scaled sum of its first tokens to be recalled at the end",
+        "any length",
+        _GENERATED,
+        (),
+        "delay:block_copy",
+    ),
+)
+
+#: every data set by its name
+DATASETS: dict[str, Dataset] = {entry.name: entry for entry in _ALL}
+
+
+def names(*kinds: Kind) -> tuple[str, ...]:
+    """Return the data sets of some kinds that load without arguments."""
+    return tuple(n for n, d in DATASETS.items() if d.kind in kinds and d.package)
+
+
+def as_dicts() -> list[dict[str, Any]]:
+    """Return every entry in plain types: the entry point `ssmbook.datasets`."""
+    return [entry.as_dict() for entry in DATASETS.values()]
