@@ -15,6 +15,8 @@ from ssmbook.notebook.glue import records
 from ssmbook.runs.execution import execute, write
 from tests.ssmbook import toy
 
+pytestmark = pytest.mark.slow  # starts pytest on executed notebooks
+
 SOURCE = """import builtins, os
 import ssmbook
 ssmbook.record("x", 0.5, rtol=1e-6)
