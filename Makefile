@@ -1,4 +1,4 @@
-# make book | make test | make notebooks | make studies | make bench | make archive | make clean
+# make check | make test | make book | make notebooks | make studies | make bench | make archive | make clean
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -22,16 +22,29 @@ endif
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
 
-test: $(READY)
+# Two minutes: the rest of `make test` is slow tests, notebooks, the built book, Chromium.
+.PHONY: check lint
+check: lint
+	$(BIN)/pytest -n auto --dist worksteal -m "$(FAST)" tests
+	$(BIN)/ssmbook claims
+
+FAST := not slow and not network and not browser
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -n auto --dist worksteal tests
+	test ! -x $(BIN)/pyright || $(BIN)/pyright
+
+# The book is built meanwhile: Sphinx runs on one core, and reads no fresh output.
+test: lint
+	@$(BIN)/ssmbook build --stored & book=$$!; \
+	$(BIN)/pytest -n auto --dist worksteal tests || { kill $$book; exit 1; }; \
+	wait $$book
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		-p tests.nbval_plugin notebooks
 	$(BIN)/ssmbook claims
 	$(BIN)/ssmbook claims --check _build/fresh
-	$(BIN)/ssmbook build --stored
 	$(BIN)/pytest -n auto --dist worksteal -m 'browser and not landing' tests/browser
 
 notebooks: $(READY)

@@ -239,7 +239,7 @@ class Describe:
         try:
             outside = _origins.referred(attributes, {**around, **cells})
             parts = (
-                self._code(code, value.__doc__),
+                self._code(code, without_docstring=True),
                 self(value.__defaults__),
                 self(value.__kwdefaults__),
                 self._sorted(own),
@@ -252,12 +252,12 @@ class Describe:
             self.inside -= 1
         return f"function {digest(repr(parts))}"
 
-    def _code(self, code: CodeType, doc: str | None = None) -> str:
-        """Without file names, line numbers and docstring."""
+    def _code(self, code: CodeType, *, without_docstring: bool = False) -> str:
+        """Without file names and line numbers; a docstring is the first constant."""
         constants = [
             self._code(c) if isinstance(c, CodeType) else self(c)
             for k, c in enumerate(code.co_consts)
-            if k or doc is None or c != doc
+            if k or not (without_docstring and isinstance(c, str))
         ]
         arguments = (code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
         flags = code.co_flags & ~_DOCSTRING

@@ -199,7 +199,7 @@ def _begun(job: Job) -> Run:
         started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         threads=job.threads,
         version=version("ssmlib"),
-        modules=key.code_hash(key.modules(job.node)),
+        modules=key.surroundings(job.node, job.threads)["modules"],
         git=provenance.state(key.ROOT, _files(job)),
         machine=provenance.machine(str(job.values.get("device", "cpu"))),
         packages=provenance.packages(),

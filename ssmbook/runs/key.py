@@ -2,7 +2,8 @@
 
 Its code, its parameters, the modules of this repository that it imports and those
 they import, the files that its parameters name, the longer run that it reads, the
-locks, the installed versions of their packages, Python, threads.
+locks, the installed versions of their packages, Python, threads. The docstrings,
+comments and layout of modules do not count: `runs.code` says how.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import ssmbook
 from ssmbook.notebook.kept import read_by
+from ssmbook.runs import code
 
 if TYPE_CHECKING:
     from grimp import ImportGraph
@@ -165,13 +167,19 @@ def source(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def code_hash(names: frozenset[str]) -> str:
-    """sha256 over modules of the repository, by name and content."""
+def code_hash(names: frozenset[str], cells: Iterable[str] = ()) -> str:
+    """sha256 over modules of the repository, by name and code.
+
+    cells: code that uses the modules, and may read their docstrings.
+    """
+    files = {name: source(name) for name in sorted(names)}
+    found = {n: f.read_bytes() if f.is_file() else b"" for n, f in files.items()}
+    known = [*found.values(), *[_plain(cell).encode() for cell in cells]]
+    plain = any(map(code.reads_prose, known))
     digest = hashlib.sha256()
-    for name in sorted(names):
-        file = source(name)
-        content = file.read_bytes() if file.is_file() else b""
-        digest.update(name.encode() + b"\0" + content + b"\0")
+    for name, content in found.items():
+        own = content if plain else code.without_prose(content)
+        digest.update(name.encode() + b"\0" + own + b"\0")
     return digest.hexdigest()
 
 
@@ -223,7 +231,7 @@ def surroundings(node, threads: int) -> dict:
     """What decides a notebook's outputs beside its own code and parameters."""
     loaded = modules(node)
     return {
-        "modules": code_hash(loaded),
+        "modules": code_hash(loaded, _cells(node)),
         "data": data_hash(loaded),
         "kept": _kept_hash(node),
         "lock": lock_hash(),

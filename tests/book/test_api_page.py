@@ -27,6 +27,7 @@ def page():
     return names
 
 
+@pytest.mark.slow
 @float64_fits()
 def test_two_members_are_two_fits(page):
     """Features that were put side by side would share one time a step."""
@@ -80,6 +81,7 @@ def test_the_frozen_step_is_the_trained_layer_s(page):
     assert torch.allclose(y, ssm(u)[..., 0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_protocol_s_own_example(capsys):
     text = (ROOT / "book" / "protocol.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -159,6 +159,7 @@ def test_a_profile_with_an_unknown_parameter_is_refused(tmp_path):
         parameters.profile(bad, PATHS)
 
 
+@pytest.mark.slow
 def test_smoke_runs_record_the_same_keys(path, root, run_cells):
     profile = parameters.profile(root / "notebooks" / "smoke.yml", PATHS)[path.stem]
     assert run_cells(path, profile) == set(records(path))

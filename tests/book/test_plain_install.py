@@ -86,6 +86,7 @@ def plain(wheel):
     return run
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_the_packages_and_their_files(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "ssmlib/py.typed" in names
@@ -139,6 +140,7 @@ def test_what_is_no_submodule_is_no_attribute(name):
     assert not hasattr(ssmlib, name)
 
 
+@pytest.mark.slow
 def test_every_module_loads_and_is_documented(plain):
     """Neither help() nor hasattr() nor a star import raises without the extras."""
     said = plain("""
@@ -176,6 +178,7 @@ USES = {
 }
 
 
+@pytest.mark.slow
 def test_every_use_of_a_missing_package_names_its_extra(plain):
     said = plain(f"""
 import json, pathlib
@@ -197,6 +200,7 @@ print(json.dumps(found))
         assert wanted[use] in message, use
 
 
+@pytest.mark.slow
 def test_the_readme_runs_without_extras_or_names_them(plain, root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     *blocks, fit = re.findall(r"```python\n(.*?)```", readme, re.S)

@@ -24,6 +24,7 @@ def listops_folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_chapter_runs_on_a_folder_of_expressions(listops_folder, root, run_cells):
     paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
     values = parameters.profile(root / "notebooks" / "smoke.yml", paths)[SLUG]

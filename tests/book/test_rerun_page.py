@@ -64,6 +64,7 @@ def bash(folder, script):
     return text
 
 
+@pytest.mark.slow
 def test_the_boxes_run_in_their_order(clone):
     """One reader's session: later boxes ask for the runs of earlier ones."""
     if not (clone / ".venv" / "bin" / "ssmbook").exists():

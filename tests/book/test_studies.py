@@ -128,6 +128,7 @@ def test_each_study_has_a_spot_check():
     assert set(KEPT) <= set(SPOTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", sorted(KEPT))
 def test_a_first_epoch_is_as_recorded(slug):
     spot = KEPT[slug].records["spot"]

@@ -79,6 +79,12 @@ class Reader:
         )
         self.theme(theme)
 
+    def leave(self) -> None:
+        """Forget the page, and the requests that it ends."""
+        self.page.goto("about:blank")
+        self.outside.clear()
+        self.errors.clear()
+
     def theme(self, name: str) -> None:
         self.page.evaluate("t => document.documentElement.dataset.theme = t", name)
 

@@ -31,17 +31,31 @@ def fits(reader):
         assert reader.sideways <= 0, theme
 
 
-@pytest.mark.parametrize("name", pages() or ["no book was built"])
-def test_a_page_loads(name, reading):
+@pytest.fixture(scope="module")
+def window(reading):
     with reading() as reader:
-        reader.open(name)
-        assert reader.outside == []
-        assert reader.errors == []
-        # Contrast of one page of each kind: the others have the same style.
-        assert reader.violations(contrast=name in KINDS) == []
-        if name in KINDS:
-            fits(reader)
-            assert reader.violations("color-contrast") == []  # in the dark
+        yield reader
+
+
+@pytest.fixture
+def reader(window):
+    """The one window in which pages are read, empty."""
+    window.leave()
+    return window
+
+
+@pytest.mark.parametrize("name", pages() or ["no book was built"])
+def test_a_page_loads(name, reader):
+    reader.open(name)
+    assert reader.outside == []
+    assert reader.errors == []
+    # Contrast of one page of each kind: the others have the same style.
+    if name in KINDS:
+        assert reader.violations() == []
+        fits(reader)
+        assert reader.violations("color-contrast") == []  # in the dark
+    elif not name.startswith("_modules/"):  # which differ in their code alone
+        assert reader.violations(contrast=False) == []
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -15,6 +15,8 @@ from ssmbook.runs.jobs import plan_runs
 from ssmbook.runs.stores import Store
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
+pytestmark = pytest.mark.slow  # starts schedulers and workers
+
 
 class Cluster:
     """A Dask scheduler and workers, processes like those of any other machine."""

@@ -14,6 +14,8 @@ import pytest
 from ssmbook.runs import cluster, execution
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
+pytestmark = pytest.mark.slow  # starts sweeps and kills them
+
 SWEEP = ("sweep", "1", "--grid", "n=1:6", "-p", "wait=true", "--jobs", "2")
 
 
@@ -50,10 +52,10 @@ def go(place):
     (place / NOTEBOOK).with_name("go").touch()
 
 
-def resume(place, before):
+def resume(place, before, *, jobs=2):
     """The same sweep again: it ends, and touches nothing that was finished."""
     go(place)
-    _, err = ssmbook(place, *SWEEP)
+    _, err = ssmbook(place, *SWEEP[:-1], str(jobs))
     assert f"5 runs: 5 complete ({len(before)} kept already), 0 failed" in err
     after = times(place)
     assert len(after) == 5
@@ -98,7 +100,7 @@ def test_ctrl_c(own):
     assert len(before) == 2
     assert not leftovers(own)
     ssmbook(own, "results", "1")
-    resume(own, before)
+    resume(own, before, jobs=1)
 
 
 class Interrupting:
@@ -136,20 +138,18 @@ def test_ctrl_c_that_falls_into_a_finalizer(monkeypatch):
         queue.work_off([])
 
 
-def test_a_kernel_dies(own):
-    _, err = ssmbook(own, "sweep", "1", "--grid", "mode=die,fine", status=1)
-    assert "2 runs: 1 complete (0 kept already), 1 failed" in err
-    (document,) = documents(own, "failed.json").values()
-    assert "DeadKernelError" in document["error"]
-    assert len(documents(own)) == 1
-
-
-def test_a_cell_never_ends(own):
-    arguments = ["--grid", "mode=hang,fine", "--timeout", "3"]
+def test_a_kernel_dies_and_a_cell_never_ends(own):
+    arguments = ["--grid", "mode=die,hang,fine", "--timeout", "3", "--jobs", "2"]
     _, err = ssmbook(own, "sweep", "1", *arguments, status=1)
-    assert "2 runs: 1 complete (0 kept already), 1 failed" in err
-    (document,) = documents(own, "failed.json").values()
-    assert "CellTimeoutError" in document["error"]
+    assert "3 runs: 1 complete (0 kept already), 2 failed" in err
+    errors = {
+        document["parameters"]["mode"]: document["error"]
+        for document in documents(own, "failed.json").values()
+    }
+    assert errors.keys() == {"die", "hang"}
+    assert "DeadKernelError" in errors["die"]
+    assert "CellTimeoutError" in errors["hang"]
+    assert len(documents(own)) == 1
     wait_for(lambda: not kernels(own))
 
 

@@ -59,9 +59,57 @@ def test_the_hash_sees_an_edit_of_what_is_used_only(root, tmp_path, monkeypatch)
     for module, seen in (("inputs", False), ("hippo", True), ("_checks", True)):
         path = tmp_path / "ssmlib" / f"{module}.py"
         text = path.read_text(encoding="utf-8")
-        path.write_text(text + "\n# edited\n", encoding="utf-8")
+        path.write_text(text + "\nedited = 1\n", encoding="utf-8")
         assert (key.code_hash(names) != before) is seen, module
+        path.write_text(text + "\n# edited\n", encoding="utf-8")
+        assert key.code_hash(names) == before, module
         path.write_text(text, encoding="utf-8")
+
+
+def test_an_edit_changes_the_keys_of_exactly_the_chapters_that_import_it(
+    root, tmp_path, monkeypatch
+):
+    skip = shutil.ignore_patterns("__pycache__")
+    for package in key.packages():
+        if package != "tests":
+            shutil.copytree(root / package, tmp_path / package, ignore=skip)
+    nodes = {slug: nbformat.read(c.path, 4) for slug, c in CHAPTERS.items()}
+    modules = {slug: key.modules(node) for slug, node in nodes.items()}
+    monkeypatch.setattr(key, "ROOT", tmp_path)
+
+    def changed():
+        return {slug for slug in nodes if key.code_hash(modules[slug]) != before[slug]}
+
+    before = {slug: key.code_hash(found) for slug, found in modules.items()}
+    for name in ("ssmlib.theory.memory", "ssmlib.training.loop", "ssmlib.hippo"):
+        path = key.source(name)
+        text = path.read_text(encoding="utf-8")
+        prose = text.replace('"""', '"""Edited. ', 1) + "\n# edited\n"
+        path.write_text(prose, encoding="utf-8")
+        assert changed() == set()
+        path.write_text(text + "\n_EDITED = 1\n", encoding="utf-8")
+        users = {slug for slug, found in modules.items() if name in found}
+        assert changed() == users
+        assert set() < users < set(nodes)
+        path.write_text(text, encoding="utf-8")
+
+
+def test_docstrings_count_where_code_can_read_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(key, "ROOT", tmp_path)
+    used, reader = tmp_path / "used.py", tmp_path / "reader.py"
+
+    def sees_docstrings(reading="", *cells):
+        reader.write_text(reading, encoding="utf-8")
+        hashes = []
+        for text in ("one", "two"):
+            used.write_text(f'def f():\n    """{text}"""\n', encoding="utf-8")
+            hashes.append(key.code_hash(frozenset({"used", "reader"}), cells))
+        return hashes[0] != hashes[1]
+
+    assert not sees_docstrings()
+    assert not sees_docstrings("x = 1", "%matplotlib inline\nimport used", "used.f()")
+    assert sees_docstrings("", "%matplotlib inline\nprint(used.f.__doc__)")
+    assert sees_docstrings("def of(value):\n    return value.__doc__")
 
 
 def test_each_part_of_the_surroundings_counts():
@@ -114,11 +162,13 @@ def test_an_edited_module_runs_again_those_that_need_it(own):
         return json.loads(ssmbook(own, "run", "toy", "--json")[0])["reused"]
 
     assert not reused()
-    for module, runs in (("toylib/unused.py", False), ("toylib/base.py", True)):
-        path = own / module
-        path.write_text(
-            path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8"
-        )
+    edits = [
+        ("toylib/unused.py", "x = 1\n", False),
+        ("toylib/base.py", '"""A docstring."""  # and a comment\n', False),
+        ("toylib/base.py", "x = 1\n", True),
+    ]
+    for module, text, runs in edits:
+        (own / module).write_text(text, encoding="utf-8")
         assert reused() is not runs, module
     text = (own / NOTEBOOK).read_text(encoding="utf-8")
     (own / NOTEBOOK).write_text(text.replace("Twice is", "Double is"), encoding="utf-8")

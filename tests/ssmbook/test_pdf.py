@@ -6,6 +6,8 @@ from pypdf import PdfReader
 from ssmbook.book import pdf
 from tests.ssmbook.toy import ssmbook
 
+pytestmark = pytest.mark.slow  # builds the toy book
+
 
 @pytest.fixture(scope="module")
 def made(place):

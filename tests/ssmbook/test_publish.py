@@ -111,6 +111,7 @@ def packed(committed):
     return Path(path), digest
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice_and_from_elsewhere(committed, packed, tmp_path):
     path, digest = packed
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
@@ -119,6 +120,7 @@ def test_the_same_bytes_twice_and_from_elsewhere(committed, packed, tmp_path):
     assert ssmbook(tmp_path / "a-longer-name", "archive")[0].split()[0] == digest
 
 
+@pytest.mark.slow
 def test_what_an_archive_holds(committed, packed, tmp_path):
     with tarfile.open(packed[0]) as tar:
         members = tar.getmembers()
@@ -152,6 +154,7 @@ def test_what_an_archive_holds(committed, packed, tmp_path):
         assert str(committed).encode() not in path.read_bytes(), path
 
 
+@pytest.mark.slow
 def test_the_crate_describes_the_book(packed, tmp_path):
     with tarfile.open(packed[0]) as tar:
         tar.extractall(tmp_path, filter="data")
@@ -174,6 +177,7 @@ def test_the_crate_describes_the_book(packed, tmp_path):
     assert by_id["#claim-twice-is-small"]["creativeWorkStatus"] == "reproduced"
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_the_crate_is_valid(packed, root, tmp_path):
     with tarfile.open(packed[0]) as tar:
@@ -188,6 +192,7 @@ def test_the_crate_is_valid(packed, root, tmp_path):
         conformance.validate(folder, place)
 
 
+@pytest.mark.slow
 def test_a_dirty_tree_is_refused(committed, packed):
     (committed / "stray").touch()
     try:
@@ -198,6 +203,7 @@ def test_a_dirty_tree_is_refused(committed, packed):
     assert "stray" in err
 
 
+@pytest.mark.slow
 def test_what_git_does_not_see_is_not_packed(committed, packed, tmp_path):
     exclude = committed / ".git" / "info" / "exclude"
     exclude.write_text("hidden*\n", encoding="utf-8")

@@ -9,6 +9,8 @@ import ssmlib
 from ssmbook.book import build, output
 from tests.ssmbook.toy import ssmbook
 
+pytestmark = pytest.mark.slow  # builds the toy book
+
 
 def text_of(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
@@ -90,8 +92,14 @@ def test_a_notebook_that_fails_gets_a_page_that_says_so(own):
     assert "(toy failed)" in out
 
 
-def test_edited_prose_reaches_the_book_without_a_run(own):
+def test_edited_prose_reaches_a_book_that_replaced_a_link(own):
+    """Without a run; what the link in the place of the book leads to is left alone."""
+    (own / "real").mkdir()
+    (own / "_build").mkdir()
+    (own / "_build" / "html").symlink_to(own / "real")
     ssmbook(own, "build")
+    assert (own / "_build" / "html" / "index.html").is_file()
+    assert not any((own / "real").iterdir())
     path = own / "notebooks" / "part" / "toy.ipynb"
     path.write_text(
         path.read_text(encoding="utf-8").replace("Twice is", "Double is"),
@@ -126,15 +134,6 @@ def test_a_book_among_the_sources_is_refused(own, folder):
     _, err = ssmbook(own, "build", "-o", folder, status=1)
     assert "choose another folder" in err
     assert not (own / "_build").exists()
-
-
-def test_a_link_in_the_books_place_is_replaced(own):
-    (own / "real").mkdir()
-    (own / "_build").mkdir()
-    (own / "_build" / "html").symlink_to(own / "real")
-    ssmbook(own, "build")
-    assert (own / "_build" / "html" / "index.html").is_file()
-    assert not any((own / "real").iterdir())
 
 
 def test_git_does_not_see_a_rebuilt_book(rebuilt, tmp_path):

@@ -22,6 +22,8 @@ from tests.ssmbook.test_faults import wait_for
 from tests.ssmbook.test_publish import git
 from tests.ssmbook.toy import NOTEBOOK, start
 
+pytestmark = pytest.mark.slow  # commands wait for each other
+
 # Locks
 
 

@@ -11,6 +11,8 @@ from ssmbook.runs import studies
 from tests.ssmbook.test_rebuild import text_of
 from tests.ssmbook.toy import CLAIM, ssmbook
 
+pytestmark = pytest.mark.slow  # runs and builds the toy book
+
 JUDGED = CLAIM | {"judged_on": "deposit", "valid_for": {"n": [4, 5]}}
 
 

@@ -113,6 +113,9 @@ def test_other_files_are_refused(tmp_path, text):
         sweeps.from_file(path)
 
 
+# Workers cost five times as much as the runs: one sweep here has two.
+
+
 @pytest.fixture(scope="module")
 def swept(place):
     """Four runs, of which those with n=3 fail; what the command said."""
@@ -120,6 +123,7 @@ def swept(place):
     return ssmbook(place, "sweep", "1", *arguments, "--jobs", "2", status=1)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_stops_no_other(place, swept):
     assert "4 runs: 2 complete (0 kept already), 2 failed" in swept[1]
     assert len(documents(place)) == 2
@@ -128,6 +132,7 @@ def test_a_run_that_fails_stops_no_other(place, swept):
     assert all("n is too large" in document["traceback"] for document in failed)
 
 
+@pytest.mark.slow
 def test_one_tidy_table(place, swept):
     folder = place / "runs" / "toy"
     table = pandas.read_csv(folder / "results.csv")
@@ -143,6 +148,7 @@ def test_one_tidy_table(place, swept):
     assert (folder / "results.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
+@pytest.mark.slow
 def test_results_of_the_sweep(place, swept, tmp_path):
     out, _ = ssmbook(place, "results", "1", "--record", "shifted", "-o", tmp_path)
     names = {"results.csv", "results.parquet", "results.svg"}
@@ -154,6 +160,7 @@ def test_results_of_the_sweep(place, swept, tmp_path):
     assert "no record treble; there are double, shifted" in err
 
 
+@pytest.mark.slow
 def test_what_stands_is_not_run_again(place, swept):
     before = documents(place)
     out, err = ssmbook(
@@ -171,10 +178,10 @@ def test_what_stands_is_not_run_again(place, swept):
     assert documents(place) == before
 
 
+@pytest.mark.slow
 def test_side_by_side_and_from_a_file(place, tmp_path):
-    _, err = ssmbook(
-        place, "sweep", "1", "--zip", "--grid", "n=1,2", "--grid", "seed=8,9"
-    )
+    axes = ["--zip", "--grid", "n=1,2", "--grid", "seed=8,9"]
+    _, err = ssmbook(place, "sweep", "1", *axes, "--jobs", "1")
     assert "2 runs: 2 complete" in err
     path = tmp_path / "sweep.yml"
     path.write_text(
@@ -206,13 +213,14 @@ def test_bad_sweeps_run_nothing(own, arguments, status, message):
     assert not documents(own)
 
 
+@pytest.mark.slow
 def test_several_states_are_told_apart(own):
-    ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    ssmbook(own, "sweep", "1", "--grid", "n=1,2", "--jobs", "1")
     path = own / NOTEBOOK
     path.write_text(
         path.read_text(encoding="utf-8").replace("2 * n", "300 * n"), encoding="utf-8"
     )
-    _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2")
+    _, err = ssmbook(own, "sweep", "1", "--grid", "n=1,2", "--jobs", "1")
     assert "several states" in err
     table = pandas.read_csv(own / "runs" / "toy" / "results.csv")
     assert len(table) == 4

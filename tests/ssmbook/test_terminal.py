@@ -61,6 +61,7 @@ def test_any_locale_shows_the_chapters(own, names):
     assert "A toy of Δ".encode() in said or b"A toy of \\u0394" in said
 
 
+@pytest.mark.slow
 def test_any_locale_builds_the_same_pages(own):
     page = own / "book" / "how-to-read.md"
     page.write_text("# How to read Δ\n", encoding="utf-8")

@@ -162,7 +162,9 @@ def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
 # What others wrote takes longer to import than a command to run. A server imports it
 # once and forks each command, which imports its repository's own.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["IPython", "grimp", "nbconvert", "papermill", "typer"])
+IMPORTED_ONCE = """IPython distributed grimp matplotlib.figure nbconvert pandas
+papermill pyarrow.parquet typer"""
+SERVER.set_forkserver_preload(IMPORTED_ONCE.split())
 
 
 def _forked(place: Path, arguments: list[str], names: dict[str, str], said: list[str]):

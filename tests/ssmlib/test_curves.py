@@ -31,6 +31,7 @@ def test_the_minimum_of_a_parabola_is_exact():
     assert curves.minimum(X, far, 1) == 0
 
 
+@pytest.mark.slow
 def test_the_error_of_a_minimum_is_what_repeated_draws_do():
     """60 families of six noisy parabolas: to a third, and without a bias."""
     found = []

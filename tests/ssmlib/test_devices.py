@@ -149,6 +149,7 @@ def test_fit_on_a_gpu(tmp_path):
     assert gap.max() < 1e-2
 
 
+@pytest.mark.slow
 def test_kernel_and_layer_compile_whole():
     layer = S4D(3, 8)
     u = torch.randn(2, 3, 50, generator=torch.Generator().manual_seed(0))

@@ -225,6 +225,7 @@ OTHERS = [
     and feature != "ONNX"
     and (form == "`layer(u)`" or feature not in ("compile", "export"))
 ]
+SLOW = ("compile", "export", "ONNX")
 
 
 def test_the_page_has_every_cell():
@@ -233,7 +234,13 @@ def test_the_page_has_every_cell():
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize(("kind", "name", "feature"), CELLS + OTHERS)
+@pytest.mark.parametrize(
+    ("kind", "name", "feature"),
+    [
+        pytest.param(*cell, marks=[pytest.mark.slow] * (cell[-1] in SLOW))
+        for cell in CELLS + OTHERS
+    ],
+)
 def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
     form, mark = (
         Form(name, kind),
@@ -261,6 +268,7 @@ def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
 # What PyTorch itself cannot do: minimal examples, without this library.
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_pytorch_exports_no_complex_exponential_to_onnx():
     pytest.importorskip("onnxscript")
@@ -273,6 +281,7 @@ def test_pytorch_exports_no_complex_exponential_to_onnx():
         torch.onnx.export(Exponential(), (torch.zeros(3),), dynamo=True, verbose=False)
 
 
+@pytest.mark.slow
 def test_pytorch_compiles_no_second_derivative():
     torch._dynamo.reset()
     x = torch.ones(3, requires_grad=True)
@@ -284,6 +293,7 @@ def test_pytorch_compiles_no_second_derivative():
         first.sum().backward()
 
 
+@pytest.mark.slow
 def test_a_compiled_layer_says_so_too():
     torch._dynamo.reset()
     form = Form("`layer(u)`")
@@ -352,6 +362,7 @@ def test_the_hessian_in_log_dt_is_that_of_differences():
 LENGTHS = (100, 101, 211, 500, 777, 1000, 1024, 1500, 2048, 2999, 3000)
 
 
+@pytest.mark.slow
 def test_two_graphs_serve_every_length():
     from torch._dynamo.testing import CompileCounterWithBackend
 
@@ -365,6 +376,7 @@ def test_two_graphs_serve_every_length():
     assert counter.frame_count <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_compiler_of_kernels_too(tmp_path, monkeypatch):
     """Inductor, one graph for every length: output and gradients."""

@@ -79,6 +79,7 @@ def test_with_a_state_the_state_after_is_not_finite():
     assert bool(after[0].isfinite().all())
 
 
+@pytest.mark.slow
 def test_forms_of_pytorch_agree():
     """vmap, grad within vmap, compile and export."""
     layer, u, bad = made("S4D"), signal(50), signal(50, math.nan)

@@ -140,6 +140,7 @@ def test_plain_adam_on_a_model_and_a_scaler():
         assert float(ssm.A_re.detach().max()) == 0
 
 
+@pytest.mark.slow
 def test_a_compiled_step_and_a_compiled_layer():
     torch._dynamo.reset()
     layer = S4D(2, 8)

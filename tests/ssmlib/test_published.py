@@ -71,6 +71,7 @@ def sample(c):
     return x, torch.ones(2, dtype=torch.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", published.names())
 def test_a_row_of_the_paper_takes_a_step(name):
     c = published.configuration(name)
@@ -94,6 +95,7 @@ def test_a_row_of_the_paper_takes_a_step(name):
         assert not torch.equal(p, before[key]), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", published.names())
 def test_the_later_version_is_built(name):
     now, then = (published.configuration(name, v) for v in ("head", "paper"))
@@ -107,6 +109,7 @@ def count(model):
     return sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_parameters_are_as_many_as_published():
     speech = published.configuration("speech")
     assert count(speech.model(S4D)) == 306_083

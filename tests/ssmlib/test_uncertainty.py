@@ -27,10 +27,12 @@ def series_covered(process):
     return covered(found, autocorrelation.moment_largest_eigenvalue(process.moment(L)))
 
 
+@pytest.mark.slow
 def test_intervals_of_a_series_cover():
     assert series_covered(inputs.ar1(0.9)) >= 85
 
 
+@pytest.mark.slow
 def test_intervals_of_a_standardized_series_cover():
     process = inputs.ar1(0.99)
     x = autocorrelation.standardize(draws(process, RUNS, 1000))
@@ -40,6 +42,7 @@ def test_intervals_of_a_standardized_series_cover():
     assert max(f.high for f in found) <= L
 
 
+@pytest.mark.slow
 def test_where_intervals_of_a_series_stop_covering():
     """Near a unit root nearly 90 of 100 (three standard errors allow 75); long memory
     is no autoregression, and nothing warns of it."""
@@ -47,6 +50,7 @@ def test_where_intervals_of_a_series_stop_covering():
     assert series_covered(inputs.power_law(0.5)) < 75
 
 
+@pytest.mark.slow
 def test_bias_of_a_series_is_removed():
     """The plain value of white noise is far too large; the estimate is not."""
     found = [uncertainty.of_series(x, L) for x in draws(inputs.white(), 30, 1000)]
@@ -54,6 +58,7 @@ def test_bias_of_a_series_is_removed():
     assert np.mean([f.estimate for f in found]) < 1.2
 
 
+@pytest.mark.slow
 def test_a_bootstrap_over_windows_does_not_cover():
     """Why the intervals of a series are not found that way."""
     process = inputs.ar1(0.9)
@@ -72,6 +77,7 @@ def test_a_bootstrap_over_windows_does_not_cover():
     assert hits < 28
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("process", "n"),
     [
@@ -155,6 +161,7 @@ def test_an_interval_does_not_depend_on_the_number_of_threads():
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_long_series_has_the_interval_that_long_draws_give(monkeypatch):
     """Draws of a quarter of the length, on a scale of 20 % of the interval's width."""
     x = draws(inputs.ar1(0.9), 1, 40_000)[0]
