@@ -7,8 +7,17 @@ It knows no science. A notebook needs the names below; the rest is for the comma
 from __future__ import annotations
 
 from ssmbook.notebook.executed import records
-from ssmbook.notebook.glue import estimate, figure, record, text
+from ssmbook.notebook.glue import estimate, figure, record, record_all, text
 from ssmbook.notebook.kept import kept
 from ssmbook.notebook.session import start
 
-__all__ = ["estimate", "figure", "kept", "record", "records", "start", "text"]
+__all__ = [
+    "estimate",
+    "figure",
+    "kept",
+    "record",
+    "record_all",
+    "records",
+    "start",
+    "text",
+]

@@ -215,6 +215,25 @@ def moment_largest_eigenvalue(R: Tensor) -> float:
     return _scale.restored("lambda_max of R", top, shift)
 
 
+def moment_timescale(R: Tensor) -> float:
+    """Return the dt of "Autocorrelation Matters" for a second moment.
+
+    Args:
+        R: as `moment_largest_eigenvalue`, of sequences of L steps.
+
+    Returns:
+        1 / sqrt(L lambda_max), in units of time per step.
+
+    Raises:
+        TypeError: as `moment_largest_eigenvalue`.
+        ValueError: as `moment_largest_eigenvalue`, or if R is zero throughout.
+    """
+    top = moment_largest_eigenvalue(R)
+    if top <= 0:
+        raise ValueError("R must not be zero throughout: it has no timescale")
+    return 1 / math.sqrt(len(R) * top)
+
+
 def _moment_top(R: Tensor) -> float:
     if R.ndim == 2:
         return float(torch.linalg.eigvalsh(R)[-1])

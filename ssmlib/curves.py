@@ -142,6 +142,26 @@ def edges(x: Sequence[float], curves: Sequence, rise: float) -> tuple[float, flo
     return math.ldexp(low, of_x), math.ldexp(high, of_x)
 
 
+def ceiling(x: Sequence[float], curves: Sequence, factor: float = 1.05) -> float:
+    """Return the largest x where the loss is within a factor of its lowest value.
+
+    Args:
+        x: as `minimum`.
+        curves: as `minimum`, natural logarithms of losses.
+        factor: at least 1.
+
+    Returns:
+        The upper end of `edges`.
+
+    Raises:
+        TypeError: as `edges`.
+        ValueError: as `edges`, or for a factor below 1.
+    """
+    if _checks.number("factor", factor) < 1:
+        raise ValueError(f"factor must be at least 1, got {factor}")
+    return edges(x, curves, math.log(factor))[1]
+
+
 def _convex(x: np.ndarray, y: np.ndarray, near: float = NEAR) -> np.ndarray:
     """y with the nearest convex curve around its least value."""
     low, high = _run(y <= y.min() + near, int(y.argmin()))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,15 +27,20 @@ else:
 #: at least 3:1 on white and on the dark theme's background
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v")
-_INK = "#0a0b0c"
+#: the colour of text and axes, which follows the theme
+INK = "#0a0b0c"
+#: lines that other lines are compared with
+GREY = "#7F7F7F"
+GUIDE = {"color": GREY, "linewidth": 1, "linestyle": "--"}
+_SCALES = ("", "x", "y", "xy", "2", "2y")
 _THEME = (
     "<style>svg{color:#1a1a1a}"
     "@media (prefers-color-scheme:dark){svg{color:#dcdcdc}}</style>"
 )
 _STYLE = {
-    "axes.edgecolor": _INK,
+    "axes.edgecolor": INK,
     "axes.grid": True,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 11.5,
@@ -42,15 +48,16 @@ _STYLE = {
     "font.size": 11,
     "grid.alpha": 0.25,
     "grid.color": "#7f7f7f",
+    "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "savefig.transparent": True,
     "svg.fonttype": "path",
     "svg.hashsalt": "ssmlib",
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
 
 
@@ -68,13 +75,238 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options)
 
 
 def band(axis: Axes, x, draws, **style) -> None:
-    """The mean of draws (n, k) over x (k,), within a standard error to each side."""
+    """Draw the mean of draws with a band of one standard error to each side.
+
+    Args:
+        axis: where to draw.
+        x: (k,) places.
+        draws: (n, k), n >= 2 independent draws.
+        style: options of matplotlib's `plot`, for the line.
+    """
     draws = np.asarray(draws, dtype=float)
     mean, error = draws.mean(0), draws.std(0, ddof=1) / len(draws) ** 0.5
     (line,) = axis.plot(x, mean, **style)
     axis.fill_between(
         x, mean - error, mean + error, color=line.get_color(), alpha=0.15, linewidth=0
     )
+
+
+def sweep(
+    x: Any,
+    curves: Mapping[str, Any],
+    *,
+    axis: Axes | None = None,
+    height: float = 3.0,
+    log: str = "",
+    fmt: str | Sequence[str] = "-",
+    colors: Sequence[int | str] = (0, 1, 2, 3, 4),
+    legend: bool | str = True,
+    style: Mapping[str, Any] | None = None,
+    **labels,
+) -> tuple[Figure, Any]:
+    """Draw curves over one grid, in one panel or in a row of panels.
+
+    A curve is (k,) numbers; (n, k) draws, which become a `band`; or k estimates with
+    `value` and `half`, which become error bars. Arrays and tensors are accepted.
+
+    Args:
+        x: (k,) places of all curves; None if each curve is a pair (x, y).
+        curves: label -> curve; or title -> such a mapping, for a row of panels.
+        axis: where to draw a single panel; a new figure by default.
+        height: of the new figure, in inches.
+        log: the logarithmic axes: "x", "y", "xy", "2" for x in powers of two, "2y".
+        fmt: matplotlib's format of each curve, repeated in turn; "o" becomes the
+            marker of the curve's color.
+        colors: of each curve, repeated in turn: places in `COLOURS`, or colors.
+        legend: True for a legend in the first panel if it has several labels, a place
+            of matplotlib, "above" for one above the panels, "direct" for a label at
+            the end of each curve, or False.
+        style: options of matplotlib's `plot`, for all curves.
+        labels: options of matplotlib's `Axes.set`, as xlabel; ylabel is that of the
+            first panel.
+
+    Returns:
+        The figure and its axis, or its axes (panels,).
+
+    Raises:
+        ValueError: for another log, no curves, or panels for a given axis.
+    """
+    if log not in _SCALES:
+        raise ValueError(f"log must be one of {', '.join(map(repr, _SCALES))}")
+    if not curves:
+        raise ValueError("curves must hold at least one curve")
+    panels = isinstance(next(iter(curves.values())), Mapping)
+    if panels and axis is not None:
+        raise ValueError("curves must be those of one panel if axis is given")
+    if axis is None:
+        columns = len(curves) if panels else 1
+        figure, axes = subplots(1, columns, height=height, sharey=True, squeeze=False)
+        axes = axes[0]
+    else:
+        figure, axes = axis.figure, np.array([axis])
+    fmts = [fmt] if isinstance(fmt, str) else list(fmt)
+    parts = curves if panels else {labels.pop("title", ""): curves}
+    for own, (title, part) in zip(axes, parts.items(), strict=True):
+        _scale_axes(own, log)
+        for k, (label, curve) in enumerate(part.items()):
+            color = colors[k % len(colors)]
+            place, y = curve if x is None else (x, curve)
+            _curve(own, place, y, fmts[k % len(fmts)], color, label, style or {})
+        shown = labels if own is axes[0] else _without(labels, "ylabel")
+        own.set(**({"title": title} if title else {}) | shown)
+    _name(figure, axes, legend)
+    return figure, axes if panels else axes[0]
+
+
+def intervals(
+    groups: Mapping[str, Mapping[str, Any]],
+    *,
+    axis: Axes | None = None,
+    height: float | None = None,
+    zero: float | None = 0,
+    log: str = "",
+    fmt: str | Sequence[str] = "o",
+    legend: bool | str = "above",
+    style: Mapping[str, Any] | None = None,
+    **labels,
+) -> tuple[Figure, Axes]:
+    """Draw one row per name: the values of each group with their intervals.
+
+    Args:
+        groups: label -> {name of the row: value}; a value is a number, (k,) numbers, or
+            an estimate with `value` and `half`. Rows come in the order of their names.
+        axis: where to draw; a new figure by default.
+        height: of the new figure, in inches; by default as many rows ask for.
+        zero: where a line marks no difference; None for no line.
+        log: "x" for a logarithmic axis, "symlog" for one that is linear within
+            10 of zero, "" for a linear one.
+        fmt: as `sweep`.
+        legend: as `sweep`.
+        style: options of matplotlib's `errorbar`, for all groups.
+        labels: options of matplotlib's `Axes.set`, as xlabel.
+
+    Returns:
+        The figure and its axis.
+
+    Raises:
+        ValueError: for another log, or no groups.
+    """
+    if log not in ("", "x", "symlog"):
+        raise ValueError(f"log must be one of '', 'x', 'symlog', got {log!r}")
+    if not groups:
+        raise ValueError("groups must hold at least one group")
+    rows = list(dict.fromkeys(k for own in groups.values() for k, _ in own.items()))
+    # One value per row needs no room beside the others.
+    single = sum(map(len, groups.values())) == len(rows)
+    apart = 0.0 if single else min(0.2, 0.7 / len(groups))
+    if axis is None:
+        room = 0.26 if single else max(0.26, 0.13 * len(groups))
+        _, axis = subplots(height=height or 1.0 + room * len(rows))
+    fmts = [fmt] if isinstance(fmt, str) else list(fmt)
+    for k, (label, own) in enumerate(groups.items()):
+        shift = apart * (k - (len(groups) - 1) / 2)
+        value, half, place = [], [], []
+        for name, found in own.items():
+            known = _is_estimate(found)
+            for each in [found.value] if known else np.ravel(_numbers(found)):
+                value.append(float(each))
+                half.append(found.half if known else 0.0)
+                place.append(rows.index(name) + shift)
+        axis.errorbar(
+            value,
+            place,
+            xerr=half if any(half) else None,
+            fmt=fmts[k % len(fmts)].replace("o", MARKERS[k % len(MARKERS)]),
+            color=COLOURS[k % len(COLOURS)],
+            label=label,
+            **style or {},
+        )
+    if zero is not None:
+        axis.axvline(zero, color=GREY, linewidth=1)
+    if log:
+        options = {"linthresh": 10} if log == "symlog" else {}
+        axis.set_xscale("log" if log == "x" else "symlog", **options)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set(**labels)
+    _name(axis.figure, [axis], legend)
+    return axis.figure, axis
+
+
+def _without(options: Mapping, key: str) -> dict:
+    return {k: v for k, v in options.items() if k != key}
+
+
+def _scale_axes(axis: Axes, log: str) -> None:
+    if "x" in log or "2" in log:
+        axis.set_xscale("log", base=2 if "2" in log else 10)
+    if "y" in log:
+        axis.set_yscale("log")
+
+
+def _curve(axis: Axes, x, y, fmt: str, color, label: str, style: Mapping) -> None:
+    """One curve: a line, a band of draws, or estimates with their intervals."""
+    marker = MARKERS[color % len(MARKERS)] if isinstance(color, int) else "o"
+    color = COLOURS[color] if isinstance(color, int) else color
+    x, fmt = _numbers(x), fmt.replace("o", marker)
+    common = {"color": color, "label": label or None} | dict(style)
+    if _is_estimate(next(iter(y), None)):
+        value, half = [e.value for e in y], [e.half for e in y]
+        axis.errorbar(x, value, half, fmt=fmt, **common)
+        return
+    y = _numbers(y)
+    if y.ndim == 2:
+        line, dots = fmt.strip("".join(MARKERS)), fmt.strip("-:.")
+        band(axis, x, y, linestyle=line or "none", marker=dots or "", **common)
+    else:
+        axis.plot(x, y, fmt, **common)
+
+
+def _is_estimate(value) -> bool:
+    return hasattr(value, "value") and hasattr(value, "half")
+
+
+def _numbers(values) -> np.ndarray:
+    """Numbers in an array, a sequence or a tensor on any device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
+def _name(figure: Figure, axes, legend: bool | str) -> None:
+    """Say which curve is which, once."""
+    handles, labels = axes[0].get_legend_handles_labels()
+    if legend is False or len(labels) < (1 if isinstance(legend, str) else 2):
+        return
+    if legend == "above":
+        columns = min(len(labels), 4)
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+    elif legend == "direct":
+        for axis in axes:
+            _name_ends(axis)
+    else:
+        axes[0].legend(loc="best" if legend is True else legend)
+
+
+def _name_ends(axis: Axes) -> None:
+    """Write each line's label at its end, no two over each other."""
+    lines = [own for own in axis.get_lines() if not own.get_label().startswith("_")]
+    axis.autoscale_view()
+    to_axes = axis.transData + axis.transAxes.inverted()
+    size = mpl.rcParams["legend.fontsize"]
+    ends = {own: to_axes.transform(own.get_xydata()[-1])[1] for own in lines}
+    height = axis.get_window_extent().height * 72 / axis.figure.dpi  # points
+    least, last = 1.2 * size / height, -np.inf
+    for own in sorted(ends, key=ends.get):
+        last = max(ends[own], last + least)
+        axis.annotate(
+            own.get_label(),
+            (1.01, last),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=size,
+            color=own.get_color(),
+        )
 
 
 def svg(figure: Figure) -> str:
@@ -84,5 +316,5 @@ def svg(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
     return re.sub(r"(<svg[^>]*>)", r"\1" + _THEME, text, count=1)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from ssmlib import _checks, _scale
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -275,3 +279,45 @@ def bootstrap(
     error = float(np.std(_scale.shifted(samples, shift), ddof=1))
     error = _scale.shifted(error, -shift) * math.sqrt(n / (n - 1))
     return Estimate(value(np.arange(n)), error, n - 1, level)
+
+
+def moved(
+    statistic: Callable[..., float], a: Sequence, b: Sequence, *, over: float = 1.0
+) -> Estimate:
+    """Estimate how far a statistic of draws moves from one set to a paired one.
+
+    Args:
+        statistic: as `bootstrap`, of one array.
+        a, b: arrays (n, ...), n >= 3, that belong together draw by draw.
+        over: what the difference is divided by, not zero.
+
+    Returns:
+        (statistic(b) - statistic(a)) / over with its bootstrap error.
+
+    Raises:
+        TypeError: as `bootstrap`.
+        ValueError: as `bootstrap`, or if over is zero.
+    """
+    if _checks.number("over", over) == 0:
+        raise ValueError("over must not be zero")
+    return bootstrap(lambda a, b: (statistic(b) - statistic(a)) / over, a, b)
+
+
+def largest_gap(found: Tensor, exact: Tensor) -> float:
+    """Return the largest difference of two results, relative to the largest value.
+
+    Args:
+        found: numbers of any shape, real or complex.
+        exact: of the same shape, not zero throughout.
+
+    Raises:
+        ValueError: for different shapes, or if exact is zero throughout.
+    """
+    if found.shape != exact.shape:
+        raise ValueError(
+            f"found must have the shape {tuple(exact.shape)} of exact, got "
+            f"{tuple(found.shape)}"
+        )
+    if not exact.abs().max() > 0:
+        raise ValueError("exact must not be zero throughout")
+    return float((found - exact).abs().max() / exact.abs().max())

@@ -8,7 +8,7 @@ prose pastes a record with the role `{glue:text}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ssmbook.notebook.files import shown
 from ssmbook.notebook.recorded import Record, checked
@@ -53,6 +53,36 @@ def record(
     number = float(value) if isinstance(value, float) else int(value)
     _check_once(key)
     _display({NUMBER: repr(number)}, key, PREFIX, tolerance=entry.tolerance)
+
+
+def record_all(
+    values: Mapping[str, object] | None = None,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    because: str | None = None,
+    **more,
+) -> None:
+    """Store several figures, by key, with one tolerance.
+
+    Args:
+        values: key -> a number, an array or tensor of one number, or an estimate as
+            `estimate` stores it, which has an error of its own.
+        rtol: as `record`.
+        atol: as `record`.
+        because: as `record`.
+        more: further keys and values, where a key is a name of Python.
+
+    Raises:
+        TypeError: as `record`.
+        ValueError: as `record`.
+    """
+    for key, value in {**(values or {}), **more}.items():
+        if hasattr(value, "se"):
+            estimate(key, value)
+        else:
+            number = value.item() if hasattr(value, "item") else value
+            record(key, number, rtol=rtol, atol=atol, because=because)
 
 
 _recorded: dict[str, tuple[int, int]] = {}

@@ -88,6 +88,27 @@ def evenly(x: Tensor, n: int) -> Tensor:
     return x[torch.linspace(0, len(x) - 1, count, dtype=exact, device="cpu").long()]
 
 
+def drawn(data: Split, n: int, seed: int) -> Split:
+    """Return a split with at most n of its training sequences, drawn by a seed.
+
+    Args:
+        data: the split; validation and test part stay.
+        n: at least 1; all sequences, in another order, if there are fewer.
+        seed: of the order.
+
+    Raises:
+        TypeError: if n or seed is not an integer.
+        ValueError: for an n below 1 or a negative seed.
+    """
+    _checks.integer("n", n)
+    order = np.random.default_rng(_checks.seed(seed))
+    order = order.permutation(len(data.x_train))[:n]
+    lengths = data.lengths_train
+    kept = {} if lengths is None else {"lengths_train": lengths[order]}
+    x, y = data.x_train[order], data.y_train[order]
+    return replace(data, x_train=x, y_train=y, **kept)
+
+
 def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
     """(the split with a channel axis and float32 inputs, its number of outputs).
 

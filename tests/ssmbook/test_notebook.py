@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -359,3 +360,21 @@ def test_names_of_figures_and_texts_are_words(name):
     ):
         with pytest.raises(ValueError, match="a name must consist of"):
             call()
+
+
+def test_figures_of_one_tolerance_are_stored_together():
+    found = SimpleNamespace(value=2.0, se=0.5, freedom=2)
+    values = {"a": np.float64(0.5), "b": np.array(3)}
+    with capture_output() as said:
+        glue.record_all(values, rtol=1e-6, c=7, d=found)
+    made = nbformat.v4.new_output
+    stored = glue.output_records(
+        [made("display_data", o.data, metadata=o.metadata) for o in said.outputs]
+    )
+    assert stored == {
+        "a": glue.Record(0.5, rtol=1e-6),
+        "b": glue.Record(3, rtol=1e-6),
+        "c": glue.Record(7, rtol=1e-6),
+        "d": glue.Record(found.value, se=found.se, freedom=2),
+    }
+    assert [type(r.value) for r in stored.values()] == [float, int, int, float]

@@ -95,3 +95,14 @@ def test_bad_data_is_refused():
         ac.timescale(torch.zeros(2, 4))
     with pytest.raises(ValueError, match="constant must be positive"):
         ac.timescale(x, 0.0)
+
+
+def test_the_timescale_of_a_moment_is_that_of_its_sequences():
+    x = torch.randn(50, 12, generator=torch.Generator().manual_seed(0)).double()
+    R = ac.second_moment(x)
+    exact = ac.timescale(x)
+    assert ac.moment_timescale(R) == pytest.approx(exact, rel=1e-12)
+    row = torch.tensor([1.0, 0.5], dtype=torch.float64)
+    assert ac.moment_timescale(row) == pytest.approx(3**-0.5)
+    with pytest.raises(ValueError, match="R must not be zero throughout"):
+        ac.moment_timescale(torch.zeros(3).double())

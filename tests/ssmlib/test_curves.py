@@ -109,3 +109,12 @@ def test_cost_is_what_is_above_the_least():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_ceiling_is_the_upper_edge():
+    losses = 0.05 * (X - 0.7) ** 2
+    assert curves.ceiling(X, losses) == curves.edges(X, losses, math.log(1.05))[1]
+    assert curves.ceiling(X, losses, 1.2) > curves.ceiling(X, losses) > 0.7
+    assert curves.ceiling(X, X, 1) == X[0]
+    with pytest.raises(ValueError, match=r"factor must be at least 1, got 0\.9"):
+        curves.ceiling(X, losses, 0.9)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -123,3 +124,24 @@ def test_the_bootstrap_of_three_draws_has_its_factor():
         for own in samples
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+
+
+def test_a_statistic_moves_as_the_mean_of_the_differences():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 40))
+    found = statistics.moved(np.mean, a, b, over=2.0)
+    exact = statistics.paired(b, a)
+    assert found.value == pytest.approx(exact.value / 2)
+    assert found.se == pytest.approx(exact.se / 2, rel=0.15)
+    with pytest.raises(ValueError, match="over must not be zero"):
+        statistics.moved(np.mean, a, b, over=0)
+
+
+def test_the_largest_gap_is_relative_to_the_largest_value():
+    exact = torch.tensor([1.0, -4.0])
+    assert statistics.largest_gap(exact + torch.tensor([0.5, 0.0]), exact) == 0.125
+    assert statistics.largest_gap(1j * exact, exact + 0j) == pytest.approx(2**0.5)
+    with pytest.raises(ValueError, match=r"shape \(2,\) of exact, got \(1,\)"):
+        statistics.largest_gap(exact[:1], exact)
+    with pytest.raises(ValueError, match="exact must not be zero throughout"):
+        statistics.largest_gap(exact, torch.zeros(2))

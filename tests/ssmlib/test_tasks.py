@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from ssmlib import autocorrelation as ac
 from ssmlib import inputs
 from ssmlib.tasks import delay, files, images, medical, series, speech
 from ssmlib.tasks.datasets import DATASETS, File
+from ssmlib.tasks.split import Split, drawn
 
 
 @pytest.mark.parametrize("name", series.names())
@@ -293,3 +295,17 @@ def test_a_missing_carrier_says_how_to_get_it():
         files.carried(File("numpy", "a/file.csv", "0"))
     with pytest.raises(ValueError, match="is not the file this project knows"):
         files.carried(File("numpy", "numpy/__init__.py", "0"))
+
+
+def test_a_seed_draws_training_sequences_alone():
+    data = Split(*(torch.arange(6).repeat(2, 1).T + k for k in range(6)))
+    own = drawn(data, 4, 0)
+    order = np.random.default_rng(0).permutation(6)[:4]
+    assert own.x_train.tolist() == data.x_train[order].tolist()
+    assert own.y_train.tolist() == data.y_train[order].tolist()
+    assert own.x_test is data.x_test
+    assert sorted(drawn(data, 9, 1).x_train[:, 0].tolist()) == list(range(6))
+    timed = replace(data, lengths_train=torch.arange(1, 7))
+    assert drawn(timed, 4, 0).lengths_train.tolist() == (order + 1).tolist()
+    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+        drawn(data, 0, 0)
