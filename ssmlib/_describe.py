@@ -6,7 +6,7 @@ import copyreg
 import dataclasses
 import functools
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from numbers import Number
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -210,8 +210,10 @@ class Describe:
     def _class(self, value: type) -> str:
         own = [base for base in value.__mro__ if not library(base)]
         if not own:
-            return _origins.name(value)
-        others = [_origins.name(base) for base in value.__mro__ if base not in own]
+            return _origins.name(value) + self._changed(value.__mro__)
+        outside = [base for base in value.__mro__ if base not in own]
+        others = [_origins.name(base) for base in outside]
+        others.append(self._changed(outside))
         others.append(self(type(value)))  # its metaclass
         parts = [
             {k: self._lenient(v) for k, v in vars(base).items() if k not in _NAMES}
@@ -219,6 +221,16 @@ class Describe:
         ]
         called = f"{value.__module__}.{value.__qualname__}"
         return f"{called} {digest(repr((parts, others)))}"
+
+    def _changed(self, bases: Sequence[type]) -> str:
+        """What was assigned to classes of libraries after they were made."""
+        found = {base: _origins.changed(base) for base in bases}
+        parts = {
+            _origins.name(base): {n: self._lenient(v) for n, v in sorted(own.items())}
+            for base, own in found.items()
+            if own
+        }
+        return f" changed {digest(repr(parts))}" if parts else ""
 
     def _function(self, value: FunctionType) -> str:
         code = value.__code__
@@ -271,7 +283,7 @@ class Describe:
         except Bound:
             raise
         except ValueError:
-            return _origins.name(type(value))
+            return self(type(value))
 
     def _object(self, value) -> str:
         kind, own = self(type(value)), _values.own(value)
@@ -279,6 +291,13 @@ class Describe:
             own = {n: v for n, v in own.items() if not n.startswith("_")}
         elif library(type(value)) and not dataclasses.is_dataclass(value):
             return f"{kind} {digest(self._reduced(value))}"
+        elif _origins.claimed(type(value)):  # made in C, perhaps: no attributes
+            try:
+                return f"{kind} {digest(self._reduced(value))}"
+            except Bound:
+                raise
+            except ValueError:
+                pass
         return f"{kind}{self._sorted(own)}"
 
     def _reduced(self, value) -> str:

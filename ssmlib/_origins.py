@@ -15,6 +15,10 @@ _FOLDERS = {Path(sysconfig.get_path(n)) for n in ("stdlib", "purelib", "platlib"
 _FOLDERS |= {Path(f) for f in (*site.getsitepackages(), site.getusersitepackages())}
 _FOLDERS |= {Path(__file__).parent}
 _LIBRARIES = {folder.resolve() for folder in _FOLDERS}
+_OWN = str(Path(__file__).parent)
+_CACHE = type(functools.cache(len))
+# flags of classes: not a static one of C; without attributes that can be assigned
+_HEAP, _IMMUTABLE = 1 << 9, 1 << 8
 
 
 def digest(content: str | bytes) -> str:
@@ -23,21 +27,88 @@ def digest(content: str | bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def library(thing) -> bool:
-    """Whether a class or function is part of Python or of an installed library."""
-    name = _owner(thing)
+def library(thing: type | FunctionType) -> bool:
+    """Whether a class or function is part of Python or of an installed library.
+
+    Its own word is not enough: code that is run by `exec` or made on demand gives any
+    module as its own. The module must hold it, and its code must come from a file of
+    a library.
+    """
     if isinstance(thing, FunctionType):
-        # A decorator gives its function the name and module of another one, and a
-        # function that a library makes on demand has no name of its own.
-        inside = str(thing.__globals__.get("__name__"))
-        if "<locals>" in thing.__qualname__ or not _library_name(inside):
+        return _found(thing) and all(map(_from_file, _functions(thing)))
+    if not thing.__flags__ & _HEAP or thing.__flags__ & _IMMUTABLE:
+        return True  # made in C
+    if not _found(thing):
+        return False
+    own = [f for value in vars(thing).values() for f in _functions(value)]
+    return not own or any(map(_from_file, own))
+
+
+def changed(base: type) -> dict[str, object]:
+    """Return the attributes of a library's class that its source does not have."""
+    module = sys.modules.get(_owner(base))
+    source = None if module is None else vars(module).get("__file__")
+    found = {}
+    for name, value in vars(base).items():
+        own = _functions(value)
+        if not all(_from_file(f) or _generated(f, name, base) for f in own):
+            found[name] = value
+        elif own and source and _from_file(own[-1]):
+            file = own[-1].__code__.co_filename
+            if file != source and file.startswith(_OWN):
+                found[name] = value
+    return found
+
+
+def claimed(thing: type | FunctionType) -> bool:
+    """Whether a class or function says that it is from a library."""
+    module = sys.modules.get(_owner(thing))
+    own = module is None or _owner(thing) == "__main__"
+    return not own and library_module(module)
+
+
+def _found(thing: type | FunctionType) -> bool:
+    """Whether the module of a library holds a class or function under its name."""
+    if not claimed(thing):
+        return False
+    *outer, last = thing.__qualname__.split(".")
+    at = sys.modules[_owner(thing)]
+    for part in outer:
+        at = getattr(at, part, None)
+        if not isinstance(at, type):
             return False
-    return _library_name(name)
+    held = vars(at).get(last) if isinstance(at, type) else getattr(at, last, None)
+    return held is thing or any(f is thing for f in _functions(held))
 
 
-def _library_name(name: str) -> bool:
-    module = sys.modules.get(name)
-    return module is not None and name != "__main__" and library_module(module)
+def _functions(value: object) -> list[FunctionType]:
+    """The functions that an attribute of a class is made of, those wrapped last."""
+    if isinstance(value, property):
+        return [
+            f for own in (value.fget, value.fset, value.fdel) for f in _functions(own)
+        ]
+    if isinstance(value, functools.cached_property):
+        return _functions(value.func)
+    found = [value] if isinstance(value, FunctionType) else []
+    inner = getattr(value, "__wrapped__", None) if _wraps(value) else None
+    return found if inner is None else found + _functions(inner)
+
+
+def _wraps(value: object) -> bool:
+    return isinstance(value, FunctionType | staticmethod | classmethod | _CACHE)
+
+
+def _from_file(function: FunctionType) -> bool:
+    """Whether the code of a function is in a file of a library."""
+    file = function.__code__.co_filename
+    return file.startswith("<frozen ") or _installed(file)
+
+
+def _generated(function: FunctionType, name: str, base: type) -> bool:
+    """Whether `dataclass` or `namedtuple` wrote a method of a class."""
+    written = function.__code__.co_filename.startswith("<")
+    fields = "__dataclass_fields__" in vars(base) or issubclass(base, tuple)
+    return written and fields and name.startswith("__") and name.endswith("__")
 
 
 def _owner(thing) -> str:
@@ -63,6 +134,9 @@ def library_module(module: ModuleType) -> bool:
     root = module.__name__.partition(".")[0]
     if isinstance(file, str) and Path(file).is_absolute():
         return _installed(file)
+    loaded = sys.modules.get(module.__name__) is module
+    if type(module) is ModuleType and not loaded:  # a user's, of any name
+        return False
     if root in sys.stdlib_module_names:
         return True
     parent = sys.modules.get(root)

@@ -17,8 +17,8 @@ import pytest
 import torch
 from torch import nn
 
-from ssmlib import _sameness
-from ssmlib.layers import S4D
+from ssmlib import _origins, _sameness
+from ssmlib.layers import S4, S4D
 from ssmlib.models import Ensemble, Model
 from ssmlib.training import fit
 from tests.ssmlib.test_training_options import task
@@ -180,6 +180,108 @@ def test_a_difference_is_seen(made):
         one, same, other = (_sameness.text(through(made(k))) for k in (1, 1, 2))
         assert one == same
         assert one != other
+
+
+def executed(source, name):
+    space = {"S4D": S4D, "torch": torch} | ({} if name is None else {"__name__": name})
+    exec(source, space)
+    return space["L"]
+
+
+LAYER = """class L(S4D):
+    def last_weights(self, L): return {k} * super().last_weights(L)"""
+HELPER = """class H:
+    def __call__(self, x): return {k} * x
+h = H()
+class L(S4D):
+    def last_weights(self, L): return h(super().last_weights(L))"""
+OTHERS = {
+    "a function": "def L(x): return {k} * x",
+    "a decorated function": "@torch.no_grad()\ndef L(x): return {k} * x",
+    "a constant": "class L(S4D): k = {k}",
+    "a base": "class L((torch.nn.ReLU, torch.nn.Tanh)[{k} - 1]): pass",
+    "a metaclass": "class M(type):\n  def __call__(cls): return {k}\n"
+    "class L(metaclass=M): pass",
+}
+SOURCES = {"a layer": LAYER, "an object": HELPER} | OTHERS
+NAMES = (None, "builtins", "os", "json", "types", "torch", "torch.nn", "ssmlib.layers")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_code_with_the_name_of_a_library_s_module_is_a_user_s(source, name):
+    made = [executed(source.format(k=k), name) for k in (1, 1, 2)]
+    one, same, other = map(_sameness.text, made)
+    assert one == same != other
+    if source in (LAYER, HELPER):
+        models = [Model(1, 2, layer=layer, **MADE) for layer in made]
+        Ensemble(models[:2])
+        with pytest.raises(ValueError, match=r"models 0 and 1 differ in .*ssms\.0"):
+            Ensemble(models[1:])
+
+
+def of_new_class(k):
+    return types.new_class("L", (S4D,), exec_body=lambda space: space.update(k=k))
+
+
+def of_dataclass(k):
+    space = {"f": lambda self, x: k * x}
+    return dataclasses.make_dataclass("L", ["x"], namespace=space)
+
+
+def of_type(k):
+    return type("L", (S4D,), {"f": lambda self: k, "__module__": "torch.nn"})
+
+
+def registered(k):
+    """A module of a user under the name of a library's."""
+    return reader(attribute(types.ModuleType("torch.nn"), k))
+
+
+@pytest.mark.parametrize("made", [of_new_class, of_dataclass, of_type, registered])
+def test_a_class_that_a_library_s_function_made_is_a_user_s(made):
+    one, same, other = (_sameness.text(made(k)) for k in (1, 1, 2))
+    assert one == same != other
+
+
+CHANGES = {
+    "a method": lambda k: lambda self: (*MODES(self)[:2], k * MODES(self)[2]),
+    "one by exec": lambda k: executed(f"def L(self): return {k}", "ssmlib.layers.s4d"),
+    "a property": lambda k: property(lambda self: k),
+    "a class method": lambda k: classmethod(lambda cls: k),
+    "one that wraps the first": lambda k: functools.wraps(MODES)(lambda self: k),
+    "another class's": lambda k: (S4D.modes, S4.modes)[k - 1],
+}
+MODES = S4D.modes
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_method_of_a_library_s_class_is_seen(change, monkeypatch):
+    plain, texts = _sameness.text((S4D, S4D(4, 8))), []
+    made = [change(k) for k in (1, 1, 2)]
+    for own in made:
+        monkeypatch.setattr(S4D, "modes", own)
+        texts.append([_sameness.text(S4D)])
+        texts[-1].append(_sameness.text(executed(LAYER.format(k=1), None)))
+    assert texts[0] == texts[1]
+    assert all(a != b for a, b in zip(texts[1], texts[2], strict=True))
+    monkeypatch.undo()
+    assert _sameness.text((S4D, S4D(4, 8))) == plain
+
+
+def test_objects_of_a_library_s_classes_made_in_c_differ_by_their_state():
+    kinds = torch.nn.attention.SDPBackend
+    assert _sameness.text(kinds.MATH) != _sameness.text(kinds.FLASH_ATTENTION)
+
+
+def test_libraries_come_as_their_source_has_them():
+    """No class of a library counts as changed, or its text would be long."""
+    loaded = [m for n, m in sys.modules.items() if n.startswith(("torch.nn", "ssmlib"))]
+    classes = {v for m in loaded for v in vars(m).values() if isinstance(v, type)}
+    assert len(classes) > 300
+    own = [c for c in classes if c.__module__.startswith("ssmlib")]
+    assert all(map(_origins.library, own))
+    assert not {c: found for c in classes if (found := _origins.changed(c))}
 
 
 @pytest.fixture
