@@ -11,7 +11,7 @@ from functools import partial
 import nbformat
 import pytest
 
-from ssmbook.notebook.glue import records
+from ssmbook.notebook.executed import records
 from ssmbook.runs.execution import execute, write
 from tests.ssmbook import toy
 
