@@ -7,6 +7,7 @@ mean that is not zero counts, and chapter `real-sequences` shows how much.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,8 @@ def _gram(x: Tensor, shift: int) -> Tensor:
     if x.dtype == torch.float64 and shift == 0:
         return x.mT @ x
     parts = (_scale.shifted(part.double(), shift) for part in _blocks(x))
-    return sum(part.mT @ part for part in parts)
+    grams = (part.mT @ part for part in parts)
+    return sum(grams, start=next(grams))
 
 
 def toeplitz_moment(x: Tensor) -> Tensor:
@@ -128,7 +130,7 @@ def toeplitz_moment(x: Tensor) -> Tensor:
     _checks.sequences("x", x)
     n, L = x.shape
     shift = _scale.shift(x)
-    power = 0.0
+    power = torch.zeros((), dtype=torch.float64, device=x.device)
     for part in _blocks(x):
         wave = torch.fft.rfft(_scale.shifted(part.double(), shift), n=2 * L)
         power = power + wave.abs().square().sum(0)
@@ -142,7 +144,10 @@ def _largest(size: int, matvec, device, dtype) -> float:
     The residual bounds the eigenvalue's error, in a cluster of eigenvalues (white
     data) too; a tolerance at rounding level would never be met there.
     """
-    operator = LinearOperator(
+    # The stubs lack arguments of both.
+    make: Any = LinearOperator
+    solve: Any = eigsh
+    operator = make(
         (size, size),
         matvec=lambda v: (
             matvec(torch.as_tensor(v.ravel(), dtype=dtype, device=device)).cpu().numpy()
@@ -150,7 +155,7 @@ def _largest(size: int, matvec, device, dtype) -> float:
         dtype=np.float64,
     )
     start = np.random.default_rng(0).standard_normal(size)
-    top = eigsh(
+    top = solve(
         operator, 1, which="LA", v0=start, ncv=40, tol=1e-8, return_eigenvectors=False
     )
     return float(top[0])

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from ssmlib import _checks, _scale
+
+#: real numbers, as a list or an array
+Numbers = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Estimate:
         return math.hypot(self.se, self.half / math.sqrt(2 * self.freedom))
 
 
-def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
+def _draws(name: str, values: Numbers, least: int) -> np.ndarray:
     draws = _checks.array(name, values)
     if draws.ndim != 1 or len(draws) < least:
         raise ValueError(
@@ -78,7 +82,7 @@ def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
     return draws
 
 
-def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
+def mean(values: Numbers, *, level: float = 0.95) -> Estimate:
     """Estimate the mean of independent draws.
 
     Args:
@@ -104,7 +108,12 @@ def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     )
 
 
-def paired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> Estimate:
+def paired(
+    a: Numbers,
+    b: Numbers,
+    *,
+    level: float = 0.95,
+) -> Estimate:
     """Estimate the mean difference a - b of draws that belong together in pairs.
 
     Args:
@@ -146,7 +155,7 @@ def count_error(count: int, n: int) -> float:
     return math.sqrt(n * p * (1 - p))
 
 
-def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
+def slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the slope of y against x by least squares.
 
     Args:
@@ -165,7 +174,7 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     x, y = _scale.shifted(x, by_x), _scale.shifted(y, by_y)
     if x.shape != y.shape or np.ptp(x) == 0:
         raise ValueError("x and y must be of one length, x not all equal")
-    fit = stats.linregress(x, y)
+    fit: Any = stats.linregress(x, y)
     value, error = (
         _scale.restored(f"the {name} of y against x", float(found), by_y, -by_x)
         for name, found in (("slope", fit.slope), ("slope's error", fit.stderr))
@@ -173,7 +182,7 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     return Estimate(value, error, len(x) - 2)
 
 
-def log_log_slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
+def log_log_slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the power p of y ~ x^p: the slope in logarithms.
 
     Args:

@@ -102,9 +102,9 @@ class Initialization:
 
         Raises ValueError for a scheme that is no HiPPO matrix's normal part.
         """
-        check_hippo("a low-rank term", self.scheme)
+        scheme = check_hippo("a low-rank term", self.scheme)
         begin = replace(self, B=self.B or "hippo")
-        return *begin.modes(N, torch.Generator("cpu")), low_rank(self.scheme, N)
+        return *begin.modes(N, torch.Generator("cpu")), low_rank(scheme, N)
 
     def log_dt(self, H: int, generator: torch.Generator) -> Tensor:
         """Logarithms of the time a step, (H,), float64."""

@@ -151,11 +151,12 @@ def _check_real(real: float) -> float:
     return float(real)
 
 
-def check_hippo(what: str, name) -> None:
-    """Refuse a scheme that is not a HiPPO matrix's; `what` says what needs one."""
+def check_hippo(what: str, name) -> str:
+    """Return the name of a HiPPO matrix's scheme; refuse others, which `what` needs."""
     if not isinstance(name, str) or name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
+    return name
 
 
 def check_state_size(name: str, N: int) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.linalg import solve_discrete_lyapunov, toeplitz
 from scipy.signal import lfilter, sosfilt
@@ -25,10 +26,12 @@ from torch import Tensor
 
 from ssmlib import _checks, _scale
 
+Complex = npt.NDArray[np.complexfloating]
+
 _TOL = 1e-10
 
 
-def _spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
+def _spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> Complex:
     """Checked eigenvalues, complex128."""
     if not isinstance(eigenvalues, Tensor) or not eigenvalues.is_complex():
         kind = getattr(eigenvalues, "dtype", type(eigenvalues).__name__)
@@ -50,7 +53,7 @@ def _spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
     return found
 
 
-def _first_of_each(found: np.ndarray, tol: float) -> np.ndarray:
+def _first_of_each(found: Complex, tol: float) -> np.ndarray:
     """Indices of one of each cluster, in order; a closed set stays closed."""
     order = np.lexsort((found.imag < 0, found.real, np.abs(found.imag)))
     kept: list[int] = []
@@ -82,12 +85,12 @@ def distinct(eigenvalues: Tensor, tol: float = _TOL) -> Tensor:
     return eigenvalues[torch.from_numpy(kept).to(eigenvalues.device)]
 
 
-def _poles(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
+def _poles(eigenvalues: Tensor, *, closed_disc: bool = False) -> Complex:
     found = _spectrum(eigenvalues, closed_disc=closed_disc)
     return found[_first_of_each(found, _TOL)]
 
 
-def _sections(poles: np.ndarray) -> np.ndarray:
+def _sections(poles: Complex) -> np.ndarray:
     """All-pass sections (s, 6) for `sosfilt`, real where the poles are closed."""
     upper = poles[poles.imag > 0]
     real = poles[poles.imag == 0].real
@@ -102,7 +105,7 @@ def _sections(poles: np.ndarray) -> np.ndarray:
     return np.stack([-poles.conj(), one, none, one, -poles, none], 1)
 
 
-def _impulse(T: int, dtype=np.float64) -> np.ndarray:
+def _impulse(T: int, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
     found = np.zeros(T, dtype)
     found[0] = 1
     return found
@@ -385,19 +388,19 @@ def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
     """
     moment = _checks.moment("R", R).detach()
     _checks.fits("R's length", len(moment), 4 * len(moment) ** 2)
-    R = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
-    R = toeplitz(R) if R.ndim == 1 else R
-    values, vectors = np.linalg.eigh(R)
-    if values[0] < -1e-10 * values[-1] or not (np.diag(R) > 0).all():
+    full = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
+    full = toeplitz(full) if full.ndim == 1 else full
+    values, vectors = np.linalg.eigh(full)
+    if values[0] < -1e-10 * values[-1] or not (np.diag(full) > 0).all():
         raise ValueError(
             "R must be positive semidefinite with a positive diagonal, got a least "
             f"eigenvalue of {values[0]:.3g}"
         )
     root = vectors * np.sqrt(values.clip(min=0))  # root @ root.T = R
-    rows = _orthonormal(_poles(eigenvalues, closed_disc=True), len(R))
+    rows = _orthonormal(_poles(eigenvalues, closed_disc=True), len(full))
     _, sizes, basis = np.linalg.svd(rows @ root, full_matrices=False)
-    basis = basis[sizes > sizes[0] * len(R) * np.finfo(float).eps]
-    found = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(R)
+    basis = basis[sizes > sizes[0] * len(full) * np.finfo(float).eps]
+    found = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(full)
     return torch.from_numpy(found).to(eigenvalues.device)
 
 
@@ -420,7 +423,7 @@ def _pair(A_bar: Tensor, B_bar: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return A, B
 
 
-def _power(z: np.ndarray) -> np.ndarray:
+def _power(z: Complex) -> np.ndarray:
     """The power of two near |z|, which a quotient by it does not round."""
     size = np.maximum(np.abs(z.real), np.abs(z.imag))
     return np.ldexp(1.0, np.frexp(size)[1].clip(-1021, 1023))
