@@ -8,10 +8,15 @@ import math
 import os
 from collections.abc import Hashable, Sequence
 from numbers import Integral, Real
+from typing import TypeVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
+
+#: kinds of names: texts, most of them
+Name = TypeVar("Name")
 
 
 def integer(name: str, value: int, least: int = 1, most: int | None = None) -> int:
@@ -127,7 +132,7 @@ def is_complex(name: str, value: Tensor) -> Tensor:
 
 def readable(tensor: Tensor) -> bool:
     """Whether the values may be looked at: not while tracing, on meta or in `vmap`."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    wrapped = _functorch.is_functorch_wrapped_tensor(tensor)
     return not (torch.compiler.is_compiling() or tensor.is_meta or wrapped)
 
 
@@ -150,6 +155,10 @@ def not_negative(name: str, value: float) -> float:
     return float(value)
 
 
+@overload
+def positive(name: str, value: float) -> float: ...
+@overload
+def positive(name: str, value: Tensor) -> Tensor: ...
 def positive(name: str, value: float | Tensor) -> float | Tensor:
     """The value, a number or a tensor, if all of it is positive and finite."""
     if not isinstance(value, Tensor):
@@ -186,7 +195,7 @@ def modes(name: str, A: Tensor) -> Tensor:
     return stable(name, A)
 
 
-def one_of(name: str, value: str, allowed) -> str:
+def one_of(name: str, value: Name, allowed) -> Name:
     """The value, if it is one of those allowed."""
     if not isinstance(value, Hashable) or value not in allowed:
         known = ", ".join(sorted(map(str, allowed)))

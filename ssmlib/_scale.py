@@ -7,6 +7,8 @@ A shift of k stands for a factor of 2^(600 k).
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,6 +41,12 @@ def shifts(sizes: Tensor) -> Tensor:
     return ((sizes > 0) & (sizes < 1 / _EDGE)).long() - (sizes > _EDGE).long()
 
 
+@overload
+def shifted(x: Tensor, by: int | Tensor) -> Tensor: ...
+@overload
+def shifted(x: np.ndarray, by: int | Tensor) -> np.ndarray: ...
+@overload
+def shifted(x: float, by: int | Tensor) -> float: ...
 def shifted(x, by: int | Tensor):
     """Return x, an array or a float64 tensor, times 2^(600 by), |by| <= 1."""
     if isinstance(by, Tensor):
@@ -47,6 +55,14 @@ def shifted(x, by: int | Tensor):
     return x if by == 0 else x * STEP**by
 
 
+@overload
+def restored(
+    name: str, value: Tensor, *by: int | Tensor, dtype: torch.dtype = ...
+) -> Tensor: ...
+@overload
+def restored(
+    name: str, value: float, *by: int | Tensor, dtype: torch.dtype = ...
+) -> float: ...
 def restored(name: str, value, *by: int | Tensor, dtype: torch.dtype = torch.float64):
     """Return the value divided by the factors of all shifts.
 

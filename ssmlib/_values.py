@@ -6,7 +6,7 @@ import functools
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from numbers import Integral, Number
+from numbers import Integral
 from types import (
     BuiltinFunctionType,
     GetSetDescriptorType,
@@ -14,6 +14,7 @@ from types import (
     MethodDescriptorType,
     WrapperDescriptorType,
 )
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,7 @@ def hook_places(part: nn.Module) -> dict:
     return {key: k for k, key in enumerate(keys)}
 
 
-def number(value: Number) -> str:
+def number(value) -> str:
     """Equal numbers alike, whether Python's or NumPy's."""
     if isinstance(value, Integral):
         return repr(int(value))
@@ -144,7 +145,7 @@ def registered(value: Tensor | None) -> str:
     return f"{kind} without gradient" if fixed else kind
 
 
-def script(function: torch.jit.ScriptFunction) -> tuple[str, list[Tensor]]:
+def script(function: Any) -> tuple[str, list[Tensor]]:
     """The graph of a scripted function, and the tensors in it."""
     graph = function.inlined_graph
     constants = [

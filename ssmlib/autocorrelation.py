@@ -104,7 +104,8 @@ def _gram(x: Tensor, shift: int) -> Tensor:
     if x.dtype == torch.float64 and shift == 0:
         return x.mT @ x
     parts = (_scale.shifted(part.double(), shift) for part in _blocks(x))
-    return sum(part.mT @ part for part in parts)
+    grams = (part.mT @ part for part in parts)
+    return sum(grams, start=next(grams))
 
 
 def toeplitz_moment(x: Tensor) -> Tensor:
@@ -126,7 +127,7 @@ def toeplitz_moment(x: Tensor) -> Tensor:
     _checks.sequences("x", x)
     n, L = x.shape
     shift = _scale.shift(x)
-    power = 0.0
+    power = torch.zeros((), dtype=torch.float64, device=x.device)
     for part in _blocks(x):
         wave = torch.fft.rfft(_scale.shifted(part.double(), shift), n=2 * L)
         power = power + wave.abs().square().sum(0)

@@ -16,15 +16,18 @@ from scipy.optimize import nnls
 
 from ssmlib import _checks
 
+#: real numbers, as a list or an array
+Numbers = Sequence[float] | np.ndarray
+#: one curve, or one per row
+Curves = Sequence | np.ndarray
+
 #: how far above its least value a curve is taken to be convex
 NEAR = 1.0
 #: how many times `NEAR` above it a point is taken to be larger than any other
 _FAR = 1e6
 
 
-def _mean(
-    x: Sequence[float], curves: Sequence
-) -> tuple[np.ndarray, np.ndarray, int, int]:
+def _mean(x: Numbers, curves: Curves) -> tuple[np.ndarray, np.ndarray, int, int]:
     """x (k,) and the mean curve (k,), over powers of two, and the two powers."""
     x, curves = _checks.array("x", x), np.atleast_2d(_checks.array("curves", curves))
     if curves.ndim != 2 or x.shape != curves.shape[1:] or len(x) < 3:
@@ -59,7 +62,7 @@ def _times(value: float, power: int) -> float:
         return float(np.ldexp(value, power))
 
 
-def minimum(x: Sequence[float], curves: Sequence, width: float) -> float:
+def minimum(x: Numbers, curves: Curves, width: float) -> float:
     """Locate the minimum of the mean curve as the vertex of a parabola.
 
     The parabola is fitted by least squares to the points at most `width` from the
@@ -90,7 +93,7 @@ def minimum(x: Sequence[float], curves: Sequence, width: float) -> float:
     return math.ldexp(np.clip(vertex, x[0], x[-1]), of_x)
 
 
-def cost(x: Sequence[float], curves: Sequence, at: float) -> float:
+def cost(x: Numbers, curves: Curves, at: float) -> float:
     """Return how far the mean curve lies above its lowest value.
 
     Args:
@@ -114,7 +117,7 @@ def cost(x: Sequence[float], curves: Sequence, at: float) -> float:
     return math.ldexp(np.interp(at_unit, x, y) - y.min(), of_y)
 
 
-def edges(x: Sequence[float], curves: Sequence, rise: float) -> tuple[float, float]:
+def edges(x: Numbers, curves: Curves, rise: float) -> tuple[float, float]:
     """Return the smallest and largest x where the mean curve is low.
 
     The mean curve is replaced by the convex curve nearest to it, by least squares, as

@@ -62,7 +62,8 @@ _STYLE = {
 
 
 def _style() -> dict:
-    return _STYLE | {"axes.prop_cycle": mpl.cycler(color=COLOURS)}
+    cycle = mpl.cycler(color=COLOURS)  # pyright: ignore[reportAttributeAccessIssue]
+    return _STYLE | {"axes.prop_cycle": cycle}
 
 
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):

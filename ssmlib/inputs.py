@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
@@ -124,7 +125,8 @@ def ar1(rho: float) -> Process:
             later = gap * (1 + rho) * math.sin((L - 1) * t)
             return (2 * math.sin(L * t) * bend - later) / math.sin(t)
 
-        root = brentq(secular, 1e-9 / L, math.pi / (L + 1), xtol=1e-300, rtol=1e-14)
+        rtol = np.float64(1e-14)
+        root = brentq(secular, 1e-9 / L, math.pi / (L + 1), xtol=1e-300, rtol=rtol)
         return float(density(torch.tensor(root, dtype=torch.float64, device="cpu")))
 
     return Process(f"AR({rho:g})", row, _gaussian(row), largest, density)

@@ -201,7 +201,7 @@ def recommend(
         dt=dt,
         dt_low=dt_low,
         dt_high=dt_high,
-        real=init.real,
+        real=init.real or 0.0,
         imag_scale=init.imag_scale,
         d_state=_advice.largest_state(dt, L),
         decision=decision,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -18,6 +18,9 @@ from ssmlib import _checks, _scale
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: real numbers, as a list or an array
+Numbers = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Estimate:
         return math.hypot(self.se, self.half / math.sqrt(2 * self.freedom))
 
 
-def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
+def _draws(name: str, values: Numbers, least: int) -> np.ndarray:
     draws = _checks.array(name, values)
     if draws.ndim != 1 or len(draws) < least:
         raise ValueError(
@@ -82,7 +85,7 @@ def _draws(name: str, values: Sequence[float], least: int) -> np.ndarray:
     return draws
 
 
-def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
+def mean(values: Numbers, *, level: float = 0.95) -> Estimate:
     """Estimate the mean of independent draws.
 
     Args:
@@ -108,7 +111,12 @@ def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     )
 
 
-def paired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> Estimate:
+def paired(
+    a: Numbers,
+    b: Numbers,
+    *,
+    level: float = 0.95,
+) -> Estimate:
     """Estimate the mean difference a - b of draws that belong together in pairs.
 
     Args:
@@ -155,7 +163,7 @@ def _unit(values: np.ndarray) -> float:
     return math.ldexp(1.0, math.frexp(_scale.largest(values))[1])
 
 
-def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
+def slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the slope of y against x by least squares.
 
     Args:
@@ -176,7 +184,7 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
         raise ValueError("x and y must be of one length, x not all equal")
     # The error comes from a product of both sums of squares: both near 1.
     unit_x, unit_y = (_unit(v) if by else 1.0 for v, by in ((x, by_x), (y, by_y)))
-    fit = stats.linregress(x / unit_x, y / unit_y)
+    fit: Any = stats.linregress(x / unit_x, y / unit_y)
     unit = unit_y / unit_x
     value, error = (
         _scale.restored(f"the {name} of y against x", float(found) * unit, by_y, -by_x)
@@ -185,7 +193,7 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
     return Estimate(value, error, len(x) - 2)
 
 
-def log_log_slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
+def log_log_slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the power p of y ~ x^p: the slope in logarithms.
 
     Args:

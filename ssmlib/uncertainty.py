@@ -10,6 +10,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,7 +110,7 @@ def _draw(a: np.ndarray, scale: float, T: int, generator) -> np.ndarray:
     """(T,) of the fitted process, Gaussian, in its stationary state."""
     # The first half lets the process forget that it began at zero.
     noise = scale * generator.standard_normal(2 * T)
-    return lfilter([1.0], np.concatenate([[1.0], -a]), noise)[T:]
+    return np.asarray(lfilter([1.0], np.concatenate([[1.0], -a]), noise))[T:]
 
 
 def _mean(measured: float, a: np.ndarray, scale: float, T: int) -> float:
@@ -261,7 +262,9 @@ def of_sequences(x: Tensor, *, seed: int = 0) -> Interval:
             top = np.ones(1)
         else:
             start = generator.standard_normal(min(others.shape))
-            top = svds(others, 1, v0=start, return_singular_vectors="vh")[2][0]
+            # The stubs say bool, where "vh" leaves the left vectors out.
+            found: Any = svds(others, 1, v0=start, return_singular_vectors="vh")  # pyright: ignore[reportArgumentType]
+            top = found[2][0]
         seen.append((fold @ top) ** 2)
     seen = np.concatenate(seen) if len(seen) == _FOLDS else np.zeros(1)
     if not seen.any():

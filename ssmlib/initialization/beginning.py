@@ -133,9 +133,9 @@ class Initialization:
             TypeError: if N is not an integer.
             ValueError: if N is odd, or for every scheme except `legs` and `fout`.
         """
-        check_hippo("a low-rank term", self.scheme)
+        scheme = check_hippo("a low-rank term", self.scheme)
         begin = replace(self, B=self.B or "hippo")
-        return *begin.modes(N, torch.Generator("cpu")), low_rank(self.scheme, N)
+        return *begin.modes(N, torch.Generator("cpu")), low_rank(scheme, N)
 
     def log_dt(self, H: int, generator: torch.Generator) -> Tensor:
         """Return the logarithm of the time per step of each feature.

@@ -178,8 +178,8 @@ def _check_real(real: float) -> float:
     return float(real)
 
 
-def check_hippo(what: str, name) -> None:
-    """Refuse a scheme that does not come from a HiPPO matrix.
+def check_hippo(what: str, name) -> str:
+    """Return the name of a HiPPO matrix's scheme, and refuse other schemes.
 
     Args:
         what: the option that needs such a scheme, for the message.
@@ -191,6 +191,7 @@ def check_hippo(what: str, name) -> None:
     if not isinstance(name, str) or name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
+    return name
 
 
 def check_state_size(name: str, N: int) -> None:

@@ -89,7 +89,7 @@ class _Tables(torch.autograd.Function):
         return steps, torch.arange(ctx.M, device=like.device, dtype=like.dtype)
 
     @staticmethod
-    def backward(ctx, d_coarse: Tensor, d_fine: Tensor):
+    def backward(ctx, d_coarse: Tensor, d_fine: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         coarse, fine = ctx.saved_tensors
         steps, rest = _Tables._exponents(ctx, coarse)
         # Wirtinger: the gradient of Re(a b) in a is conj(b).
@@ -98,14 +98,14 @@ class _Tables(torch.autograd.Function):
         return d_x.to(ctx.dtype), None, None, None
 
     @staticmethod
-    def jvp(ctx, tangent: Tensor, *_):
+    def jvp(ctx, tangent: Tensor, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
         coarse, fine = ctx.saved_tensors
         steps, rest = _Tables._exponents(ctx, coarse)
         tangent = tangent.to(fine.dtype).unsqueeze(-1)
         return conjugate(tangent) * coarse * steps, tangent * fine * rest
 
     @staticmethod
-    def vmap(info, in_dims, x: Tensor, *rest):
+    def vmap(info, in_dims, x: Tensor, *rest):  # pyright: ignore[reportIncompatibleMethodOverride]
         return _Tables.apply(x.movedim(in_dims[0], 0), *rest), (0, 0)
 
 

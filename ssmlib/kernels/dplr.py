@@ -53,7 +53,7 @@ def dplr_kernel_reference(
     parts = {"A": A, "P": P, "B": B, "C": C}
     for name, part in parts.items():
         _checks.finite(name, _checks.is_complex(name, part))
-    dt = _checks.positive("dt", dt)
+    _checks.positive("dt", dt)
     dt = torch.as_tensor(dt, dtype=torch.float64, device=A.device)
     dt = dt.reshape(dt.shape or (1,))
     shapes = {name: part.shape for name, part in parts.items()}

@@ -37,7 +37,7 @@ class _Scan(torch.autograd.Function):
         ctx.save_for_forward(a, output)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         a, states = ctx.saved_tensors
         # The same recurrence, from the other end.
         d_v = _Scan.apply(grad, conjugate(a), not ctx.reverse)
@@ -45,13 +45,13 @@ class _Scan(torch.autograd.Function):
         return d_v, d_a.to(a.dtype), None
 
     @staticmethod
-    def jvp(ctx, d_v: Tensor, d_a: Tensor, _):
+    def jvp(ctx, d_v: Tensor, d_a: Tensor, _):  # pyright: ignore[reportIncompatibleMethodOverride]
         a, states = ctx.saved_tensors
         pushed = (d_a.unsqueeze(-3) * states).to(states.dtype)
         return _Scan.apply(pushed + d_v, a, ctx.reverse)
 
     @staticmethod
-    def vmap(info, in_dims, v: Tensor, a: Tensor, reverse: bool):
+    def vmap(info, in_dims, v: Tensor, a: Tensor, reverse: bool):  # pyright: ignore[reportIncompatibleMethodOverride]
         v, a = (
             t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
             for t, dim in zip((v, a), in_dims[:2], strict=True)

@@ -12,7 +12,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch._C import _functorch
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Silence(torch.autograd.Function):
@@ -29,11 +29,11 @@ class _Silence(torch.autograd.Function):
         pass
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         return grad, None
 
     @staticmethod
-    def jvp(ctx, tangent: Tensor, _):
+    def jvp(ctx, tangent: Tensor, _):  # pyright: ignore[reportIncompatibleMethodOverride]
         return tangent.clone()
 
 
@@ -73,7 +73,8 @@ def finite_part(u: Tensor, causal: bool = True) -> tuple[Tensor, Tensor | None]:
 
 def _known_finite(u: Tensor) -> bool:
     """One sum on a CPU. Elsewhere, and while tracing, the values are not read."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if torch.compiler.is_compiling() or tracing:
         return False
     while _functorch.is_functorch_wrapped_tensor(u):  # `vmap`: all members at once
         u = _functorch.get_unwrapped(u)

@@ -91,6 +91,7 @@ class DSS(S4D):
             return super().modes()
         A = self.A
         z = A * self.dt
+        assert self.length is not None  # softmax has one
         # A (exp(z length) - 1) / (exp(z) - 1) is A times the sum.
         below = (torch.exp(z * self.length) - 1) * A
         guarded = conjugate(below) / (below.real**2 + below.imag**2 + GUARD)

@@ -41,9 +41,14 @@ class Projected(nn.Module):
         With `torch.nn.utils.parametrize` or `prune` they are those it is computed from.
         """
         if parametrize.is_parametrized(self, name):
-            return list(self.parametrizations[name].parameters())
-        own = self._parameters
-        return [own[name + s] for s in SUFFIXES if own.get(name + s) is not None]
+            return list(self._parametrization(name).parameters())
+        named = (self._parameters.get(name + suffix) for suffix in SUFFIXES)
+        return [parameter for parameter in named if parameter is not None]
+
+    def _parametrization(self, name: str) -> nn.ModuleList:
+        """The modules that `torch.nn.utils.parametrize` computes a tensor by."""
+        modules: Any = self.parametrizations
+        return modules[name]
 
     @torch.no_grad()
     def project_(self) -> None:
@@ -56,7 +61,7 @@ class Projected(nn.Module):
             if not parametrize.is_parametrized(self, name):
                 pruned = self._parameters.get(f"{name}_orig")
                 (getattr(self, name) if pruned is None else pruned).clamp_(max=0)
-            elif all(hasattr(p, "right_inverse") for p in self.parametrizations[name]):
+            elif all(hasattr(p, "right_inverse") for p in self._parametrization(name)):
                 value = getattr(self, name)
                 if bool((value > 0).any()):
                     setattr(self, name, value.clamp(max=0))
@@ -64,7 +69,7 @@ class Projected(nn.Module):
 
 def leave_projection_to(optimizer: Optimizer) -> None:
     """Leave this optimizer out: who steps it calls `project_` at another time."""
-    optimizer.projects_itself = True
+    vars(optimizer)["projects_itself"] = True
 
 
 def _after_step(optimizer: Optimizer, *_: Any) -> None:

@@ -31,6 +31,11 @@ class Recurrence(nn.Module):
     float64 for long runs without damping.
     """
 
+    scale: Tensor
+    turn: Tensor
+    weights: Tensor
+    D: Tensor
+
     def __init__(self, A_bar: Tensor, weights: Tensor, D: Tensor, dtype: torch.dtype):
         """A_bar, weights = C B_bar: complex (H, N/2); D (H,)."""
         super().__init__()
@@ -74,6 +79,9 @@ class DenseRecurrence(nn.Module):
     Made by a layer's `recurrence(dtype)`; buffers only, no gradients. The state is
     (H, B, N): a product with rows is several times faster than one with columns.
     """
+
+    turn: Tensor
+    enter: Tensor
 
     def __init__(
         self, A_bar: Tensor, B_bar: Tensor, C: Tensor, D: Tensor, dtype: torch.dtype

@@ -36,14 +36,21 @@ class Described(nn.Module):
             metadata.setdefault(prefix[:-1], {})["options"] = self._options()
 
     def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+        self,
+        state_dict,
+        prefix,
+        local_metadata,
+        strict,
+        missing_keys,
+        unexpected_keys,
+        error_msgs,
     ) -> None:
         own, stored = self._options(), local_metadata.get("options", {})
         other = [n for n in own if n in stored and stored[n] != own[n]]
         if other:
             pairs = [f"{n}={stored[n]!r}, not {own[n]!r}" for n in other]
             place = f" at {prefix[:-1]!r}" if prefix else ""
-            errors.append(
+            error_msgs.append(
                 f"{type(self).__name__}{place}: the state dict is of "
                 f"{'; '.join(pairs)}, so its numbers mean something else here. Make "
                 "the module with the stored options; load_state_dict(dict(state)) "
@@ -51,7 +58,13 @@ class Described(nn.Module):
             )
             return
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
         )
 
 

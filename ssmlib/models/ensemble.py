@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class Ensemble(nn.Module):
         with torch.no_grad():
             return self._each(LayerInputs(model), x.double())
 
-    def _each(self, module: nn.Module, x: Tensor, masks=None, lengths=None):
+    def _each(self, module: nn.Module, x: Tensor, masks=None, lengths=None) -> Any:
         model = self.stacked
         _checks.is_tensor("x", x)
         shape = () if model.tokens else (model.channels,)
@@ -106,7 +107,7 @@ class Ensemble(nn.Module):
                 )
         return masks
 
-    def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> Tensor:
+    def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> Any:
         """For layers that `vmap` has no rule for."""
         found = []
         for k in range(self.size):

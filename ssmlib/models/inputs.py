@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,11 @@ from torch import Tensor, nn
 from ssmlib import _checks
 from ssmlib.models.padding import within
 
+if TYPE_CHECKING:
+    from ssmlib.models.model import Model
 
-def check_shape(model: nn.Module, x: Tensor) -> None:
+
+def check_shape(model: Model, x: Tensor) -> None:
     """Raise ValueError for x of another shape, TypeError for tokens not in int64."""
     shape = "(B, L)" if model.tokens else f"(B, {model.channels}, L)"
     right = x.ndim == 2 if model.tokens else x.shape[1:-1] == (model.channels,)
@@ -21,7 +25,7 @@ def check_shape(model: nn.Module, x: Tensor) -> None:
         raise TypeError(f"x must be tokens, int64, got {x.dtype}")
 
 
-def check_dtype(model: nn.Module, x: Tensor) -> None:
+def check_dtype(model: Model, x: Tensor) -> None:
     """Raise TypeError for x of a dtype other than the parameters', without autocast."""
     kind, own = "cpu" if x.is_meta else x.device.type, model.encoder.dtype
     cast = x.is_floating_point() and torch.is_autocast_enabled(kind)
@@ -53,7 +57,7 @@ def checked_masks(masks: Sequence[Tensor]) -> list[Tensor]:
     return [_checks.is_tensor("masks", mask) for mask in masks]
 
 
-def check_masks(model: nn.Module, masks: Sequence[Tensor], x: Tensor) -> list[Tensor]:
+def check_masks(model: Model, masks: Sequence[Tensor], x: Tensor) -> list[Tensor]:
     """Return the masks; raise ValueError unless they have the `mask_shapes`."""
     masks = checked_masks(masks)
     shapes = model.mask_shapes(len(x), x.shape[-1])
@@ -63,7 +67,7 @@ def check_masks(model: nn.Module, masks: Sequence[Tensor], x: Tensor) -> list[Te
     return masks
 
 
-def padded(model: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
+def padded(model: Model, x: Tensor, valid: Tensor | None) -> Tensor:
     """x with 0 at the steps that do not count, before any product can make 0 * NaN.
 
     Raises ValueError for tokens out of range at the steps that count.
@@ -77,7 +81,7 @@ def padded(model: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
 class LayerInputs(nn.Module):
     """A model, called for the inputs of its layers: a list of (B, H, L)."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: Model):
         super().__init__()
         self.model = model
 

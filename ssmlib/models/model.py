@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ from ssmlib.models.options import (
     checked_norm,
 )
 from ssmlib.models.padding import aligned, mean, valid_steps, within
-from ssmlib.models.parts import drawn, is_whole, layers, matrix, mixed, zeros
+from ssmlib.models.parts import drawn, is_whole, layers, matrix, mixed, reset, zeros
 
 
 class Model(Described):
@@ -69,6 +69,7 @@ class Model(Described):
     """
 
     meaning: ClassVar = ("pooling", "linear", "mix", "norm", "prenorm", "tokens")
+    norm: NormName | Literal[False]
 
     def __init__(
         self,
@@ -93,9 +94,8 @@ class Model(Described):
         seed: int = 0,
     ):
         super().__init__()
-        check_sizes(
-            channels=channels, outputs=outputs, d_model=d_model, n_layers=n_layers
-        )
+        check_sizes(channels=channels, outputs=outputs)
+        check_sizes(d_model=d_model, n_layers=n_layers)
         check_switches(linear=linear, prenorm=prenorm, bias=bias, tokens=tokens)
         check_switches(tied_dropout=tied_dropout)
         _checks.one_of("pooling", pooling, POOLING)
@@ -104,8 +104,8 @@ class Model(Described):
         check_layer(layer)
         self.channels, self.d_model = channels, d_model
         self.pooling, self.mix = pooling, mix
-        self.linear, self.prenorm, self.tokens = linear, prenorm, tokens
-        self.tied_dropout = tied_dropout
+        self.linear, self.prenorm = linear, prenorm
+        self.tokens, self.tied_dropout = tokens, tied_dropout
         self.seed = _checks.seed(seed)
         generator = torch.Generator("cpu").manual_seed(seed)
         whole = is_whole(layer)
@@ -138,8 +138,10 @@ class Model(Described):
 
     def _add_norms(self, blocks: int) -> None:
         """One norm for each block, and with prenorm one before the decoder."""
-        count = blocks + self.prenorm if self.norm and blocks else 0
-        self.norms = nn.ModuleList(Norm(self.norm, self.d_model) for _ in range(count))
+        self.norms = nn.ModuleList()
+        if self.norm and blocks:
+            for _ in range(blocks + self.prenorm):
+                self.norms.append(Norm(self.norm, self.d_model))
 
     def extra_repr(self) -> str:
         return (
@@ -205,8 +207,9 @@ class Model(Described):
 
         Sequences are moved to end together: silence in front is as good as no step.
         """
-        *_, ssm = self.ssms
         k = len(self.ssms) - 1
+        ssm = self.ssms[k]
+        assert isinstance(ssm, SSM)  # `_last_alone` says so
         w = ssm.last_weights(x.shape[-1])  # (H, L)
         if k == 0 and not (
             self.tokens or self.prenorm or self.encoder_bias is not None
@@ -249,7 +252,7 @@ class Model(Described):
             if p is not None:
                 p.zero_()
         for part in (*self.norms, *self.ssms):
-            part.reset_parameters()
+            reset(part)
 
     def _encode(self, x: Tensor, valid: Tensor | None) -> Tensor:
         if self.tokens:

@@ -25,7 +25,8 @@ class Norm(nn.Module):
 
     def __new__(cls, kind: str = "layer", *_: Any, **__: Any):
         # A copy and a pickle call this without arguments, from the class itself.
-        return super().__new__(BatchNorm if cls is Norm and kind == "batch" else cls)
+        kinds: dict[str, type] = {"batch": BatchNorm} if cls is Norm else {}
+        return super().__new__(kinds.get(kind, cls))
 
     def __init__(self, kind: str, d_model: int):
         nn.Module.__init__(self)
@@ -74,7 +75,8 @@ class BatchNorm(Norm, _BatchNorm):
     momentum: float | None = MOMENTUM
     eps = EPS
     affine = track_running_stats = True
-    num_batches_tracked = 0
+    # PyTorch's own is a buffer, which would be in the state dict.
+    num_batches_tracked: Any = 0
 
     def __init__(self, kind: str, d_model: int):
         Norm.__init__(self, kind, d_model)
@@ -90,14 +92,13 @@ class BatchNorm(Norm, _BatchNorm):
             )
         return super().__getattr__(name)
 
-    def _load_from_state_dict(self, *arguments) -> None:
-        # PyTorch's would add the key num_batches_tracked, which was never stored.
-        nn.Module._load_from_state_dict(self, *arguments)
+    # PyTorch's would add the key num_batches_tracked, which was never stored.
+    _load_from_state_dict = nn.Module._load_from_state_dict
 
     def reset_running_stats(self) -> None:
         """Set the running moments to those at construction."""
         self.num_batches_tracked = 0
-        if self.running_mean is not None:
+        if self.running_mean is not None and self.running_var is not None:
             self.running_mean.zero_()
             self.running_var.fill_(1)
 
@@ -106,7 +107,7 @@ class BatchNorm(Norm, _BatchNorm):
         super().reset_parameters()
         self.reset_running_stats()
 
-    def forward(
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # of _BatchNorm
         self, u: Tensor, valid: Tensor | None = None, clean: bool = False
     ) -> Tensor:
         """valid: (B, 1, L), True where a step counts; None where all do.
@@ -116,8 +117,9 @@ class BatchNorm(Norm, _BatchNorm):
         u = u if clean else within(u, valid)
         if not (torch.compiler.is_compiling() or u.numel()):
             return u * self.scale + self.shift  # an empty batch has no moments
-        if not self.training and self.running_mean is not None:
-            mean, var = self.running_mean, self.running_var
+        mean, var = self.running_mean, self.running_var
+        if not self.training and mean is not None and var is not None:
+            pass
         elif valid is None:
             scale, shift = self.scale.squeeze(-1), self.shift.squeeze(-1)
             normal, mean, rate = torch.native_batch_norm(
@@ -139,14 +141,15 @@ class BatchNorm(Norm, _BatchNorm):
         """Move the running moments; count: of what they are moments of."""
         if not (self.training and self.track_running_stats):
             return
-        if self.running_mean is None:
+        own_mean, own_var = self.running_mean, self.running_var
+        if own_mean is None or own_var is None:
             return
         rate = self.momentum
         if rate is None:
             self.num_batches_tracked += 1
             rate = 1 / self.num_batches_tracked
         unbiased = var * count / torch.as_tensor(count - 1).clamp(min=1)
-        pairs = ((self.running_mean, mean), (self.running_var, unbiased))
+        pairs = ((own_mean, mean), (own_var, unbiased))
         for running, new in pairs:
             # What is not finite is a model that diverged, which stays as it is.
             moved = running + rate * (new - running)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from torch import nn
 
 from ssmlib import _checks
-from ssmlib._literals import Mix, NormName, Pooling
+from ssmlib._literals import Mix, NormName, OtherLayerName, Pooling
 from ssmlib.models.norms import NORMS
 from ssmlib.models.other_layers import OTHER_LAYERS
 
 POOLING: tuple[Pooling, ...] = get_args(Pooling)
 MIXING: tuple[Mix, ...] = get_args(Mix)
 #: what makes the layers of a model: a class, a function, or a name of `OTHER_LAYERS`
-LayerMaker = str | Callable[..., nn.Module]
+LayerMaker = OtherLayerName | Callable[..., nn.Module]
 
 
 class Shape(TypedDict, total=False):
@@ -46,12 +46,12 @@ def check_switches(**switches: bool) -> None:
 
 def checked_norm(
     norm: bool | NormName, *, mix: Mix, linear: bool, prenorm: bool
-) -> NormName | bool:
+) -> NormName | Literal[False]:
     """Return the name of the norm, or False without one.
 
     Raises ValueError for another name, and for options that do not go together.
     """
-    named = "layer" if norm is True else norm
+    named: NormName | Literal[False] = "layer" if norm is True else norm
     if named:
         _checks.one_of("norm", named, NORMS)
     if linear and (named or mix != "linear"):

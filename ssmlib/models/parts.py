@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,12 @@ def matrix(
 def zeros(count: int) -> nn.Parameter:
     """A bias (count, 1) of zeros."""
     return nn.Parameter(torch.zeros(count, 1, dtype=torch.float32))
+
+
+def reset(part: nn.Module) -> None:
+    """Set the parameters of a norm or a layer to those at construction."""
+    call: Any = part.reset_parameters
+    call()
 
 
 def mixed(weights: Tensor, u: Tensor) -> Tensor:

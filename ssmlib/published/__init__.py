@@ -4,12 +4,11 @@ from ssmlib.published.configurations import (
     LATER,
     PAPER,
     VERSIONS,
-    Pair,
-    Published,
     configuration,
     names,
 )
 from ssmlib.published.results import LRA, SOURCE, TASKS, lra
+from ssmlib.published.row import Pair, Published
 
 __all__ = [
     "LATER",

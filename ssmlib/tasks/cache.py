@@ -87,7 +87,7 @@ def _write(
     try:
         arrays = generate()
         try:
-            np.savez(beside / "data.npz", **arrays)
+            np.savez(beside / "data.npz", allow_pickle=True, **arrays)
             digest = hashlib.sha256((beside / "data.npz").read_bytes()).hexdigest()
             text = json.dumps(manifest | {"sha256": digest}, indent=1, sort_keys=True)
             (beside / "manifest.json").write_text(text, encoding="utf-8")

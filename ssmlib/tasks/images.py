@@ -44,9 +44,10 @@ class Whitening:
 
 def _split(x: np.ndarray, y: np.ndarray, seed: int) -> Split:
     """A fifth for validation, a fifth for testing, stratified by class."""
-    x, y = torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y.astype(np.int64))
-    part = stratified(y, seed)
-    return Split(*(a[part == k] for k in range(3) for a in (x, y)))
+    rows = torch.from_numpy(x.astype(np.float32))
+    labels = torch.from_numpy(y.astype(np.int64))
+    part = stratified(labels, seed)
+    return Split(*(a[part == k] for k in range(3) for a in (rows, labels)))
 
 
 @cache

@@ -94,7 +94,8 @@ def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
     rows, columns = np.mgrid[:size, :size]
     for row, column in discs:
         image[(rows - row) ** 2 + (columns - column) ** 2 <= style.radius**2] = 1
-    ends = np.float32([[(dash.tail, dash.tip) for dash in path] for path in paths])
+    found = [[(dash.tail, dash.tip) for dash in path] for path in paths]
+    ends = np.array(found, dtype=np.float32)
     return image, label, ends, discs.astype(np.float32)
 
 

@@ -63,8 +63,8 @@ def _log_price(table: pd.DataFrame) -> np.ndarray:
 
 
 def _index(table: pd.DataFrame) -> np.ndarray:
-    """Days without a value, which is then a dot, are left out."""
-    return pd.to_numeric(table["vix"].replace(".", np.nan)).dropna().to_numpy(float)
+    """Days without a value are left out."""
+    return table["vix"].dropna().to_numpy(dtype=float)
 
 
 def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
@@ -109,7 +109,7 @@ def load(name: str) -> Series:
         ValueError: for an unknown name, or a file with other content.
     """
     about = DATASETS[_checks.one_of("name", name, names())]
-    table = pd.read_csv(packaged(about.files[0]))
+    table = pd.read_csv(packaged(about.files[0]), na_values=".")
     values = torch.tensor(_VALUES[name](table), dtype=torch.float64)
     values = _checks.finite(name, values)
     return Series(name, values, about.unit, about.license, about.citations[0])

@@ -9,7 +9,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -87,13 +87,14 @@ def read(path: Path, column: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if not body or not body[0].strip():
         raise ValueError(f"{path} has no line below its header")
     rows = body[0].rstrip()
-    values = _parsed(path, rows, layout)[position]
+    values = cast("pandas.Series", _parsed(path, rows, layout)[position])
     if _decimals.may_be_thousands(values):
         fields = _parsed(path, rows, layout, dtype=str)
         where = f"column {name!r} of {path}"
         if _decimals.are_thousands(where, fields, position, layout.skipped):
             notes.append("Its points are read as separators of thousands.")
-            values = pandas.to_numeric(fields[position].str.replace(".", ""))
+            plain = fields[position].str.replace(".", "")
+            values = cast("pandas.Series", pandas.to_numeric(plain))
     return _numbers(path, name, values, layout, notes), tuple(notes)
 
 
@@ -248,7 +249,7 @@ def _numbers(
                 )
             notes.append("Its commas are read as decimal commas.")
             values = values.astype(str).str.replace(",", ".")
-        read = pandas.to_numeric(values.astype(str), errors="coerce").to_numpy(float)
+        read = np.asarray(pandas.to_numeric(values.astype(str), errors="coerce"), float)
     bad = np.flatnonzero(~np.isfinite(read))
     if len(bad):
         what = values.iloc[bad[0]]

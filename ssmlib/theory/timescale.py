@@ -14,7 +14,9 @@ distribution; its functions can be called from this module too.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
@@ -64,18 +66,18 @@ def _energy(A: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor
     L = R.shape[0]
     s = torch.arange(L, dtype=torch.float64, device=A.device)
     steps = torch.exp(z * s)  # (m, L)
+    row, weighted = 2 * R, None
     if R.ndim == 2:
         weighted = steps @ R.flip(0, 1).to(torch.complex128)
         hermitian = (weighted * steps.conj()).sum(-1).real
     else:
         # Pairs at lag k: L - k of them; lag 0 is counted once, the others twice.
-        row = 2 * R
         row[0] = R[0]
         hermitian = (row * steps.real * _decays(2 * z.real, L - s)).sum(-1)
     size = beta.abs().square()
     if readout != "real":
         return READOUTS[readout] * (size * hermitian).sum()
-    if R.ndim == 2:
+    if weighted is not None:
         plain = (weighted * steps).sum(-1)
     else:
         plain = (row * steps * _turns(2 * z, L - s)).sum(-1)
@@ -215,7 +217,12 @@ def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Ten
 
 
 def stationary_energy(
-    A: Tensor, dt: float, L: int, density, *, readout: str = "complex"
+    A: Tensor,
+    dt: float,
+    L: int,
+    density: Callable[[Tensor], Tensor],
+    *,
+    readout: str = "complex",
 ) -> float:
     """Return `output_energy` at Re w = 0 in the limit of large L.
 
@@ -305,6 +312,7 @@ def critical_dt(
     while low < math.log(1e3):
         high = low + math.log(1.1)
         if excess(high) >= 0:
-            return math.exp(brentq(excess, low - 1e-9, high, xtol=1e-13, rtol=1e-13))
+            rtol = np.float64(1e-13)
+            return math.exp(brentq(excess, low - 1e-9, high, xtol=1e-13, rtol=rtol))
         low = high
     raise ValueError(f"threshold {threshold:g} is not reached for any dt up to 1e3")

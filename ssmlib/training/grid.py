@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from numbers import Real
 
 from ssmlib import _checks
+from ssmlib._literals import Part
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.layers.subclass import SSM_PARTS
 
@@ -33,7 +34,7 @@ class Configuration:
     lr: float = 1e-2
     ssm_lr: float = 1e-3
     C_lr: float | None = None
-    frozen: tuple[str, ...] = ()
+    frozen: tuple[Part, ...] = ()
     weight_decay: float = 0.0
     dropout: float = 0.0
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ssmlib import _checks
+from ssmlib._literals import OptimizerName, Pooling
 from ssmlib.models import POOLING, Ensemble, Model
-from ssmlib.models.options import LayerMaker
+from ssmlib.models.options import LayerMaker, Shape
 from ssmlib.tasks.split import Split, stacked
 from ssmlib.training.arguments import (
     check_batches,
@@ -22,6 +23,17 @@ from ssmlib.training.arguments import (
 from ssmlib.training.checkpoint import Setting, setting
 from ssmlib.training.grid import Configuration, configurations, share
 from ssmlib.training.steps import OPTIMIZERS
+
+
+class FitOptions(Shape, total=False):
+    """Options of `fit` that `compare` hands on to it."""
+
+    batch_size: int
+    optimizer: OptimizerName
+    warmup: float
+    layer: LayerMaker
+    pooling: Pooling
+    device: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,7 @@ def plan(
     optimizer: str,
     warmup: float,
     layer: LayerMaker,
-    pooling: str,
+    pooling: Pooling,
     device: str | torch.device,
     shape: Mapping[str, Any],
 ) -> Plan:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ssmlib._imports import optional
 from ssmlib.tasks.split import Split
 from ssmlib.training.grid import KEYS, configurations, number
 from ssmlib.training.loop import fit
+from ssmlib.training.plan import FitOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +62,11 @@ class Comparison:
         """The rows of an arm at its chosen rate, by seed."""
         _checks.one_of("arm", arm, self.chosen)
         _checks.one_of("budget", budget, BUDGETS)
-        own = self.table[(self.table.arm == arm) & (self.table.budget == budget)]
+        chosen = (self.table.arm == arm) & (self.table.budget == budget)
+        own: pd.DataFrame = self.table.loc[chosen]
         if own.empty:
             raise ValueError(f"budget {budget!r} was not trained: give longer >= 1")
-        return own[own.lr == self.chosen[arm]].sort_values("seed")
+        return own.loc[own.lr == self.chosen[arm]].sort_values("seed")
 
     def curves(
         self,
@@ -104,7 +106,7 @@ def compare(
     epochs: int,
     longer: int = 4,
     grow: int = 3,
-    **options,
+    **options: Unpack[FitOptions],
 ) -> Comparison:
     """Train every arm at every rate, choose each arm's best, train that for longer.
 
@@ -127,7 +129,7 @@ def compare(
     _checks.integer("epochs", epochs)
     _checks.integer("longer", longer, least=0)
     _checks.integer("grow", grow, least=0)
-    common = {"seeds": seeds} | options
+    common = {"seeds": seeds, **options}
     if isinstance(rates, Mapping):
         if set(rates) != set(arms):
             raise ValueError(

@@ -11,7 +11,7 @@ import pytest
 from torch import Tensor
 
 from ssmlib.models import Ensemble
-from ssmlib.training import loop
+from ssmlib.training import plan
 
 
 class _Double(Ensemble):
@@ -30,5 +30,5 @@ class _Double(Ensemble):
 def float64_fits() -> Iterator[None]:
     """Let `fit` train in float64; also a decorator of a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Ensemble", _Double)
+        patch.setattr(plan, "Ensemble", _Double)
         yield
