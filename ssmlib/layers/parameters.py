@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,10 @@ class Parametrized(Described, Projected, ABC):
     skip: bool
     seed: int
     D: Tensor | None
+
+    if TYPE_CHECKING:  # the names of `initial_values` are parameters
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         check_complete(cls)  # with a clearer error than Python's own

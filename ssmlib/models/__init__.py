@@ -1,13 +1,11 @@
 """A stack of sequence layers with encoder and decoder, and many of them as one."""
 
+from ssmlib.models.baselines import BASELINES
 from ssmlib.models.ensemble import Ensemble
 from ssmlib.models.model import Model
 from ssmlib.models.norms import NORMS, BatchNorm, Norm
 from ssmlib.models.options import MIXING, POOLING
 from ssmlib.models.other_layers import OTHER_LAYERS
-
-#: the former name of `OTHER_LAYERS`
-BASELINES = OTHER_LAYERS
 
 __all__ = [
     "BASELINES",

@@ -4,14 +4,14 @@ from typing import get_args
 
 import pytest
 
-from ssmlib import _literals
+from ssmlib import _literals, models
 from ssmlib.discretization import METHODS
 from ssmlib.initialization import names
 from ssmlib.initialization.schemes import HIPPO
 from ssmlib.layers.dss import VARIANTS
 from ssmlib.layers.subclass import SSM_PARTS
 from ssmlib.layers.transforms import REAL_TRANSFORMS
-from ssmlib.models import MIXING, NORMS, OTHER_LAYERS, POOLING
+from ssmlib.models import MIXING, NORMS, OTHER_LAYERS, POOLING, baselines
 from ssmlib.training.steps import OPTIMIZERS
 from tests.conftest import ROOT
 
@@ -39,6 +39,13 @@ def test_a_type_of_names_lists_the_names_of_its_table(name):
 def test_every_type_of_names_is_compared():
     types = {n for n, v in vars(_literals).items() if n[0].isupper() and get_args(v)}
     assert types == set(TABLES)
+
+
+def test_a_former_name_still_leads_to_the_other_layers():
+    assert models.BASELINES is baselines.BASELINES is OTHER_LAYERS
+    assert set(OTHER_LAYERS.values()) == {
+        getattr(baselines, name) for name in baselines.__all__ if name != "BASELINES"
+    }
 
 
 FILES = sorted((ROOT / "ssmlib").rglob("*.py"))
