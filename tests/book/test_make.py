@@ -109,3 +109,18 @@ def test_every_package_but_torch_is_installed_by_its_checksum(root):
     for call in calls:
         unchecked = "requirements-torch.lock" in call or "--editable ." in call
         assert unchecked != ("--require-hashes" in call), call
+
+
+def test_ci_executes_every_notebook_and_runs_slow_tests(root):
+    text = (root / "Makefile").read_text(encoding="utf-8")
+    recipes = {
+        name: re.search(rf"^{name}:.*?\n\n", text, re.M | re.S)[0]
+        for name in ("check", "test")
+    }
+    (fast,) = re.findall(r"^FAST := (.*)$", text, re.M)
+    assert "not slow" in fast
+    assert "$(FAST)" in recipes["check"]
+    assert "slow" not in recipes["test"]
+    assert "$(FAST)" not in recipes["test"]
+    run = (root / ".ci" / "run").read_text(encoding="utf-8")
+    assert run.index("\nexport CI=true") < run.index("\nmake test")
