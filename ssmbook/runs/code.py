@@ -8,6 +8,7 @@ from functools import cache
 
 #: names by which code reads docstrings, or its own source
 _READERS = {"__doc__", "getcomments", "getdoc", "getsource", "getsourcelines"}
+_READERS |= {"get_source", "linecache", "pydoc", "tokenize"}
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

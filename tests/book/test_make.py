@@ -274,3 +274,31 @@ def test_the_lock_of_a_killed_make_does_not_block(checkout):
     first.wait()
     (checkout / "wait").unlink()
     assert installed(checkout) == ALL
+
+
+def test_ci_executes_every_notebook_and_runs_slow_tests(root):
+    text = (root / "Makefile").read_text(encoding="utf-8")
+    recipes = {
+        name: re.search(rf"^{name}:.*?\n\n", text, re.M | re.S)[0]
+        for name in ("check", "test")
+    }
+    (fast,) = re.findall(r"^FAST := (.*)$", text, re.M)
+    assert "not slow" in fast
+    assert "$(FAST)" in recipes["check"]
+    assert "slow" not in recipes["test"]
+    assert "$(FAST)" not in recipes["test"]
+    run = (root / ".ci" / "run").read_text(encoding="utf-8")
+    assert run.index("\nexport CI=true") < run.index("\nmake test")
+
+
+def test_ci_collects_every_test_that_asks_a_registry(root):
+    (folder,) = re.findall(
+        r"-m network (\S+)$", (root / ".ci" / "run").read_text(encoding="utf-8"), re.M
+    )
+    marked = [
+        path
+        for path in (root / "tests").rglob("*.py")
+        if re.search(r"^@pytest\.mark\.network", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert marked
+    assert all(path.is_relative_to(root / folder) for path in marked)

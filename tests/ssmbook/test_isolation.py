@@ -108,6 +108,7 @@ def hostile(place: Path, home: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_a_run_reads_nothing_of_its_user(own, tmp_path, monkeypatch):
     notebook(own / NOTEBOOK, LOOK)
     given = hostile(own, tmp_path / "home")

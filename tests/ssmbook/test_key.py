@@ -155,6 +155,7 @@ def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):
         key.surroundings(cells("ssmbook.kept(slug, 'rates')"), 1)
 
 
+@pytest.mark.slow
 def test_an_edited_module_runs_again_those_that_need_it(own):
     """The whole way: the toy imports a module, which imports another."""
 
@@ -175,6 +176,7 @@ def test_an_edited_module_runs_again_those_that_need_it(own):
     assert reused()
 
 
+@pytest.mark.slow
 def test_a_run_that_loads_more_than_its_key_covers_fails(own):
     load = "import importlib\nimportlib.import_module('toylib.' + 'unused')\n"
     code = f"import toylib, ssmbook\n{load}ssmbook.record('x', 1, atol=0)"

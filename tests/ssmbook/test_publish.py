@@ -222,6 +222,7 @@ def test_what_git_does_not_see_is_not_packed(committed, packed, tmp_path):
     assert out.split()[0] == packed[1]
 
 
+@pytest.mark.slow
 def test_links_are_refused(committed, tmp_path):
     git(tmp_path, "clone", "-q", committed, "linked")
     place = tmp_path / "linked"
@@ -242,6 +243,7 @@ def test_a_copy_within_another_repository_has_no_commit(own, tmp_path):
     assert "no commit to archive" in ssmbook(own, "archive", status=1)[1]
 
 
+@pytest.mark.slow
 def test_another_environment_than_the_locks_is_refused(committed):
     lock = committed / "requirements-torch.lock"
     pins = lock.read_text(encoding="utf-8")

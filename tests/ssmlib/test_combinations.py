@@ -1,10 +1,10 @@
 """Every option of a layer and a model with every other, and the smallest sizes."""
 
 import copy
-import itertools
 import random
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,19 +78,24 @@ def pairwise(space, valid=lambda row: True, seed=0):
     rows = [{n: draw.choice(v) for n, v in space.items()} for _ in range(20_000)]
     rows = [row for row in rows if valid(row)]
 
-    def pairs(row):
-        both = itertools.combinations(names, 2)
-        return {(a, str(row[a]), b, str(row[b])) for a, b in both}
+    # A row of `holds` says which value of each name a row has; `missing`, by two such
+    # values, which pairs no chosen row has yet.
+    holds = np.array([[row[n] == v for n in names for v in space[n]] for row in rows])
+    holds = holds.astype(np.float32)
+    name = np.repeat(np.arange(len(names)), [len(space[n]) for n in names])
+    missing = (holds.T @ holds > 0) & (name[:, None] < name)
 
-    held = [(row, pairs(row)) for row in rows]
-    missing, chosen = set().union(*(p for _, p in held)), []
-    while missing:
-        some = draw.sample(held, min(200, len(held)))
-        row, best = max(some, key=lambda one: len(one[1] & missing))
-        if not best & missing:
-            row, best = next(one for one in held if one[1] & missing)
-        chosen.append(row)
-        missing -= best
+    def new(some):
+        return ((holds[some] @ missing) * holds[some]).sum(1)
+
+    chosen = []
+    while missing.any():
+        some = draw.sample(range(len(rows)), min(200, len(rows)))
+        best = some[new(some).argmax()]
+        if not new([best]):
+            best = np.flatnonzero(new(slice(None)))[0]
+        chosen.append(rows[best])
+        missing &= np.outer(holds[best], holds[best]) == 0
     return chosen
 
 
