@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib._imports import optional
 from ssmlib.tasks.files import packaged, unpacked
 from ssmlib.tasks.split import Split, stratified
@@ -227,6 +227,8 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     if not 0 < floor <= 1:
         raise ValueError(f"floor must be in (0, 1], got {floor}")
     x = _checks.sequences("x", x).double()
+    shift = _scale.shift(x)
+    x = _scale.shifted(x, shift)
     mean = x.mean(0)
     centred = x - mean
     values, V = torch.linalg.eigh(centred.mT @ centred / len(x))
@@ -236,6 +238,7 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     matrix = (V / values.clamp(min=least).sqrt()) @ V.mT
     power = float((centred @ matrix).square().mean())
     rank = int((values > least).sum())
+    mean, matrix = _scale.shifted(mean, -shift), _scale.shifted(matrix, shift)
     return Whitening(mean, matrix, power**-0.5, rank)
 
 
