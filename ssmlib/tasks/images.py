@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -137,8 +138,11 @@ def fashion_mnist(folder: str | Path) -> Split:
 
     Raises:
         FileNotFoundError: if a file is missing.
+        TypeError: if folder is not a path.
         ValueError: if a file has other content.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be a path, got {type(folder).__name__}")
     parts = []
     for name, sha256 in _FASHION.items():
         path = Path(folder) / name
@@ -194,13 +198,14 @@ def permute(images: Split, seed: int = 1) -> Split:
     """Return the same images with their pixels in one fixed random order.
 
     Args:
-        images: sequences (n, L).
+        images: sequences (n, L), all of whose steps count.
         seed: draws the order, a non-negative integer.
 
     Raises:
         TypeError: if seed is not an integer.
-        ValueError: for a negative seed.
+        ValueError: for a negative seed, or images with lengths.
     """
+    images.without_lengths("images")
     order = torch.from_numpy(
         np.random.default_rng(_checks.integer("seed", seed, least=0)).permutation(
             images.x_train.shape[1]
@@ -249,10 +254,11 @@ def decorrelate(images: Split, floor: float) -> Split:
     "decorrelated MNIST".
 
     Args:
-        images: sequences (n, L).
+        images: sequences (n, L), all of whose steps count.
         floor: as of `whitening`.
 
     Raises:
-        ValueError: as `whitening`.
+        ValueError: as `whitening`, or for images with lengths.
     """
+    images.without_lengths("images")
     return images.map_x(whitening(images.x_train, floor))
