@@ -68,6 +68,13 @@ def read(source: str, column: str | None = None) -> tuple[Tensor, tuple[str, ...
         )
     source = os.fspath(source)
     path = Path(source)
+    try:
+        path.exists()
+    except OSError as error:  # a name that is too long, for example
+        raise ValueError(
+            f"source must be a name that a file can have, got {shown(source)}: "
+            f"{error.strerror}"
+        ) from None
     kind = path.suffix.lower()
     if column is not None and kind not in tables.SUFFIXES:
         raise ValueError(

@@ -65,8 +65,8 @@ class Split:
         largest = float(x.abs().max()) if x.numel() else 0.0
         if not 0 < largest < math.inf:
             raise ValueError(
-                "x_train must have a finite mean square above 0, got its largest "
-                f"absolute value {largest:g}"
+                "x_train must have a finite mean square above 0, got its root "
+                f"{largest:g}"
             )
         # A power of two: squares fit, and no other rounding changes.
         unit = 2.0 ** (math.frexp(largest)[1] - 1)
