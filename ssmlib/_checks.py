@@ -24,9 +24,9 @@ def integer(name: str, value: int, least: int = 1, most: int | None = None) -> i
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+        raise ValueError(f"{name} must be at least {least}, got {_short(value)}")
     if most is not None and value > most:
-        raise ValueError(f"{name} must be at most {most}, got {value}")
+        raise ValueError(f"{name} must be at most {most}, got {_short(value)}")
     return int(value)
 
 
@@ -80,8 +80,9 @@ def _memory() -> float:
 def fits(name: str, value: int, numbers: int) -> int:
     """The value, if as many float64 numbers as it asks for fit into memory."""
     if not torch.compiler.is_compiling() and 8 * numbers > _memory():
+        size = 8 * numbers / 1e9 if numbers < 2**1000 else math.inf
         raise ValueError(
-            f"{name} = {value} takes {8 * numbers / 1e9:.3g} GB of memory, which has "
+            f"{name} = {_short(value)} takes {size:.3g} GB of memory, which has "
             f"{_memory() / 1e9:.3g} GB: choose a smaller {name}"
         )
     return value

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from ssmlib import autocorrelation as ac
-from ssmlib import curves, statistics, uncertainty
+from ssmlib import curves, inputs, statistics, uncertainty
+from ssmlib.initialization import Initialization
 from ssmlib.recommend import recommend
-from ssmlib.tasks import images, own
+from ssmlib.tasks import images, own, pathfinder
 from ssmlib.tasks.series import forecast_of
 from ssmlib.theory import conditioning, learning, memory, timescale
+from ssmlib.training.grid import Configuration
 from tests.ssmlib import calls
 
 X = calls.X
@@ -295,3 +297,22 @@ def test_whitening_and_windows_follow_the_scale(scale):
 def test_series_without_windows_are_refused(values, kind, message):
     with pytest.raises(kind, match=f"values {message}"):
         forecast_of(values, 8, 20, 0, 1)
+
+
+BEYOND = {
+    "dt": lambda v: Initialization(dt=v),
+    "dt ": lambda v: Initialization(dt=(0.1, v)),
+    "real": lambda v: Initialization(real=-v),
+    "lr": lambda v: Configuration(Initialization(), lr=v),
+    "dropout": lambda v: Configuration(Initialization(), dropout=v),
+    "margin": lambda v: pathfinder.generate(1, size=16, seed=0, margin=v),
+    "omega": inputs.sinusoid,
+    "L": lambda v: inputs.white().moment(v),
+    "level": lambda v: statistics.mean([1, 2], level=v),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_number_beyond_float64_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=rf"^{name.strip()} (must|=)"):
+        BEYOND[name](10**400)
