@@ -18,6 +18,9 @@ from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 #: kinds of names: texts, most of them
 Name = TypeVar("Name")
 
+#: classes of a value that stands for none, of Python and of pandas
+_MISSING = {"NoneType", "NAType", "NaTType"}
+
 
 def integer(name: str, value: int, least: int = 1, most: int | None = None) -> int:
     """The value, if it is an integer in least .. most; a symbol, while tracing."""
@@ -26,9 +29,9 @@ def integer(name: str, value: int, least: int = 1, most: int | None = None) -> i
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+        raise ValueError(f"{name} must be at least {least}, got {_short(value)}")
     if most is not None and value > most:
-        raise ValueError(f"{name} must be at most {most}, got {value}")
+        raise ValueError(f"{name} must be at most {most}, got {_short(value)}")
     return int(value)
 
 
@@ -47,12 +50,20 @@ def seed(value: int) -> int:
 def number(name: str, value: float) -> float:
     """The value as a float, if it is one real and finite number."""
     if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:
+        if isinstance(value, np.ndarray) and np.ma.is_masked(value):
+            raise ValueError(f"{name} must be a real number, got a masked value")
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    if not math.isfinite(value):
+    try:
+        found = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be within float64's range, got a number beyond it"
+        ) from None
+    if not math.isfinite(found):
         raise ValueError(f"{name} must be finite, got {value}")
-    return float(value)
+    return found
 
 
 def inside(name: str, value: float, low: float, high: float) -> float:
@@ -74,8 +85,9 @@ def _memory() -> float:
 def fits(name: str, value: int, numbers: int) -> int:
     """The value, if as many float64 numbers as it asks for fit into memory."""
     if not torch.compiler.is_compiling() and 8 * numbers > _memory():
+        size = 8 * numbers / 1e9 if numbers < 2**1000 else math.inf
         raise ValueError(
-            f"{name} = {value} takes {8 * numbers / 1e9:.3g} GB of memory, which has "
+            f"{name} = {_short(value)} takes {size:.3g} GB of memory, which has "
             f"{_memory() / 1e9:.3g} GB: choose a smaller {name}"
         )
     return value
@@ -84,16 +96,57 @@ def fits(name: str, value: int, numbers: int) -> int:
 def array(name: str, values) -> np.ndarray:
     """Real numbers, in a sequence, an array or a tensor, as a float64 array."""
     if isinstance(values, Tensor):
-        values = values.detach().cpu().resolve_conj()
-        values = (values if values.is_complex() else values.double()).numpy()
+        values = dense(name, values).detach().cpu().resolve_conj()
+        wide = values.is_complex() or not values.is_floating_point()
+        values = (values if wide else values.double()).numpy()
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(map(np.ma.is_masked, parts)):
+        raise ValueError(
+            f"{name} must have no masked values: fill them, or leave them out by "
+            "compressed()"
+        )
     try:
         found = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from error
     mixed = found.dtype == object and all(isinstance(v, Real) for v in found.flat)
     if found.dtype.kind not in "fiub" and not mixed:
-        raise TypeError(f"{name} must hold real numbers, got {found.dtype}")
-    return found.astype(float)
+        gaps = any(type(v).__name__ in _MISSING for v in found.flat)
+        missing = " with a missing value" if gaps else ""
+        raise TypeError(f"{name} must hold real numbers, got {found.dtype}{missing}")
+    return _float64(name, found, values)
+
+
+def _float64(name: str, found: np.ndarray, values) -> np.ndarray:
+    """An array as float64, if that holds each of its integers."""
+    try:
+        read = found.astype(float)
+    except OverflowError:
+        read = None
+    if read is not None and not (np.abs(read) >= 2.0**53).any():
+        return read
+    if read is None or found.dtype.kind != "f" or isinstance(values, list | tuple):
+        each = np.asarray(values, dtype=object)  # a float in a list makes all floats
+        for value in each.flat:
+            if isinstance(value, Integral) and not _exact(value):
+                raise ValueError(
+                    f"{name} must hold integers that float64 represents, as all up to "
+                    f"2**53, got {_short(value)}: subtract an offset first"
+                )
+    return read
+
+
+def _exact(value: Integral) -> bool:
+    try:
+        return int(float(value)) == int(value)
+    except OverflowError:
+        return False
+
+
+def _short(value: Integral) -> str:
+    """An integer, or the number of its binary digits if it is long."""
+    size = int(value).bit_length()
+    return str(value) if size <= 128 else f"one of {size} bits"
 
 
 def is_tensor(name: str, value: Tensor) -> Tensor:
@@ -107,6 +160,8 @@ def real(name: str, value: Tensor) -> Tensor:
     """A tensor of real numbers, integers included, as float64."""
     if is_tensor(name, value).is_complex() or value.dtype == torch.bool:
         raise TypeError(f"{name} must be real, got {value.dtype}")
+    if not value.is_floating_point() and value.element_size() == 8 and readable(value):
+        array(name, value)  # refuses integers that float64 rounds
     return value.double()
 
 
@@ -253,9 +308,10 @@ def dense(name: str, x: Tensor) -> Tensor:
             f"{name} must be a tensor, got {type(x).__name__}; torch.as_tensor makes "
             "one from an array or a list"
         )
-    if x.is_meta or x.layout != torch.strided:
+    if x.is_meta or x.layout != torch.strided or x.is_nested:
+        kind = "a nested tensor" if x.is_nested else str(x.layout)
         raise ValueError(
-            f"{name} must be a dense tensor with values, got {x.layout} on {x.device}"
+            f"{name} must be a dense tensor with values, got {kind} on {x.device}"
         )
     return x
 
@@ -264,6 +320,11 @@ def sequences(name: str, x: Tensor) -> Tensor:
     """Real, finite sequences of shape (n, L)."""
     if not is_tensor(name, x).is_floating_point():
         raise TypeError(f"{name} must be real floating point, got {x.dtype}")
+    if x.dtype.itemsize == 1:
+        raise TypeError(
+            f"{name} must have a dtype of at least 16 bits, got {x.dtype}: convert it"
+        )
+    dense(name, x)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(
             f"{name} must have shape (n, L) with n, L >= 1, got {tuple(x.shape)}"
@@ -273,7 +334,7 @@ def sequences(name: str, x: Tensor) -> Tensor:
 
 def moment(name: str, R: Tensor) -> Tensor:
     """A second moment (L, L), or its first row (L,), in float64."""
-    R = real(name, R)
+    R = dense(name, real(name, R))
     if R.ndim not in (1, 2) or R.shape[0] != R.shape[-1] or not len(R):
         raise ValueError(f"{name} must be real, (L, L) or (L,), got {tuple(R.shape)}")
     finite(name, R)

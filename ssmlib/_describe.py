@@ -293,7 +293,7 @@ class Describe:
             return f"{kind} {digest(self._reduced(value))}"
         elif _origins.claimed(type(value)):  # made in C, perhaps: no attributes
             try:
-                return f"{kind} {digest(self._reduced(value))}"
+                kind += f" {digest(self._reduced(value))}"
             except Bound:
                 raise
             except ValueError:

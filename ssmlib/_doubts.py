@@ -136,8 +136,9 @@ def of_values(x: Tensor) -> tuple[str, ...]:
     for code in dict.fromkeys((*outer, *inner)):
         where = _equal(values, code)
         rest &= ~where
-        beyond = max(code - high, low - code)
-        if beyond > high - low or (code < 0 <= low) or code in inner:
+        # Quarters, since a difference of the largest numbers overflows.
+        beyond = max(code / 4 - high / 4, low / 4 - code / 4)
+        if beyond > high / 4 - low / 4 or (code < 0 <= low) or code in inner:
             what = "a code for a missing value"
             found.append(_sentence(code, where, low, high, what))
     different = np.unique(values[rest])
@@ -191,8 +192,9 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
         low, high = lows[i], highs[j]
         if high <= low:
             continue
-        gaps = [low - lows[i - 1]] * (i > 0) + [highs[j - 1] - high] * (j > 0)
-        if min(gaps) / _FAR <= high - low:
+        gaps = [low / 4 - lows[i - 1] / 4] * (i > 0)
+        gaps += [highs[j - 1] / 4 - high / 4] * (j > 0)
+        if min(gaps) / _FAR <= high / 4 - low / 4:
             continue
         inside = values[(values >= low) & (values <= high)]
         if i + j == 1 or (

@@ -35,7 +35,7 @@ def windows(series: Tensor, L: int, stride: int = 1) -> Tensor:
         TypeError: if the series is not a real floating-point tensor.
         ValueError: if L is longer than the series, or a value is not finite.
     """
-    if _checks.is_tensor("series", series).ndim != 1:
+    if _checks.dense("series", series).ndim != 1:
         raise ValueError(f"series must have shape (T,), got {tuple(series.shape)}")
     _checks.integer("L", L)
     _checks.integer("stride", stride)

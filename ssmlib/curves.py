@@ -9,6 +9,7 @@ logarithms first: differences are then shares of a loss.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ Curves = Sequence | np.ndarray
 NEAR = 1.0
 #: how many times `NEAR` above it a point is taken to be larger than any other
 _FAR = 1e6
+#: a height above all that is not larger than any other; times `_FAR`, it is a number
+_MOST = 1e300
 
 
 def _mean(x: Numbers, curves: Curves) -> tuple[np.ndarray, np.ndarray, int, int]:
@@ -37,7 +40,7 @@ def _mean(x: Numbers, curves: Curves) -> tuple[np.ndarray, np.ndarray, int, int]
         )
     if not np.isfinite(x).all():
         raise ValueError("x must be finite, got NaN or infinity")
-    if not (np.diff(x) > 0).all():
+    if not (x[1:] > x[:-1]).all():  # a difference may overflow
         raise ValueError("x must rise")
     finite = np.isfinite(curves).all(0) & bool(len(curves))
     if not finite.any():
@@ -56,10 +59,20 @@ def _power(size: float) -> int:
     return power if abs(power) > 100 else 0
 
 
-def _times(value: float, power: int) -> float:
-    """The value times a power of two, infinite where float64 does not hold it."""
+def _over(value: float, power: int) -> float:
+    """A finite value over a power of two, or a larger number than any of a curve."""
     with np.errstate(over="ignore"):
-        return float(np.ldexp(value, power))
+        return min(float(np.ldexp(value, -power)), _MOST)
+
+
+def _restored(name: str, value: float, power: int) -> float:
+    try:
+        return math.ldexp(value, power)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be within float64's range, up to {sys.float_info.max:.3g}: "
+            "scale the curves"
+        ) from None
 
 
 def minimum(x: Numbers, curves: Curves, width: float) -> float:
@@ -67,7 +80,8 @@ def minimum(x: Numbers, curves: Curves, width: float) -> float:
 
     The parabola is fitted by least squares to the points at most `width` from the
     lowest one, at least three. If it has no vertex or one outside these points, the
-    result is the lower one of their two ends.
+    result is the end of these points at which the parabola is lower, the first one if
+    it is equal at both.
 
     Args:
         x: (k,) finite numbers, rising, k >= 3.
@@ -82,14 +96,18 @@ def minimum(x: Numbers, curves: Curves, width: float) -> float:
     x, y, of_x, _ = _mean(x, curves)
     width = _checks.not_negative("width", width)
     apart = np.abs(x - x[y.argmin()])
-    reach = max(_times(width, -of_x), np.sort(apart)[2])
+    reach = max(_over(width, of_x), np.sort(apart)[2])
     near = (apart <= reach) & np.isfinite(y)
     x, y = x[near], y[near]
-    if len(x) < 3:
+    if len(x) < 3 or y.min() == y.max():
         return math.ldexp(x[y.argmin()], of_x)
     middle = x.mean()
     bend, tilt, _ = np.polyfit(x - middle, y, 2)
-    vertex = middle - tilt / (2 * bend) if bend > 0 else -np.sign(tilt) * np.inf
+    if bend > 0:
+        vertex = middle - tilt / (2 * bend)
+    else:  # of the two ends, by the mean slope between them
+        slope = tilt + bend * (x[0] - middle + x[-1] - middle)
+        vertex = x[-1] if slope < 0 else x[0]
     return math.ldexp(np.clip(vertex, x[0], x[-1]), of_x)
 
 
@@ -109,12 +127,12 @@ def cost(x: Numbers, curves: Curves, at: float) -> float:
         ValueError: as `minimum`, or for a value outside the range of x.
     """
     x, y, of_x, of_y = _mean(x, curves)
-    y = _convex(x, y, _times(NEAR, -of_y))
-    at_unit = _times(_checks.number("at", at), -of_x)
+    y = _convex(x, y, _over(NEAR, of_y))
+    at_unit = _over(_checks.number("at", at), of_x)
     if not x[0] <= at_unit <= x[-1]:
         low, high = (math.ldexp(end, of_x) for end in (x[0], x[-1]))
         raise ValueError(f"at must be in [{low:g}, {high:g}], got {at:g}")
-    return math.ldexp(np.interp(at_unit, x, y) - y.min(), of_y)
+    return _restored("the cost", np.interp(at_unit, x, y) - y.min(), of_y)
 
 
 def edges(x: Numbers, curves: Curves, rise: float) -> tuple[float, float]:
@@ -138,8 +156,8 @@ def edges(x: Numbers, curves: Curves, rise: float) -> tuple[float, float]:
     """
     x, y, of_x, of_y = _mean(x, curves)
     rise = _checks.not_negative("rise", rise)
-    y = _convex(x, y, _times(NEAR, -of_y))
-    rise = _times(rise, -of_y)
+    y = _convex(x, y, _over(NEAR, of_y))
+    rise = _over(rise, of_y)
     low = _first(x, y - y.min(), rise)
     high = -_first(-x[::-1], (y - y.min())[::-1], rise)
     return math.ldexp(low, of_x), math.ldexp(high, of_x)

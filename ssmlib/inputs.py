@@ -190,13 +190,19 @@ def sinusoid(omega: float) -> Process:
     """Make sqrt(2) cos(omega l + random phase): r_k = cos(omega k).
 
     Args:
-        omega: radians per step.
+        omega: radians per step. Those beyond pi are reduced by multiples of 2 pi.
 
     Raises:
         TypeError: if omega is not a real number.
         ValueError: if omega is not finite.
     """
     omega = _checks.number("omega", omega)
+    name = f"sinusoid {omega:g}"
+    across = math.sin(omega), math.cos(omega)
+    if abs(omega) > math.pi:  # a product with a lag would lose the phase
+        omega = math.atan2(*across)
+    # From the nearest multiple of pi, of which the largest eigenvalue has the period.
+    rest = math.atan2(-across[0], -across[1]) if across[1] < 0 else omega
 
     def sample(n: int, L: int, generator: torch.Generator) -> Tensor:
         _size(n, L, generator)
@@ -210,9 +216,7 @@ def sinusoid(omega: float) -> Process:
     def largest(L: int) -> float:
         """The matrix has rank 2: cosine and sine about the middle of the window."""
         _checks.integer("L", L)
-        overlap = L if math.sin(omega) == 0 else math.sin(L * omega) / math.sin(omega)
+        overlap = L if math.sin(rest) == 0 else math.sin(L * rest) / math.sin(rest)
         return (L + abs(overlap)) / 2
 
-    return Process(
-        f"sinusoid {omega:g}", lambda L: torch.cos(omega * _lags(L)), sample, largest
-    )
+    return Process(name, lambda L: torch.cos(omega * _lags(L)), sample, largest)

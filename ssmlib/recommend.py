@@ -165,7 +165,7 @@ def recommend(
             constant not a number, or raw not a bool.
         ValueError: if x has another shape, too few sequences or windows, values that
             are not finite, or is constant; if L is missing or not the sequences'
-            length; if constant is not positive.
+            length; if constant is not positive, or dt far from 1 by 300 decades.
 
     Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt),
     `zero-real-part` (real part and frequencies), `real-series` (a test on data).
@@ -189,6 +189,12 @@ def recommend(
     dt, dt_low, dt_high = (
         constant / math.sqrt(L * v) for v in (moment.estimate, moment.high, moment.low)
     )
+    for value in (dt_low, dt_high):
+        if not 1e-300 <= value <= 1e300:
+            raise ValueError(
+                "constant must give a dt in 1e-300 .. 1e300, got constant = "
+                f"{constant:g} and dt = {value:g}"
+            )
     decision, configurations = _advice.decision(dt, L, bool(suspects))
     init = _advice.initialization_at(dt, L)
     return Recommendation(

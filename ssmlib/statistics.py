@@ -41,6 +41,10 @@ class Estimate:
     level: float = 0.95
 
     def __post_init__(self):
+        for name in ("value", "se"):
+            _checks.number(name, getattr(self, name))
+        _checks.not_negative("se", self.se)
+        _checks.integer("freedom", self.freedom)
         _checks.inside("level", self.level, 0, 1)
 
     @property
@@ -226,11 +230,21 @@ def holm(estimates: Sequence[Estimate], level: float = 0.95) -> list[Estimate]:
         The estimates in the same order, each at the level of its step.
 
     Raises:
+        TypeError: if one of the estimates is not an `Estimate`.
         ValueError: for another level.
 
     Source: Holm 1979.
     """
     _checks.inside("level", level, 0, 1)
+    if not isinstance(estimates, Sequence) or isinstance(estimates, str):
+        kind = type(estimates).__name__
+        raise TypeError(f"estimates must be a sequence of Estimate, got {kind}")
+    for k, one in enumerate(estimates):
+        if not isinstance(one, Estimate):
+            kind = type(one).__name__
+            raise TypeError(
+                f"estimates must hold objects of Estimate, got {kind} at {k}"
+            )
     order = sorted(range(len(estimates)), key=lambda k: estimates[k].p)
     found, left = list(estimates), len(estimates)
     for k in order:

@@ -72,6 +72,12 @@ def _squarable(x: Tensor) -> Tensor:
     return x
 
 
+def _unit(x: Tensor) -> float:
+    """A power of two near the size of x where it is far from 1: fourth powers fit."""
+    size = float(x.abs().max())
+    return 1.0 if 1e-6 < size < 1e6 or size == 0 else 2.0 ** math.frexp(size)[1]
+
+
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Small transforms take several times as long on more than one thread."""
@@ -241,7 +247,8 @@ def of_sequences(x: Tensor, *, seed: int = 0) -> Interval:
     """
     _checks.integer("seed", seed, least=0)
     x = _squarable(_checks.dense("x", x).detach())
-    n = len(x)
+    unit = _unit(x)
+    x, n = x / unit, len(x)
     if n < LEAST_SEQUENCES:
         raise ValueError(
             f"x must hold at least {LEAST_SEQUENCES} sequences (rows), got {n}; "
@@ -274,7 +281,8 @@ def of_sequences(x: Tensor, *, seed: int = 0) -> Interval:
         )
     spread = math.exp(_NORMAL * seen.std(ddof=1) / math.sqrt(n) / seen.mean())
     unseen = float(seen.mean())
-    low, high = unseen / spread, plain * spread
-    estimate = math.sqrt(unseen * plain)
+    low, high = unseen / spread * unit**2, plain * spread * unit**2
+    estimate = math.sqrt(unseen * plain) * unit**2
+    plain, unseen = plain * unit**2, unseen * unit**2
     method = f"between {unseen:.4g}, cross-validated, and {plain:.4g}, uncorrected"
     return Interval(plain, estimate, low, high, method, _doubts.of_sequences(x))

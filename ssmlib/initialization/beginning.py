@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -34,7 +35,7 @@ def _check_dt(name: str, dt: Range) -> None:
             f"{name} must be a number or a range (low, high) of numbers, got {dt!r}"
         )
     low, high = ends
-    if not 0 < low <= high < math.inf:
+    if not 0 < low <= high <= sys.float_info.max:
         raise ValueError(
             f"{name} must be positive and finite, low <= high in a range, got {dt!r}"
         )

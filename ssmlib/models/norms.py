@@ -148,7 +148,8 @@ class BatchNorm(Norm, _BatchNorm):
         if rate is None:
             self.num_batches_tracked += 1
             rate = 1 / self.num_batches_tracked
-        unbiased = var * count / torch.as_tensor(count - 1).clamp(min=1)
+        least = torch.ones((), dtype=var.dtype, device=var.device)
+        unbiased = var * count / torch.maximum(least * (count - 1), least)
         pairs = ((own_mean, mean), (own_var, unbiased))
         for running, new in pairs:
             # What is not finite is a model that diverged, which stays as it is.

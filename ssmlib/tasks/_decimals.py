@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssmlib._imports import optional
+from ssmlib.tasks._headers import shown
 
 if TYPE_CHECKING:
     import pandas
@@ -22,7 +23,8 @@ def may_be_thousands(values: pandas.Series) -> bool:
     """Return whether numbers have three digits at most after a point."""
     if not pandas.api.types.is_float_dtype(values):
         return False
-    thousands = 1000 * values.to_numpy(float)
+    with np.errstate(over="ignore"):  # infinite: no separators of thousands
+        thousands = 1000 * values.to_numpy(float)
     if not np.isfinite(thousands).all():
         return False
     return bool(np.all(np.abs(thousands - np.round(thousands)) < 1e-6))
@@ -30,8 +32,10 @@ def may_be_thousands(values: pandas.Series) -> bool:
 
 def are_thousands(
     where: str, fields: pandas.DataFrame, position: int, skipped: int
-) -> bool:
+) -> bool | None:
     """Return whether points separate thousands, as the other columns show.
+
+    None if they may, and nothing else in the table says whether they do.
 
     Args:
         where: the column and its file, for messages.
@@ -54,12 +58,12 @@ def are_thousands(
         return True
     if commas or (not points and (len(whole) or doubt)):
         raise ValueError(
-            f"{where} has {pointed.iloc[0]!r} in line "
+            f"{where} has {shown(pointed.iloc[0])} in line "
             f"{skipped + pointed.index[0] + 1}, which may have a decimal point or a "
             "separator of thousands: write numbers without separators of thousands, as "
             "1234.5, and decimals with another number of digits, as 1.0120"
         )
-    return False
+    return False if points else None
 
 
 def _evidence(fields: pandas.DataFrame) -> tuple[bool, bool, bool]:

@@ -14,6 +14,21 @@ _NO_NAME = re.compile(  # signs alone, or a word for a number
 _INTEGER = re.compile(r"\d{1,9}")
 
 
+def shown(text: str, most: int = 60) -> str:
+    """A text in quotation marks for a message, its middle left out if it is long."""
+    if len(text) <= most:
+        return repr(text)
+    half = most // 2
+    return f"{text[:half]!r} ... {text[-half:]!r} ({len(text):,} characters)"
+
+
+def listed(names: list[str], most: int = 12) -> str:
+    """Names for a message, the first ones if they are many."""
+    short = [name if len(name) <= 60 else shown(name) for name in names[:most]]
+    more = f", ... ({len(names):,} in total)" if len(names) > most else ""
+    return ", ".join(short) + more
+
+
 def is_header(path: Path, rows: list[list[str]], column: str | None) -> bool:
     """Whether the first row holds names: text where the second has something else.
 
@@ -41,16 +56,15 @@ def is_header(path: Path, rows: list[list[str]], column: str | None) -> bool:
         for name, kind in zip(names, kinds, strict=True):
             if kind == "text" and _like_number(name):
                 raise ValueError(
-                    f"{path} has {name!r} in its first line, which may be a name or a "
-                    "number: write numbers as -1234.5, without other signs, or give "
-                    "each column a name with a letter"
+                    f"{path} has {shown(name)} in its first line, which may be a name "
+                    "or a number: write numbers as -1234.5, without other signs, or "
+                    "give each column a name with a letter"
                 )
     if not header and position and _maybe_numbered(rows):
-        shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         raise ValueError(
-            f"{path} has the first line {shown}, which may be names or data: if it "
-            "holds names, let each have a letter, or delete the line; if it is data, "
-            "write it with decimal points, as 0.0, or add a header above it"
+            f"{path} has the first line {listed(names, 4)}, which may be names or "
+            "data: if it holds names, let each have a letter, or delete the line; if "
+            "it is data, write it with decimal points, as 0.0, or add a header above it"
         )
     return header
 

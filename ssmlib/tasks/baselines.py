@@ -25,15 +25,16 @@ def baselines(data: Split) -> pd.DataFrame:
 
     Regression, mean square: "mean" of the training targets; "last", the last value
     of a single channel, for targets (n,); "linear", ridge regression on the whole
-    window. Classes, cross-entropy: "prior", the training frequencies; "linear",
-    logistic regression. The penalty is chosen on validation data. Raises as `fit` for
-    bad data, and ValueError for a target a step. Needs scikit-learn.
+    window, 0 beyond its length. Classes, cross-entropy: "prior", the training
+    frequencies; "linear", logistic regression. The penalty is chosen on validation
+    data. Raises as `fit` for bad data, and ValueError for a target a step. Needs
+    scikit-learn.
     """
     data, _ = prepared(data, sequence=False)
     classes = not data.y_train.is_floating_point()
     parts = {
-        name: (x.flatten(1).double().numpy(), y.double().numpy())
-        for name, x, y in data.parts()
+        name: (data.counted(name).flatten(1).double().numpy(), y.double().numpy())
+        for name, _, y in data.parts()
     }
     made = _classifiers() if classes else _regressors()
     score = _cross_entropy if classes else _square
@@ -47,8 +48,11 @@ def baselines(data: Split) -> pd.DataFrame:
             x, y = parts["test"]
             rows[name]["test_accuracy"] = float((best.predict(x) == y).mean())
     if not classes and data.x_test.shape[1] == 1 and data.y_test.shape[1] == 1:
-        last = (data.x_test[:, 0, -1] - data.y_test[:, 0]).square().mean()
-        rows["last"] = {"test_loss": float(last)}
+        last = data.x_test[:, 0, -1]
+        if data.lengths_test is not None:
+            last = data.x_test[:, 0].gather(1, data.lengths_test[:, None] - 1)[:, 0]
+        square = (last - data.y_test[:, 0]).square().mean()
+        rows["last"] = {"test_loss": float(square)}
     return pd.DataFrame(rows).T
 
 

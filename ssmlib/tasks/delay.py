@@ -31,7 +31,7 @@ def block_weights(L: int, length: int) -> Tensor:
     _checks.integer("L", L)
     if not 1 <= _checks.integer("length", length) <= L:
         raise ValueError(f"length must be at most L = {L}, got {length}")
-    weights = torch.zeros(L, dtype=torch.float64)
+    weights = torch.zeros(L, dtype=torch.float64, device="cpu")
     weights[L - length :] = length**-0.5
     return weights
 
@@ -64,7 +64,7 @@ def block_copy(
     else:
         generator = torch.Generator().manual_seed(seed)
         x = process.sample(n3, L, generator)
-        lags = torch.arange(length)
+        lags = torch.arange(length, device="cpu")
         row = process.moment(L)[:length]
         R = row[(lags[:, None] - lags).abs()]  # of the first tokens
         weights = weights / (R.sum() / length).sqrt()

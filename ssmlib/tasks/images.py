@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib._imports import optional
 from ssmlib.tasks._sources import File
 from ssmlib.tasks.datasets import DATASETS
@@ -103,8 +104,11 @@ def fashion_mnist(folder: str | Path) -> Split:
 
     Raises:
         FileNotFoundError: if a file is missing.
+        TypeError: if folder is not a path.
         ValueError: if a file has other content.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be a path, got {type(folder).__name__}")
     parts = []
     for file in DATASETS["fashion_mnist"].files:
         name = file.path
@@ -163,13 +167,14 @@ def permute(images: Split, seed: int = 1) -> Split:
     """Return the same images with their pixels in one fixed random order.
 
     Args:
-        images: sequences (n, L).
+        images: sequences (n, L), all of whose steps count.
         seed: draws the order, a non-negative integer.
 
     Raises:
         TypeError: if seed is not an integer.
-        ValueError: for a negative seed.
+        ValueError: for a negative seed, or images with lengths.
     """
+    images.without_lengths("images")
     order = torch.from_numpy(
         np.random.default_rng(_checks.integer("seed", seed, least=0)).permutation(
             images.x_train.shape[1]
@@ -196,6 +201,8 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     if not 0 < floor <= 1:
         raise ValueError(f"floor must be in (0, 1], got {floor}")
     x = _checks.sequences("x", x).double()
+    shift = _scale.shift(x)
+    x = _scale.shifted(x, shift)
     mean = x.mean(0)
     centred = x - mean
     values, V = torch.linalg.eigh(centred.mT @ centred / len(x))
@@ -205,6 +212,7 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     matrix = (V / values.clamp(min=least).sqrt()) @ V.mT
     power = float((centred @ matrix).square().mean())
     rank = int((values > least).sum())
+    mean, matrix = _scale.shifted(mean, -shift), _scale.shifted(matrix, shift)
     return Whitening(mean, matrix, power**-0.5, rank)
 
 
@@ -215,10 +223,11 @@ def decorrelate(images: Split, floor: float) -> Split:
     "decorrelated MNIST".
 
     Args:
-        images: sequences (n, L).
+        images: sequences (n, L), all of whose steps count.
         floor: as of `whitening`.
 
     Raises:
-        ValueError: as `whitening`.
+        ValueError: as `whitening`, or for images with lengths.
     """
+    images.without_lengths("images")
     return images.map_x(whitening(images.x_train, floor))

@@ -188,11 +188,12 @@ def generate(
             if key not in found:
                 found[key] = value
                 since = 0
-    lengths = torch.tensor([len(key) for key in found])
-    tokens = torch.zeros(n, int(lengths.max()), dtype=torch.int64)
+    lengths = torch.tensor([len(key) for key in found], device="cpu")
+    tokens = torch.zeros(n, int(lengths.max()), dtype=torch.int64, device="cpu")
     for row, key in zip(tokens, found, strict=True):
         row[: len(key)] = torch.frombuffer(bytearray(key), dtype=torch.uint8)
-    return Expressions(tokens, lengths, torch.tensor(list(found.values())))
+    values = torch.tensor(list(found.values()), device="cpu")
+    return Expressions(tokens, lengths, values)
 
 
 def split(n: int, *, seed: int, **bounds: int) -> Split:
@@ -244,9 +245,13 @@ def text(tokens: Tensor) -> str:
 
     Raises:
         TypeError: if tokens are not integers.
-        ValueError: for a token out of range.
+        ValueError: for a token out of range, or another shape.
     """
-    _checks.within("tokens", tokens, 0, len(WORDS) - 1)
+    if _checks.dense("tokens", tokens).is_floating_point() or tokens.is_complex():
+        raise TypeError(f"tokens must be integers, got {tokens.dtype}")
+    if tokens.ndim != 1:
+        raise ValueError(f"tokens must have shape (L,), got {tuple(tokens.shape)}")
+    _checks.within("tokens", tokens.cpu(), 0, len(WORDS) - 1)
     return " ".join(WORDS[token] for token in tokens.tolist() if token)
 
 
@@ -257,6 +262,7 @@ def evaluate(expression: str) -> int:
         expression: as `text` writes it.
 
     Raises:
+        TypeError: if it is not a text.
         ValueError: if it is not one complete expression.
     """
     return parsed(expression)[1]
@@ -269,8 +275,11 @@ def parsed(expression: str) -> tuple[list[int], int]:
         expression: as `text` writes it.
 
     Raises:
+        TypeError: if it is not a text.
         ValueError: if it is not one complete expression.
     """
+    if not isinstance(expression, str):
+        raise TypeError(f"expression must be a text, got {type(expression).__name__}")
     tokens: list[int] = []
     stack: list[list[int]] = [[]]
     for word in expression.split():
@@ -298,7 +307,11 @@ def depths(tokens: Tensor) -> Tensor:
 
     Returns:
         (n,) int64, 1 for a single operator.
+
+    Raises:
+        TypeError: if tokens is not a tensor.
     """
+    _checks.is_tensor("tokens", tokens)
     opens = ((tokens >= FIRST_OPERATOR) & (tokens < CLOSE)).long()
     return (opens - (tokens == CLOSE).long()).cumsum(-1).amax(-1)
 

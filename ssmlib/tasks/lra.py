@@ -6,6 +6,7 @@ that these functions read: listops-1000 and pathfinder32 (or 64, 128).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,18 +40,20 @@ def listops(folder: str | Path) -> Split:
 
     Raises:
         FileNotFoundError: if a file is missing.
+        TypeError: if folder is not a path.
         ValueError: for other columns, a Source that is not a complete expression, a
             Target that is not its value, or a file without an expression.
     """
-    parts = [_expressions(_there(Path(folder) / name)) for name in _LISTOPS]
+    place = _place(folder)
+    parts = [_expressions(_file(place / name)) for name in _LISTOPS]
     longest = max(len(row) for rows, _ in parts for row in rows)
     data, lengths = [], []
     for rows, values in parts:
-        x = torch.zeros(len(rows), longest, dtype=torch.int64)
+        x = torch.zeros(len(rows), longest, dtype=torch.int64, device="cpu")
         for line, row in zip(x, rows, strict=True):
-            line[: len(row)] = torch.tensor(row)
-        data += [x, torch.tensor(values)]
-        lengths.append(torch.tensor([len(row) for row in rows]))
+            line[: len(row)] = torch.tensor(row, device="cpu")
+        data += [x, torch.tensor(values, device="cpu")]
+        lengths.append(torch.tensor([len(row) for row in rows], device="cpu"))
     return Split(*data, *lengths)
 
 
@@ -125,26 +128,35 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
     Raises:
         ModuleNotFoundError: if Pillow is missing.
         FileNotFoundError: if a file is missing.
-        TypeError: if seed is not an integer.
-        ValueError: for a line of another form, an incomplete picture, pictures that are
-            not square or differ in size, or fewer than ten pictures.
+        TypeError: if folder is not a path, or seed not an integer.
+        ValueError: for a line of another form, an incomplete picture, a picture that is
+            listed twice, pictures that are not square or differ in size, or fewer than
+            ten pictures.
     """
     _checks.integer("seed", seed, least=0)
-    place = _there(Path(folder) / _PATHS)
+    place = _there(_place(folder) / _PATHS)
     images, labels = [], []
+    listed: set[Path] = set()
     files = list(place.glob("metadata/*.npy"))
     for file in files:
         if not file.stem.isdecimal():
             raise ValueError(f"{file} must have a number as its name, as 0.npy")
     for file in sorted(files, key=lambda file: int(file.stem)):
-        for line in _lines(file):
+        for line in _lines(_file(file)):
             words = line.split()
             if len(words) < 4 or not words[2].isdecimal() or words[3] not in ("0", "1"):
                 raise ValueError(
                     f"{file} must hold a folder, a file, a number and a label 0 or 1 "
                     f"a line, got {line[:60]!r}"
                 )
-            images.append(_picture(_there(place / words[0] / words[1])))
+            path = _file(place / words[0] / words[1])
+            if path.resolve() in listed:
+                raise ValueError(
+                    f"{file} must list each picture once, got {words[0]}/{words[1]} "
+                    "again: it could be in two parts of the split"
+                )
+            listed.add(path.resolve())
+            images.append(_picture(path))
             labels.append(int(words[3]))
     if len(labels) < 10:
         raise ValueError(
@@ -156,7 +168,7 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
         raise ValueError(f"{place} must hold square pictures of one size, got {shapes}")
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
     x = torch.from_numpy(np.stack(images)).flatten(1)[order].float() / 255
-    y = torch.tensor(labels)[order]
+    y = torch.tensor(labels, device="cpu")[order]
     cuts = [len(y) * 8 // 10, len(y) * 9 // 10]
     parts = zip(torch.tensor_split(x, cuts), torch.tensor_split(y, cuts), strict=True)
     return Split(*(part for pair in parts for part in pair))
@@ -174,6 +186,18 @@ def _picture(path: Path) -> np.ndarray:
         raise ValueError(
             f"{path} must be a complete picture, grey or RGB of 8 bits: {error}"
         ) from error
+
+
+def _place(folder: str | Path) -> Path:
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be a path, got {type(folder).__name__}")
+    return Path(folder)
+
+
+def _file(path: Path) -> Path:
+    if _there(path).is_dir():
+        raise ValueError(f"{path} must be a file, got a folder")
+    return path
 
 
 def _there(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssmlib.tasks import datasets, tables
+from ssmlib.tasks._headers import shown
 
 
 def names() -> tuple[str, ...]:
@@ -29,7 +31,8 @@ def load(source: str, column: str | None = None) -> Tensor:
         (T,) or (n, L), float64.
 
     Raises:
-        TypeError: if an array holds complex numbers.
+        TypeError: if source is no text or path, column no text, or an array holds
+            complex numbers.
         ValueError: for another name, with the names that are known; for a file that is
             missing, empty, of another kind or damaged; for text, gaps, Booleans, NaN or
             infinity; for a column that is missing or ambiguous; for other shapes.
@@ -51,7 +54,21 @@ def read(source: str, column: str | None = None) -> tuple[Tensor, tuple[str, ...
         TypeError: as `load`.
         ValueError: as `load`.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"source must be a text or a path, got {type(source).__name__}")
+    if column is not None and not isinstance(column, str):
+        raise TypeError(
+            f"column must be a text, its name or number, or None, got {column!r}"
+        )
+    source = os.fspath(source)
     path = Path(source)
+    try:
+        path.exists()
+    except OSError as error:  # a name that is too long, for example
+        raise ValueError(
+            f"source must be a name that a file can have, got {shown(source)}: "
+            f"{error.strerror}"
+        ) from None
     kind = path.suffix.lower()
     if column is not None and kind not in tables.SUFFIXES:
         raise ValueError(
@@ -81,7 +98,7 @@ def _unknown(source: str) -> ValueError:
         )
     return ValueError(
         f"source must be one of {', '.join(sorted(names()))}, or a file that ends in "
-        f"{endings}; got {source!r}"
+        f"{endings}; got {shown(source)}"
     )
 
 
@@ -138,7 +155,7 @@ def _mapped(path: Path) -> np.ndarray:
             "first bytes are not those of one" + ("" if start else ", it is empty")
         )
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
     except Exception as error:  # a damaged header raises nearly any kind
@@ -148,3 +165,10 @@ def _mapped(path: Path) -> np.ndarray:
         raise ValueError(
             f"{path} must be a complete .npy file of numbers, without pickles: {reason}"
         ) from None
+    left = path.stat().st_size - values.offset - values.nbytes
+    if left > 0:
+        raise ValueError(
+            f"{path} must hold one array alone, got {left:,} bytes after it: save each "
+            "array in a file of its own"
+        )
+    return values

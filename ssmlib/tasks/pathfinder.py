@@ -14,7 +14,6 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from numbers import Real
 
 import numpy as np
 import torch
@@ -112,9 +111,7 @@ def _style(size: int, options: dict) -> Style:
             least = int(name == "segments")
             options[name] = _checks.integer(name, options[name], least=least)
     for name in options.keys() - {"segments", "distractors", "distractor_segments"}:
-        if isinstance(options[name], bool) or not isinstance(options[name], Real):
-            raise TypeError(f"{name} must be a number, got {options[name]!r}")
-        options[name] = float(options[name])
+        options[name] = _checks.number(name, options[name])
         if name != "margin" or options[name] != 0:
             _checks.positive(name, options[name])
     if options.get("contrast", 0) > 1:

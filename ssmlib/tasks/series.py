@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 from ssmlib._imports import optional
 from ssmlib.autocorrelation import windows
 from ssmlib.tasks import datasets
@@ -110,7 +110,7 @@ def load(name: str) -> Series:
     """
     about = DATASETS[_checks.one_of("name", name, names())]
     table = pd.read_csv(packaged(about.files[0]), na_values=".")
-    values = torch.tensor(_VALUES[name](table), dtype=torch.float64)
+    values = torch.tensor(_VALUES[name](table), dtype=torch.float64, device="cpu")
     values = _checks.finite(name, values)
     return Series(name, values, about.unit, about.license, about.citations[0])
 
@@ -136,11 +136,23 @@ def block(name: str, seed: int = 0) -> Tensor:
 
 
 def _block(values: Tensor, seed: int) -> Tensor:
+    if not _checks.dense("values", values).is_floating_point():
+        raise TypeError(f"values must be real floating point, got {values.dtype}")
+    if values.ndim != 1:
+        raise ValueError(f"values must have shape (T,), got {tuple(values.shape)}")
+    values = _checks.finite("values", values).double()
+    values = _scale.shifted(values, _scale.shift(values))  # the block has no unit
     size = len(values) * 4 // 5
     at = np.random.default_rng(seed).integers(len(values) - size + 1)
     values = values[at : at + size]
     first = values[: size // 2]
-    return (values - first.mean()) / first.std(correction=0)
+    deviation = first.std(correction=0) if len(first) else first.sum()
+    if not deviation > 1e-12 * values.abs().max():
+        raise ValueError(
+            "values must vary in the first half of the block, which sets the scale, "
+            f"got {len(first)} constant values there"
+        )
+    return (values - first.mean()) / deviation
 
 
 def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
@@ -173,15 +185,17 @@ def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Spli
     """Return windows of any series and, as the target, a later value.
 
     Args:
-        values: (T,) float64.
+        values: (T,) real floating point.
         L: as of `forecast`.
         n: as of `forecast`.
         seed: as of `forecast`.
         horizon: as of `forecast`.
 
     Raises:
-        TypeError: if an argument is not an integer.
-        ValueError: for an argument out of range, or windows longer than a part.
+        TypeError: if values are not real floating-point numbers, or another argument
+            is not an integer.
+        ValueError: for an argument out of range, windows longer than a part, or values
+            of another shape, that are not finite or do not vary.
     """
     _checks.integer("L", L)
     _checks.integer("horizon", horizon)  # at 0 the target would be an input

@@ -42,13 +42,15 @@ def vowels(seed: int = 0) -> Split:
             values = [np.array(c.split(","), dtype=np.float32) for c in channels]
             utterances.append(torch.from_numpy(np.stack(values)))
             speakers.append(int(speaker) - 1)
-    lengths = torch.tensor([u.shape[1] for u in utterances])
-    x = torch.zeros(len(utterances), len(utterances[0]), LONGEST)
+    lengths = torch.tensor([u.shape[1] for u in utterances], device="cpu")
+    x = torch.zeros(
+        len(utterances), len(utterances[0]), LONGEST, dtype=torch.float32, device="cpu"
+    )
     for row, utterance in zip(x, utterances, strict=True):
         row[:, : utterance.shape[1]] = utterance
-    y = torch.tensor(speakers)
+    y = torch.tensor(speakers, device="cpu")
     part = stratified(y, seed)
-    valid = (torch.arange(LONGEST) < lengths[:, None]).unsqueeze(1)
+    valid = (torch.arange(LONGEST, device="cpu") < lengths[:, None]).unsqueeze(1)
     own, count = x[part == 0], int(lengths[part == 0].sum())
     mean = own.sum((0, 2)) / count
     centred = torch.where(valid, x - mean[:, None], 0.0)

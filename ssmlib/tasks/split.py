@@ -52,18 +52,43 @@ class Split:
     def unit_power(self) -> Split:
         """Scale every x so that the training part has mean square 1.
 
+        Only the steps that `lengths_train` counts are used.
+
         Raises:
             ValueError: for tokens, or a training part without power.
         """
         if not self.x_train.is_floating_point():
             raise ValueError(f"x must be floating point, got {self.x_train.dtype}")
-        size = self.x_train.square().mean().sqrt()
-        if not 0 < float(size) < math.inf:
+        x, share = self.counted("train"), 1.0
+        if self.lengths_train is not None:
+            share = float(self.lengths_train.double().mean()) / x.shape[-1]
+        largest = float(x.abs().max()) if x.numel() else 0.0
+        if not 0 < largest < math.inf:
             raise ValueError(
                 "x_train must have a finite mean square above 0, got its root "
-                f"{float(size):g}"
+                f"{largest:g}"
             )
-        return self.map_x(lambda x: x / size)
+        # A power of two: squares fit, and no other rounding changes.
+        unit = 2.0 ** (math.frexp(largest)[1] - 1)
+        small = (x if x.dtype.itemsize > 2 else x.float()) / unit
+        size = float((small.square().mean() / share).sqrt())
+        return self.map_x(lambda x: x / unit / size)
+
+    def counted(self, name: str) -> Tensor:
+        """The x of a part, 0 at the steps beyond each sequence's length."""
+        x, lengths = getattr(self, f"x_{name}"), getattr(self, f"lengths_{name}")
+        if lengths is None:
+            return x
+        valid = torch.arange(x.shape[-1], device=x.device) < lengths[:, None]
+        return torch.where(valid.view(len(x), *[1] * (x.ndim - 2), -1), x, 0)
+
+    def without_lengths(self, name: str) -> Split:
+        """The split itself, under this name in the error, if all steps count."""
+        if any(getattr(self, f"lengths_{part}") is not None for part in PARTS):
+            raise ValueError(
+                f"{name} must be of sequences whose steps all count, got lengths"
+            )
+        return self
 
 
 def stratified(y: Tensor, seed: int) -> Tensor:
@@ -72,7 +97,7 @@ def stratified(y: Tensor, seed: int) -> Tensor:
     A fifth of each class for validation and a fifth for testing, as `seed` draws.
     """
     shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(len(y)))
-    part = torch.zeros(len(y), dtype=torch.int64)
+    part = torch.zeros(len(y), dtype=torch.int64, device="cpu")
     for label in y.unique():
         members = shuffled[y[shuffled] == label]
         fifth = round(0.2 * len(members))

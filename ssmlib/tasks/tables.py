@@ -15,7 +15,7 @@ import numpy as np
 
 from ssmlib._imports import optional
 from ssmlib.tasks import _decimals
-from ssmlib.tasks._headers import NUMBER, is_header
+from ssmlib.tasks._headers import NUMBER, is_header, listed, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -76,13 +76,15 @@ def read(path: Path, column: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if not layout.header:
         notes.append("The file has no header: its first line is read as data.")
     if layout.separator not in ",\n":
-        shown = {"\t": "tabs", ";": "semicolons"}.get(layout.separator, "spaces")
-        notes.append(f"Columns are separated by {shown}.")
+        kind = {"\t": "tabs", ";": "semicolons"}.get(layout.separator, "spaces")
+        notes.append(f"Columns are separated by {kind}.")
     position = _position(path, layout, column)
     name = layout.names[position]
     numbers = map(str, range(1, len(layout.names) + 1))
     if layout.header and (column is None or column.strip() in numbers):
-        notes.append(f"The first line is read as a header, with the name {name!r}.")
+        notes.append(
+            f"The first line is read as a header, with the name {shown(name)}."
+        )
     body = text.split("\n", layout.skipped)[layout.skipped :]
     if not body or not body[0].strip():
         raise ValueError(f"{path} has no line below its header")
@@ -90,8 +92,11 @@ def read(path: Path, column: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     values = cast("pandas.Series", _parsed(path, rows, layout)[position])
     if _decimals.may_be_thousands(values):
         fields = _parsed(path, rows, layout, dtype=str)
-        where = f"column {name!r} of {path}"
-        if _decimals.are_thousands(where, fields, position, layout.skipped):
+        where = f"column {shown(name)} of {path}"
+        found = _decimals.are_thousands(where, fields, position, layout.skipped)
+        if found is None and layout.separator != ",":
+            notes.append("Its points are read as decimal points.")
+        if found:
             notes.append("Its points are read as separators of thousands.")
             plain = fields[position].str.replace(".", "")
             values = cast("pandas.Series", pandas.to_numeric(plain))
@@ -170,19 +175,20 @@ def _position(path: Path, layout: _Layout, column: str | None) -> int:
     if column is None:
         if len(names) > 1:
             raise ValueError(
-                f"column must be given, one of {', '.join(names)}, for {path}"
+                f"column must be given, one of {listed(names)}, for {path}"
                 + ("" if layout.header else ", which has no header")
                 + ("; write decimals with a point" if layout.separator == "," else "")
             )
         return 0
     column = column.strip()
     if column not in names:
-        known = ", ".join(names)
-        raise ValueError(f"column must be one of {known}; got {column!r} for {path}")
+        raise ValueError(
+            f"column must be one of {listed(names)}; got {shown(column)} for {path}"
+        )
     if names.count(column) > 1:
         raise ValueError(
-            f"column {column!r} occurs {names.count(column)} times in the header of "
-            f"{path}: give each column a name of its own"
+            f"column {shown(column)} occurs {names.count(column)} times in the header "
+            f"of {path}: give each column a name of its own"
         )
     return names.index(column)
 
@@ -243,9 +249,9 @@ def _numbers(
             commas = filled[filled.str.contains(",")]
             if commas.str.fullmatch(_decimals.COMMAS).all():
                 raise ValueError(
-                    f"column {name!r} of {path} has {commas.iloc[0]!r} in line "
-                    f"{layout.skipped + commas.index[0] + 1}, which may be a decimal "
-                    "or a thousands comma: write numbers as 1234.5"
+                    f"column {shown(name)} of {path} has {shown(commas.iloc[0])} in "
+                    f"line {layout.skipped + commas.index[0] + 1}, which may be a "
+                    "decimal or a thousands comma: write numbers as 1234.5"
                 )
             notes.append("Its commas are read as decimal commas.")
             values = values.astype(str).str.replace(",", ".")
@@ -253,15 +259,15 @@ def _numbers(
     bad = np.flatnonzero(~np.isfinite(read))
     if len(bad):
         what = values.iloc[bad[0]]
-        what = "a gap" if pandas.isna(what) else repr(str(what))
+        what = "a gap" if pandas.isna(what) else shown(str(what))
         raise ValueError(
-            f"column {name!r} of {path} must hold numbers throughout: line "
+            f"column {shown(name)} of {path} must hold numbers throughout: line "
             f"{layout.skipped + bad[0] + 1} has {what} (in total {len(bad):,} such); "
             "fill or cut them first, and write numbers as 1234.5, without a unit"
         )
     if whole and np.abs(read).max() >= _EXACT:
         raise ValueError(
-            f"column {name!r} of {path} has integers beyond 2**53, which float64 "
+            f"column {shown(name)} of {path} has integers beyond 2**53, which float64 "
             "cannot represent: subtract an offset first"
         )
     return read

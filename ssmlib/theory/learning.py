@@ -231,8 +231,13 @@ def two_mode_error(d: float, e: float, sign: int) -> float:
             raise ValueError(f"{name} must be in 1e-60 .. 1e60, got {value}")
     if _checks.integer("sign", sign, least=-1) not in (1, -1):
         raise ValueError(f"sign must be 1 or -1, got {sign}")
-    # Overlaps are 1 / (2 (1 + x^2)); sums and differences of two, in one fraction.
-    near, far = 1 + ((d - e) / 2) ** 2, 1 + ((d + e) / 2) ** 2
-    met = (near + far if sign == 1 else d * e) / (2 * near * far)
-    own = [(2 + v**2 if sign == 1 else v**2) / (2 * (1 + v**2)) for v in (d, e)]
-    return 1 - met**2 / own[0] / own[1]
+    # Overlaps are 1 / (2 (1 + x^2)). One minus the squared cosine, with a = (d - e) / 2
+    # and b = (d + e) / 2, has the factor a^2 b^2 in closed form; no term is negative.
+    a, b = ((d - e) / 2) ** 2, ((d + e) / 2) ** 2
+    both, s = (1 + a) * (1 + b), a + b
+    apart = a / (1 + a) * (b / (1 + b))
+    if sign == -1:
+        return apart * ((6 + 2 * s + a * b) / both)
+    d, e = d**2, e**2
+    rest = (s + 5) / both * ((s + 2) / (2 + d)) * ((s + 2) / (2 + e))
+    return apart * (rest + d / (2 + d) * (e / (2 + e)))

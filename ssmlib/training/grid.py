@@ -67,7 +67,10 @@ def number(name: str, value: float) -> float:
     """The value; TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be within float64's range") from None
 
 
 def share(name: str, value: float) -> float:

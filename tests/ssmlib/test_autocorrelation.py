@@ -5,7 +5,7 @@ import scipy.linalg
 import torch
 
 from ssmlib import autocorrelation as ac
-from ssmlib import inputs
+from ssmlib import inputs, uncertainty
 
 
 def sample(n, L, seed=0):
@@ -106,3 +106,38 @@ def test_the_timescale_of_a_moment_is_that_of_its_sequences():
     assert ac.moment_timescale(row) == pytest.approx(3**-0.5)
     with pytest.raises(ValueError, match="R must not be zero throughout"):
         ac.moment_timescale(torch.zeros(3).double())
+
+
+STRANGE = {
+    "fp8": lambda: torch.ones(30, 30).to(torch.float8_e4m3fn),
+    "sparse": lambda: torch.eye(30).to_sparse(),
+    "sparse by rows": lambda: torch.eye(30).to_sparse_csr(),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    "jagged": lambda: torch.nested.nested_tensor(
+        [torch.ones(2), torch.ones(3)], layout=torch.jagged
+    ),
+    "meta": lambda: torch.ones(30, 30, device="meta"),
+}
+TAKING = {
+    "standardize": ac.standardize,
+    "second_moment": ac.second_moment,
+    "toeplitz_moment": ac.toeplitz_moment,
+    "largest_eigenvalue": ac.largest_eigenvalue,
+    "timescale": ac.timescale,
+    "windows": lambda x: ac.windows(x, 2),
+    "moment_largest_eigenvalue": ac.moment_largest_eigenvalue,
+    "of_sequences": uncertainty.of_sequences,
+    "of_series": lambda x: uncertainty.of_series(x, 2),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("call", TAKING.values(), ids=TAKING)
+@pytest.mark.parametrize("kind", STRANGE)
+def test_tensors_without_plain_values_are_refused_by_name(kind, call):
+    x = STRANGE[kind]()
+    if (kind, call) == ("fp8", ac.moment_largest_eigenvalue):  # as any real matrix
+        assert call(x) == pytest.approx(30)
+        return
+    with pytest.raises((TypeError, ValueError), match=r"^(x|R|series) must"):
+        call(x)

@@ -64,3 +64,16 @@ def test_a_target_a_step_is_refused():
     x = torch.randn(30, 4, generator=GENERATOR)
     with pytest.raises(ValueError, match="y_train must be int64"):
         baselines(split(x, torch.randint(2, (30, 4)), 10))
+
+
+def test_what_comes_after_each_length_counts_nowhere():
+    generator = torch.Generator().manual_seed(0)
+    x, lengths = torch.randn(90, 1, 6, generator=generator), torch.arange(90) % 6 + 1
+    counts = torch.arange(6) < lengths[:, None]
+    last = x[:, 0].gather(1, lengths[:, None] - 1)[:, 0]
+    found = []
+    for beyond in (0.0, 1e6):
+        own = torch.where(counts[:, None], x, beyond)
+        found.append(baselines(Split(*(own, last) * 3, *[lengths] * 3)).test_loss)
+    assert found[0].equals(found[1])
+    assert found[0]["last"] == 0

@@ -118,3 +118,56 @@ def test_the_ceiling_is_the_upper_edge():
     assert curves.ceiling(X, X, 1) == X[0]
     with pytest.raises(ValueError, match=r"factor must be at least 1, got 0\.9"):
         curves.ceiling(X, losses, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "end"),
+    [
+        ([0, 1, 2], [0, 0, 0], 0),
+        ([0, 1, 2], [0.1, 0.1, 0.1], 0),
+        ([-1, 0, 1], [0, 1, 0], -1),
+        ([0, 1, 2, 10], [2.0, 5, 7, 0.0], 10),
+        ([0, 8, 9, 10], [0.0, 7, 5, 2.0], 0),
+    ],
+)
+def test_a_curve_without_a_vertex_is_lower_at_one_end(x, y, end):
+    assert curves.minimum(x, y, 50) == end
+
+
+def test_the_minimum_is_that_of_the_fitted_parabola_between_the_ends():
+    """3,000 random curves on uneven grids, against a search on a fine grid."""
+    seen = 0
+    for _ in range(3000):
+        x = np.sort(RNG.normal(size=RNG.integers(3, 9)) * 10 ** RNG.uniform(-3, 3))
+        y, span = RNG.normal(size=len(x)), np.ptp(x)
+        if (np.diff(x) < 1e-3 * span).any():
+            continue
+        fitted = np.polyfit((x - x[0]) / span, y, 2)
+        lowest = np.polyval(fitted, np.linspace(0, 1, 2001)).min()
+        found = (curves.minimum(x, y, 1e9) - x[0]) / span
+        assert np.polyval(fitted, found) <= lowest + 1e-9
+        seen += fitted[0] < 0
+    assert seen > 500
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-320, 1e-310, 1e300, 1.7e308])
+def test_any_number_of_float64_is_a_size_of_curves(size):
+    heights = size * np.array([1.0, 0.0, 1.0])
+    assert curves.edges([0, 1, 2], heights, size / 2) == pytest.approx(
+        (0.5, 1.5), abs=1
+    )
+    assert curves.cost([0, 1, 2], heights, 2) == size
+    assert curves.minimum([0, 1, 2], heights, 1) == pytest.approx(1)
+    grid = size * np.array([0.0, 0.5, 1.0]) if size > 1e-320 else np.array([0, 0.5, 1])
+    assert curves.minimum(grid, [1, 0, 1], 5) == pytest.approx(grid[1])
+    assert curves.edges(grid, [1, 0, 1], 2) == (grid[0], grid[2])
+
+
+def test_arguments_far_from_the_curves_are_compared_or_refused():
+    tiny = 1e-310 * np.arange(3.0)
+    with pytest.raises(ValueError, match="at must be in"):
+        curves.cost(tiny, [1, 0, 1], 5)
+    assert curves.edges([0, 1, 2], tiny, 1e300) == (0, 2)
+    high = [-1.7e308, 1.7e308, 1.7e308]
+    with pytest.raises(ValueError, match="the cost must be within float64's range"):
+        curves.cost([0, 1, 2], high, 2)

@@ -1,5 +1,6 @@
 import math
 
+import mpmath
 import pytest
 import torch
 
@@ -82,3 +83,19 @@ def test_bad_parameters_are_refused(make, value, message):
 def test_length_below_one_is_refused():
     with pytest.raises(ValueError, match="L must be at least 1"):
         inputs.white().moment(0)
+
+
+@pytest.mark.parametrize("L", [7, 100])
+@pytest.mark.parametrize(
+    "omega", [3.0, math.pi, 3.5, 2 * math.pi, -4.0, 1e6, 1e15, -1e15, 1e300, 1e-300]
+)
+def test_a_frequency_of_any_size_has_one_phase(omega, L):
+    process = inputs.sinusoid(omega)
+    row = process.moment(L)
+    with mpmath.workdps(700):
+        exact = [float(mpmath.cos(mpmath.mpf(omega) * k)) for k in range(L)]
+    assert row.tolist() == pytest.approx(exact, abs=1e-13)
+    top = float(torch.linalg.eigvalsh(dense(row))[-1])
+    assert process.largest_eigenvalue(L) == pytest.approx(top, rel=1e-12)
+    x = process.sample(20_000, L, torch.Generator().manual_seed(0))
+    assert torch.allclose((x[:, :1] * x).mean(0), row, atol=0.02)

@@ -203,3 +203,31 @@ def test_folders_of_another_form(pictures, tmp_path):
         lra.pathfinder(pictures)
     with pytest.raises(ValueError, match="seed must be at least 0"):
         lra.pathfinder(pictures, seed=-1)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("name", ["imgs/1 sample_3.png", "imgs/1/../1 sample_3.png"])
+def test_a_picture_is_listed_once(name, label, pictures):
+    file = pictures / "curv_contour_length_14" / "metadata" / "1.npy"
+    lines = file.read_text(encoding="utf-8")
+    file.write_text(f"{lines}{name} 3 {label} 1.8\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"1\.npy must list each picture once"):
+        lra.pathfinder(pictures)
+
+
+def test_a_folder_in_the_place_of_a_file(pictures, expressions):
+    place = pictures / "curv_contour_length_14"
+    for path in (place / "metadata" / "7.npy", place / "imgs" / "1" / "sample_3.png"):
+        path.unlink(missing_ok=True)
+        path.mkdir()
+        with pytest.raises(
+            ValueError, match=f"{path.name} must be a file, got a folder"
+        ):
+            lra.pathfinder(pictures)
+        path.rmdir()
+    (expressions / "basic_val.tsv").unlink()
+    (expressions / "basic_val.tsv").mkdir()
+    with pytest.raises(
+        ValueError, match=r"basic_val\.tsv must be a file, got a folder"
+    ):
+        lra.listops(expressions)

@@ -268,3 +268,14 @@ def test_half_precision_parameters_are_refused(part):
         dtype = half.encoder.dtype
         with pytest.raises(TypeError, match="an SSM must stay in float32 or float64"):
             half(x_of(made).to(dtype))
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([3, 8])])
+def test_a_model_is_trained_whatever_the_default_device(lengths):
+    x, found = torch.randn(2, 1, 8, generator=torch.Generator().manual_seed(0)), []
+    for device in ("cpu", "meta"):
+        model = Model(1, 2, **SHAPE).train()
+        with torch.device(device):
+            model(x, lengths=lengths).square().sum().backward()
+        found.append([p.grad for p in model.parameters()] + list(model.buffers()))
+    assert all(map(torch.equal, *found))

@@ -380,3 +380,59 @@ def test_each_way_to_name_a_file_is_an_option_of_the_same_reader(tmp_path):
     for name in ("a.CSV", "a.tsv", "a.txt"):
         assert load(tmp_path, name, "x\n1\n2\n")[0].tolist() == [1, 2]
     assert re.match(r"The training part", own.read("digits")[1][0])
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ("a;b\n100.251;x\n200.113;y\n", "a"),
+        ("a\tb\n100.251\tx\n", "a"),
+        ("x\n1.012\n1.150\n", None),
+        ("100.251 1\n200.113 2\n", "1"),
+    ],
+)
+def test_points_that_may_be_of_thousands_are_stated(tmp_path, content, column):
+    found, notes = load(tmp_path, "a.csv", content, column)
+    assert found.max() < 1000
+    assert "Its points are read as decimal points." in notes
+
+
+@pytest.mark.parametrize(
+    "content", ["a;b\n1.25;1\n", "a;b\n1.012;0.5\n", "a,b\n1.012,x\n"]
+)
+def test_points_that_are_decimal_points_need_no_sentence(tmp_path, content):
+    _, notes = load(tmp_path, "a.csv", content, "a")
+    assert "Its points are read as decimal points." not in notes
+
+
+@pytest.mark.parametrize("after", [b"\0", b"text", saved(X), saved(X)[:50]])
+def test_data_after_an_array_are_refused(tmp_path, after):
+    with pytest.raises(ValueError, match=f"got {len(after)} bytes after it"):
+        load(tmp_path, "a.npy", saved(X) + after)
+
+
+MANY = ",".join(f"c{k}" for k in range(400)) + "\n" + ",".join("1" * 400) + "\n"
+LONG = "1" * 5000
+ENDLESS = [
+    (MANY, None),
+    (MANY, "x"),
+    (f"a,{LONG}b\n1,2\n", None),
+    ("a,b\n1,2\n", LONG),
+    (f"a\n1\nx{LONG}\n", None),
+    (f"{LONG}x,b\ny,2\n", f"{LONG}x"),
+    (f"a\n{LONG}.5.5\n", None),
+    (f"a\n1,{'111,' * 2000}111\n", None),
+]
+
+
+@pytest.mark.parametrize(("content", "column"), ENDLESS, ids=range(len(ENDLESS)))
+def test_messages_about_long_tables_are_short(tmp_path, content, column):
+    with pytest.raises(ValueError) as error:
+        load(tmp_path, "a.csv", content, column)
+    assert len(str(error.value)) < 600
+
+
+def test_a_long_source_is_cut_in_the_message():
+    with pytest.raises(ValueError, match=r"5,000 characters") as error:
+        own.read(LONG)
+    assert len(str(error.value)) < 600

@@ -220,6 +220,38 @@ def test_code_with_the_name_of_a_library_s_module_is_a_user_s(source, name):
             Ensemble(models[1:])
 
 
+def test_a_fit_does_not_go_on_with_code_by_exec_of_another_layer(tmp_path):
+    def go(k):
+        layer, path = executed(LAYER.format(k=k), None), tmp_path / "fit.pt"
+        return fit(task(), [{}], layer=layer, checkpoint=path, **FIT)
+
+    for k in (1, 1):
+        go(k)
+    with pytest.raises(ValueError, match=r"ssms\.0"):
+        go(2)
+
+
+def test_a_fit_does_not_go_on_with_a_changed_method(tmp_path, monkeypatch):
+    options = FIT | {"checkpoint": tmp_path / "fit.pt"}
+    fit(task(), [{}], **options)
+    monkeypatch.setattr(S4D, "modes", lambda self: MODES(self))
+    with pytest.raises(ValueError, match=r"ssms\.0"):
+        fit(task(), [{}], **options)
+
+
+HIDING = """class H:
+    def __init__(self): self.k = {k}
+    def __reduce__(self): return (int, ())
+L = H()"""
+
+
+def test_an_object_is_its_attributes_whatever_it_would_be_pickled_as():
+    for name in (None, "torch"):
+        made = (executed(HIDING.format(k=k), name) for k in (1, 1, 2))
+        one, same, other = map(_sameness.text, made)
+        assert one == same != other
+
+
 def of_new_class(k):
     return types.new_class("L", (S4D,), exec_body=lambda space: space.update(k=k))
 

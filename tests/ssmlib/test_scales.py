@@ -1,14 +1,20 @@
 """Sums and squares of data: in any dtype, and near both ends of float64's range."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from ssmlib import autocorrelation as ac
-from ssmlib import curves, statistics
+from ssmlib import curves, inputs, statistics, uncertainty
+from ssmlib.initialization import Initialization
+from ssmlib.recommend import recommend
+from ssmlib.tasks import images, own, pathfinder
+from ssmlib.tasks.series import forecast_of
 from ssmlib.theory import conditioning, learning, memory, timescale
+from ssmlib.training.grid import Configuration
 from tests.ssmlib import calls
 
 X = calls.X
@@ -269,3 +275,88 @@ def test_an_energy_that_underflows_is_refused(function):
         with pytest.raises(ValueError, match="must be within float64's range"):
             function(**{"A": calls.A, "dt": 0.1, "R": calls.ROW} | arguments)
     assert float(function(calls.A, 0.1, 0 * calls.ROW)) == 0
+
+
+@pytest.mark.parametrize("scale", [1e-99, 1e-90, 1e-77, 1e-6, 1e6, 1e77, 1e90, 1e98])
+@pytest.mark.parametrize("x", [X, ac.windows(X.flatten(), 400)[0]], ids=["2", "1"])
+def test_intervals_follow_the_scale(x, scale):
+    x = x.double() / x.abs().max()
+    ask = (
+        uncertainty.of_sequences if x.ndim == 2 else partial(uncertainty.of_series, L=8)
+    )
+    one, other = ask(x), ask(x * scale)
+    for name in ("plain", "estimate", "low", "high"):
+        expected = getattr(one, name) * scale * scale
+        assert getattr(other, name) == pytest.approx(expected, rel=1e-9, abs=0)
+    assert other.doubts == one.doubts
+    advice = recommend(x * scale, 8 if x.ndim == 1 else None, raw=True)
+    plain = recommend(x, 8 if x.ndim == 1 else None, raw=True)
+    assert advice.dt * scale == pytest.approx(plain.dt, rel=1e-9)
+
+
+@pytest.mark.parametrize("constant", [5e-324, 1e-320, 1e-305, 1e306, 1.7e308])
+def test_a_dt_that_no_layer_could_have_is_refused(constant):
+    with pytest.raises(ValueError, match=r"constant must give a dt in 1e-300 .. 1e300"):
+        recommend(X.flatten().double(), 8, constant=constant)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e300, 1e306, 3e307, 1.7e308])
+def test_the_largest_numbers_leak_no_warning(scale, tmp_path):
+    x = X.flatten().double()
+    x = x / x.abs().max()
+    advice = recommend(x * scale, 8)
+    assert advice.dt == pytest.approx(recommend(x, 8).dt)
+    assert not advice.warnings
+    spiked = torch.cat([x / 100 * scale, x.new_tensor([scale])])
+    assert "It looks like an error" in " ".join(recommend(spiked, 8).warnings)
+    table = tmp_path / "a.csv"
+    table.write_text("\n".join(map(repr, (x * scale).tolist())), encoding="utf-8")
+    assert torch.equal(own.load(str(table)), x * scale)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-100, 1e100, 1e200, 1e300])
+def test_whitening_and_windows_follow_the_scale(scale):
+    x = X.double() / X.abs().max()
+    one, other = images.whitening(x, 0.1), images.whitening(x * scale, 0.1)
+    assert torch.allclose(other(x * scale), one(x), rtol=1e-9)
+    assert other.rank == one.rank
+    series = x.flatten()
+    plain = forecast_of(series, 8, 20, 0, 1).tensors()
+    for name, value in forecast_of(series * scale, 8, 20, 0, 1).tensors().items():
+        assert torch.allclose(value, plain[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        (torch.ones(100).double(), ValueError, "must vary in the first half"),
+        (torch.ones(2).double(), ValueError, "must vary in the first half"),
+        (torch.arange(100), TypeError, "must be real floating point, got torch.int64"),
+        (torch.ones(1, 100), ValueError, r"must have shape \(T,\), got \(1, 100\)"),
+        (torch.ones(100) / 0, ValueError, "must be finite"),
+        ([1.0, 2.0], TypeError, "must be a tensor, got list"),
+    ],
+)
+def test_series_without_windows_are_refused(values, kind, message):
+    with pytest.raises(kind, match=f"values {message}"):
+        forecast_of(values, 8, 20, 0, 1)
+
+
+BEYOND = {
+    "dt": lambda v: Initialization(dt=v),
+    "dt ": lambda v: Initialization(dt=(0.1, v)),
+    "real": lambda v: Initialization(real=-v),
+    "lr": lambda v: Configuration(Initialization(), lr=v),
+    "dropout": lambda v: Configuration(Initialization(), dropout=v),
+    "margin": lambda v: pathfinder.generate(1, size=16, seed=0, margin=v),
+    "omega": inputs.sinusoid,
+    "L": lambda v: inputs.white().moment(v),
+    "level": lambda v: statistics.mean([1, 2], level=v),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_number_beyond_float64_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=rf"^{name.strip()} (must|=)"):
+        BEYOND[name](10**400)

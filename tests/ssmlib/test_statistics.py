@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ssmlib import statistics
+from ssmlib import curves, statistics
 
 RNG = np.random.default_rng(0)
 
@@ -145,3 +146,92 @@ def test_the_largest_gap_is_relative_to_the_largest_value():
         statistics.largest_gap(exact[:1], exact)
     with pytest.raises(ValueError, match="exact must not be zero throughout"):
         statistics.largest_gap(exact, torch.zeros(2))
+
+
+MASKED = np.ma.masked_array([1.0, 2, 1e9], [0, 0, 1])
+FUNCTIONS = {
+    "mean": statistics.mean,
+    "paired": lambda v: statistics.paired([0.0, 1, 2], v),
+    "slope, x": lambda v: statistics.slope(v, [0.0, 1, 2]),
+    "slope, y": lambda v: statistics.slope([0.0, 1, 2], v),
+    "log_log_slope": lambda v: statistics.log_log_slope([1.0, 2, 3], v),
+    "bootstrap": lambda v: statistics.bootstrap(np.mean, v),
+    "curves": lambda v: curves.minimum([0, 1, 2], v, 1),
+    "several curves": lambda v: curves.edges([0, 1, 2], [v, v], 1),
+}
+
+
+@pytest.mark.parametrize("call", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_masked_values_are_refused(call):
+    with pytest.raises(ValueError, match="must have no masked values"):
+        call(MASKED)
+    call(np.ma.masked_array([1.0, 2, 4], [0, 0, 0]))
+
+
+def test_a_masked_value_is_no_number():
+    with pytest.raises(ValueError, match="level must be a real number, got a masked"):
+        statistics.mean([1, 2], level=np.ma.masked)
+    gaps = pandas.Series([1, pandas.NA, 2], dtype="object")
+    for values in (gaps, [1, None, 2]):
+        with pytest.raises(TypeError, match="got object with a missing value"):
+            statistics.mean(values)
+
+
+N = 2**53
+ROUNDED = {
+    "a list": [N + 1, N + 3, 1],
+    "int64": np.array([N + 1, 1, 2]),
+    "uint64": np.array([N + 1, 1, 2], dtype=np.uint64),
+    "a tensor": torch.tensor([N + 1, 1, 2]),
+    "beside a float": [N + 1, 0.5, 1],
+    "NumPy's beside a float": (np.int64(N + 1), 0.5, 1),
+    "uint64 beside a negative": [2**64 - 1, -1, 1],
+    "a table's column": pandas.Series([N + 1, 1, 2]),
+    "beyond float64": [10**400, 1, 2],
+    "beyond float64, beside a float": [10**400, 0.5, 1],
+    "an array of objects": np.array([10**400, 1, 2], dtype=object),
+}
+
+
+@pytest.mark.parametrize("values", ROUNDED.values(), ids=ROUNDED)
+def test_integers_that_float64_rounds_are_refused(values):
+    for name, call in FUNCTIONS.items():
+        if name != "several curves":
+            with pytest.raises(ValueError, match="integers that float64 represents"):
+                call(values)
+
+
+def test_larger_integers_that_float64_represents_are_read():
+    for values in (
+        [N + 2, N + 2],
+        [2**70, 2**70],
+        np.array([2**62, 2**62]),
+        [2.0**80] * 2,
+    ):
+        assert statistics.mean(values).value == sum(map(int, values)) // 2
+    assert statistics.paired([N, N], [1, 1]).value == N - 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ((1.0, -1.0, 3), ValueError, "se must be at least 0, got -1.0"),
+        (("a", 1.0, 3), TypeError, "value must be a real number, got str"),
+        ((math.nan, 1.0, 3), ValueError, "value must be finite, got nan"),
+        ((1.0, math.inf, 3), ValueError, "se must be finite, got inf"),
+        ((10**400, 1.0, 3), ValueError, "value must be within float64's range"),
+        ((1.0, 1.0, 0), ValueError, "freedom must be at least 1, got 0"),
+        ((1.0, 1.0, 2.5), TypeError, "freedom must be an int, got float"),
+    ],
+)
+def test_an_estimate_is_of_numbers(arguments, kind, message):
+    with pytest.raises(kind, match=message):
+        statistics.Estimate(*arguments)
+
+
+@pytest.mark.parametrize(
+    "estimates", [3, "ab", [1, 2], [statistics.mean([1, 2]), None]]
+)
+def test_comparisons_are_of_estimates(estimates):
+    with pytest.raises(TypeError, match=r"estimates must .* got"):
+        statistics.holm(estimates)

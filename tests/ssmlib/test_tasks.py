@@ -10,7 +10,17 @@ import torch
 
 from ssmlib import autocorrelation as ac
 from ssmlib import inputs
-from ssmlib.tasks import delay, files, images, medical, series, speech
+from ssmlib.tasks import (
+    delay,
+    files,
+    images,
+    listops,
+    lra,
+    medical,
+    own,
+    series,
+    speech,
+)
 from ssmlib.tasks.datasets import DATASETS, File
 from ssmlib.tasks.split import Split, drawn
 
@@ -309,3 +319,95 @@ def test_a_seed_draws_training_sequences_alone():
     assert drawn(timed, 4, 0).lengths_train.tolist() == (order + 1).tolist()
     with pytest.raises(ValueError, match="n must be at least 1, got 0"):
         drawn(data, 0, 0)
+
+
+def of(x, y, lengths=None):
+    return Split(x, y, x, y, x, y, lengths, lengths, lengths)
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (40, 3, 6)])
+@pytest.mark.parametrize("beyond", [0.0, 1e30, math.nan])
+def test_unit_power_counts_the_steps_within_lengths(shape, beyond):
+    generator = torch.Generator().manual_seed(0)
+    x, lengths = torch.randn(shape, generator=generator), torch.arange(40) % 6 + 1
+    counts = (torch.arange(6) < lengths[:, None]).view(40, *[1] * (x.ndim - 2), 6)
+    x = torch.where(counts, x, beyond)
+    found = of(x, torch.ones(40), lengths).unit_power().x_train
+    assert found[counts.expand_as(x)].square().mean() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *((torch.float16, s) for s in (1e-6, 1.0, 1e4, 6e4)),
+        *((torch.float32, s) for s in (1e-40, 1e-30, 1.0, 1e30, 3e38)),
+        *((torch.float64, s) for s in (1e-310, 1e-200, 1e200, 1.7e308)),
+    ],
+)
+def test_unit_power_of_any_size(dtype, scale):
+    x = torch.linspace(-1, 1, 60, dtype=torch.float64).view(10, 6)
+    found = of((scale * x).to(dtype), torch.ones(10)).unit_power().x_train
+    assert found.dtype == dtype
+    rel = 0.05 if scale == 1e-6 else 2e-3
+    assert found.double().square().mean() == pytest.approx(1, rel=rel)
+    if dtype == torch.float32 and scale == 1:
+        x = x.float()
+        assert torch.equal(found, x / x.square().mean().sqrt())
+
+
+@pytest.mark.parametrize(
+    "change", [images.permute, lambda s: images.decorrelate(s, 0.1)]
+)
+def test_a_map_over_all_steps_takes_no_lengths(change):
+    x, y = torch.rand(40, 6), torch.arange(40) % 2
+    change(of(x, y))
+    with pytest.raises(ValueError, match="images must be of sequences whose steps all"):
+        change(of(x, y, torch.arange(40) % 6 + 1))
+
+
+LOADERS = {
+    "series.load": lambda: series.load("elnino").values,
+    "series.forecast": lambda: series.forecast("elnino", 8, 20).x_train,
+    "images.digits": lambda: images.digits().unit_power().x_train,
+    "images.permute": lambda: images.permute(images.digits()).x_test,
+    "images.decorrelate": lambda: images.decorrelate(images.digits(), 0.1).x_test,
+    "speech.vowels": lambda: speech.vowels().x_train,
+    "delay.block_copy": lambda: (
+        delay.block_copy(3, 8, 2, process=inputs.white()).x_test
+    ),
+    "delay.recall": lambda: delay.recall(3, 8, 4, 2).x_test,
+    "listops": lambda: listops.generate(3, seed=0, min_length=5, max_length=30).tokens,
+    "medical.pressure": lambda: medical.pressure(8, 20).x_train,
+}
+
+
+@pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
+def test_data_are_on_the_cpu_whatever_the_default_device(load):
+    expected = load()
+    with torch.device("meta"):
+        assert torch.equal(load(), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: own.read(None), TypeError, "source must be a text or a path"),
+        (lambda: own.read("a.csv", 3), TypeError, "column must be a text"),
+        (lambda: lra.listops(None), TypeError, "folder must be a path, got NoneType"),
+        (lambda: lra.pathfinder(3), TypeError, "folder must be a path, got int"),
+        (lambda: images.fashion_mnist(None), TypeError, "folder must be a path"),
+        (lambda: listops.evaluate(None), TypeError, "expression must be a text"),
+        (lambda: listops.parsed(b"[MAX 1 ]"), TypeError, "expression must be a text"),
+        (
+            lambda: listops.text(torch.tensor([1.0])),
+            TypeError,
+            "tokens must be integers",
+        ),
+        (lambda: listops.text([1]), TypeError, "tokens must be a tensor"),
+        (lambda: listops.text(torch.ones(1, 1).long()), ValueError, "tokens must have"),
+        (lambda: listops.depths([1]), TypeError, "tokens must be a tensor"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()

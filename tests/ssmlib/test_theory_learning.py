@@ -1,5 +1,6 @@
 import math
 
+import mpmath
 import pytest
 import torch
 
@@ -136,6 +137,22 @@ def test_two_mode_error_against_the_gram_matrix(d, e, sign):
     G, g, size = whole[:2, :2], whole[:2, 2:] @ s, s @ whole[2:, 2:] @ s
     expected = float(1 - g @ torch.linalg.solve(G, g) / size)
     assert learning.two_mode_error(d, e, sign) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("d", [1e-60, 1e-30, 1e-8, 1e-3, 0.3, 1.0, 40.0, 1e8, 1e60])
+def test_two_mode_error_has_all_its_digits(d, sign):
+    """Against its definition in 700 digits, where 1 minus a cosine would cancel."""
+    for e in (d, d * (1 - 1e-14), d / 0.9, d / 3, 1e-60, 1e-3, 2.0, 1e60):
+        e = min(max(e, 1e-60), 1e60)
+        with mpmath.workdps(700):
+            p, q = mpmath.mpf(d), mpmath.mpf(e)
+            near, far = 1 + ((p - q) / 2) ** 2, 1 + ((p + q) / 2) ** 2
+            met = (near + far if sign == 1 else p * q) / (2 * near * far)
+            own = [(v**2 + (1 + sign)) / (2 * (1 + v**2)) for v in (p, q)]
+            exact = float(1 - met**2 / own[0] / own[1])
+        found = learning.two_mode_error(d, e, sign)
+        assert found == pytest.approx(exact, rel=4e-15, abs=0)
 
 
 # steps: best gap, total error there, at the target's gap, at 2.3
