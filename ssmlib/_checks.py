@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import cmath
-import functools
 import math
-import os
 from collections.abc import Hashable, Sequence
 from numbers import Integral, Real
 from typing import TypeVar, overload
@@ -15,82 +13,18 @@ import torch
 from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
+from ssmlib._scalars import boolean as boolean  # callers find all checks here
+from ssmlib._scalars import exact, number, short
+from ssmlib._scalars import fits as fits
+from ssmlib._scalars import inside as inside
+from ssmlib._scalars import integer as integer
+from ssmlib._scalars import seed as seed
+
 #: kinds of names: texts, most of them
 Name = TypeVar("Name")
 
 #: classes of a value that stands for none, of Python and of pandas
 _MISSING = {"NoneType", "NAType", "NaTType"}
-
-
-def integer(name: str, value: int, least: int = 1, most: int | None = None) -> int:
-    """The value, if it is an integer in least .. most; a symbol, while tracing."""
-    if isinstance(value, torch.SymInt):
-        return value
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {_short(value)}")
-    if most is not None and value > most:
-        raise ValueError(f"{name} must be at most {most}, got {_short(value)}")
-    return int(value)
-
-
-def boolean(name: str, value: bool) -> bool:
-    """The value, if it is True or False; a text such as "False" would count as true."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
-def seed(value: int) -> int:
-    """A seed, if a generator of torch takes it."""
-    return integer("seed", value, least=0, most=2**64 - 1)
-
-
-def number(name: str, value: float) -> float:
-    """The value as a float, if it is one real and finite number."""
-    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:
-        if isinstance(value, np.ndarray) and np.ma.is_masked(value):
-            raise ValueError(f"{name} must be a real number, got a masked value")
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    try:
-        found = float(value)
-    except OverflowError:
-        raise ValueError(
-            f"{name} must be within float64's range, got a number beyond it"
-        ) from None
-    if not math.isfinite(found):
-        raise ValueError(f"{name} must be finite, got {value}")
-    return found
-
-
-def inside(name: str, value: float, low: float, high: float) -> float:
-    """The value as a float, if it is one number strictly between low and high."""
-    if not low < number(name, value) < high:
-        raise ValueError(f"{name} must be in ({low}, {high}), got {value}")
-    return float(value)
-
-
-@functools.cache
-def _memory() -> float:
-    """Bytes of this machine's memory; infinite where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, OSError, ValueError):
-        return math.inf
-
-
-def fits(name: str, value: int, numbers: int) -> int:
-    """The value, if as many float64 numbers as it asks for fit into memory."""
-    if not torch.compiler.is_compiling() and 8 * numbers > _memory():
-        size = 8 * numbers / 1e9 if numbers < 2**1000 else math.inf
-        raise ValueError(
-            f"{name} = {_short(value)} takes {size:.3g} GB of memory, which has "
-            f"{_memory() / 1e9:.3g} GB: choose a smaller {name}"
-        )
-    return value
 
 
 def array(name: str, values) -> np.ndarray:
@@ -128,25 +62,12 @@ def _float64(name: str, found: np.ndarray, values) -> np.ndarray:
     if read is None or found.dtype.kind != "f" or isinstance(values, list | tuple):
         each = np.asarray(values, dtype=object)  # a float in a list makes all floats
         for value in each.flat:
-            if isinstance(value, Integral) and not _exact(value):
+            if isinstance(value, Integral) and not exact(value):
                 raise ValueError(
                     f"{name} must hold integers that float64 represents, as all up to "
-                    f"2**53, got {_short(value)}: subtract an offset first"
+                    f"2**53, got {short(value)}: subtract an offset first"
                 )
     return read
-
-
-def _exact(value: Integral) -> bool:
-    try:
-        return int(float(value)) == int(value)
-    except OverflowError:
-        return False
-
-
-def _short(value: Integral) -> str:
-    """An integer, or the number of its binary digits if it is long."""
-    size = int(value).bit_length()
-    return str(value) if size <= 128 else f"one of {size} bits"
 
 
 def is_tensor(name: str, value: Tensor) -> Tensor:
