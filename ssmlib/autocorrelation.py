@@ -75,7 +75,7 @@ def _standardized(x: Tensor) -> Tensor:
 
 
 def _blocks(x: Tensor) -> tuple[Tensor, ...]:
-    """x in blocks of rows, so that no copy in float64 is large."""
+    """Return x in blocks of rows, so that no copy in float64 is large."""
     return x.split(max(1, _BLOCK // x.shape[1]))
 
 

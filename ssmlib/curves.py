@@ -31,7 +31,7 @@ _MOST = 1e300
 
 
 def _mean(x: Numbers, curves: Curves) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """x (k,) and the mean curve (k,), over powers of two, and the two powers."""
+    """Return x (k,) and the mean curve (k,), over powers of two, and the two powers."""
     x, curves = _checks.array("x", x), np.atleast_2d(_checks.array("curves", curves))
     if curves.ndim != 2 or x.shape != curves.shape[1:] or len(x) < 3:
         raise ValueError(
@@ -184,7 +184,7 @@ def ceiling(x: Sequence[float], curves: Sequence, factor: float = 1.05) -> float
 
 
 def _convex(x: np.ndarray, y: np.ndarray, near: float = NEAR) -> np.ndarray:
-    """y with the nearest convex curve around its least value."""
+    """Return y with the nearest convex curve around its lowest value."""
     low, high = _run(y <= y.min() + near, int(y.argmin()))
     # A point far above is no constraint, and costs the others their digits.
     low, high = _run(

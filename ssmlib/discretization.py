@@ -39,13 +39,28 @@ def phi(z: Tensor) -> Tensor:
 
 
 def zoh_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
-    """(z, B_bar) of the zero-order hold, unchecked; A_bar = exp(z)."""
+    """Return (A dt, B_bar) of zero-order hold, without checks.
+
+    Args:
+        A: eigenvalues, complex.
+        B: input weights, complex, broadcasting against A.
+        dt: time per step, a number or broadcasting against A.
+
+    Returns:
+        log A_bar = A dt, and B_bar.
+    """
     z = A * dt
     return z, B * dt * phi(z)
 
 
 def bilinear_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
-    """(log A_bar, B_bar) of the bilinear rule, unchecked."""
+    """Return (log A_bar, B_bar) of the bilinear rule, without checks.
+
+    Args:
+        A: eigenvalues, complex.
+        B: input weights, complex, broadcasting against A.
+        dt: time per step, a number or broadcasting against A.
+    """
     z = A * dt
     A_bar = (1 + z / 2) / (1 - z / 2)
     # z = -2 maps to A_bar = 0, whose logarithm would turn 0 * log into NaN.
@@ -60,10 +75,20 @@ METHODS = {"zoh": zoh_parts, "bilinear": bilinear_parts}
 def dense_parts(
     A: Tensor, B: Tensor, dt: Tensor | float, method: str
 ) -> tuple[Tensor, Tensor]:
-    """(A_bar, B_bar) of a dense system: A (..., N, N), B (..., N), dt (..., 1).
+    """Return (A_bar, B_bar) of a dense system, without checks.
 
-    "zoh": one matrix exponential, of A dt beside B dt above a row of zeros, which is
-    right for a singular A too. "bilinear": one solve.
+    Zero-order hold takes one matrix exponential, of A dt next to B dt, with a row of
+    zeros below. This is correct for a singular A too. The bilinear rule takes one
+    solve.
+
+    Args:
+        A: (..., N, N), real.
+        B: (..., N), real.
+        dt: time per step, (..., 1).
+        method: "zoh" or "bilinear".
+
+    Returns:
+        A_bar (..., N, N) and B_bar (..., N).
     """
     N = A.shape[-1]
     dt = torch.as_tensor(dt, dtype=B.dtype, device=B.device).unsqueeze(-1)
@@ -148,7 +173,7 @@ def _discretize(method: str, A: Tensor, B: Tensor, dt) -> tuple[Tensor, Tensor]:
 
 
 def _step(dt: Tensor | float, A: Tensor) -> Tensor:
-    """dt as a tensor, if A's precision can represent it."""
+    """Return dt as a tensor, if the precision of A can represent it."""
     if isinstance(dt, Tensor) and dt.ndim:
         return dt
     dtype = A.real.dtype

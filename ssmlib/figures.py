@@ -67,9 +67,18 @@ def _style() -> dict:
 
 
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
-    """`plt.subplots` in the book's style: 6.4 inches wide, `height` a row.
+    """Return `plt.subplots` in the style of the book, 6.4 inches wide.
 
-    The style stays in force: legends and labels are made after the axes.
+    The style stays in force, because legends and labels are made after the axes.
+
+    Args:
+        rows: number of rows.
+        columns: number of columns.
+        height: of each row, in inches.
+        **options: options of matplotlib's `plt.subplots`.
+
+    Returns:
+        The figure and its axes, as `plt.subplots`.
     """
     mpl.rcParams.update(_style())
     return plt.subplots(rows, columns, figsize=(6.4, height * rows), **options)
@@ -246,7 +255,7 @@ def _scale_axes(axis: Axes, log: str) -> None:
 
 
 def _curve(axis: Axes, x, y, fmt: str, color, label: str, style: Mapping) -> None:
-    """One curve: a line, a band of draws, or estimates with their intervals."""
+    """Draw one curve: a line, a band of draws, or estimates with their intervals."""
     marker = MARKERS[color % len(MARKERS)] if isinstance(color, int) else "o"
     color = COLOURS[color] if isinstance(color, int) else color
     x, fmt = _numbers(x), fmt.replace("o", marker)
@@ -268,14 +277,14 @@ def _is_estimate(value) -> bool:
 
 
 def _numbers(values) -> np.ndarray:
-    """Numbers in an array, a sequence or a tensor on any device."""
+    """Return numbers of an array, a sequence or a tensor on any device as an array."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values)
 
 
 def _name(figure: Figure, axes, legend: bool | str) -> None:
-    """Say which curve is which, once."""
+    """Label the curves, once."""
     handles, labels = axes[0].get_legend_handles_labels()
     if legend is False or len(labels) < (1 if isinstance(legend, str) else 2):
         return
@@ -290,7 +299,7 @@ def _name(figure: Figure, axes, legend: bool | str) -> None:
 
 
 def _name_ends(axis: Axes) -> None:
-    """Write each line's label at its end, no two over each other."""
+    """Write the label of each line at its end, without overlap."""
     lines = [own for own in axis.get_lines() if not own.get_label().startswith("_")]
     axis.autoscale_view()
     to_axes = axis.transData + axis.transAxes.inverted()
@@ -311,7 +320,13 @@ def _name_ends(axis: Axes) -> None:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG text, the same bytes for the same figure; closes it."""
+    """Return a figure as SVG text, and close the figure.
+
+    Equal figures give equal bytes.
+
+    Args:
+        figure: a figure of matplotlib.
+    """
     buffer = io.StringIO()
     with mpl.rc_context(_style()):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -22,12 +22,16 @@ from ssmlib import _checks
 class Process:
     """A stationary input process.
 
-    moment(L) -> (L,) float64: the first row of E[x x^T].
-    sample(n, L, generator) -> (n, L) float64 on the generator's device.
-    largest_eigenvalue(L) -> lambda_max of that matrix in closed form; None where
-    there is none.
-    density(omega) -> S_x(omega) = sum_k r_k exp(-i omega k), omega in radians a
-    step; None where the sum diverges, is a set of lines, or has no closed form.
+    Args:
+        name: of the process.
+        moment: moment(L) returns the first row of E[x x^T], (L,) float64.
+        sample: sample(n, L, generator) returns n sequences, (n, L) float64 on the
+            generator's device.
+        largest_eigenvalue: largest_eigenvalue(L) returns lambda_max of that matrix in
+            closed form; None if there is no closed form.
+        density: density(omega) returns S_x(omega) = sum_k r_k exp(-i omega k), omega in
+            radians per step; None if the sum diverges, is a set of lines, or has no
+            closed form.
     """
 
     name: str

@@ -114,7 +114,7 @@ def _code(init: Initialization) -> str:
 
 
 def _standardized(x: Tensor) -> tuple[Tensor, float, float]:
-    """x (float64) with one mean and one scale over all values removed, and both."""
+    """Return x in float64 with one mean and one scale removed, and both."""
     size = float(x.abs().max())
     if size == 0:
         raise ValueError("x must not be constant: it is zero throughout")

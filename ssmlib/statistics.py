@@ -49,32 +49,34 @@ class Estimate:
 
     @property
     def half(self) -> float:
-        """Half the length of the interval."""
+        """Return half the length of the interval."""
         return float(stats.t.ppf((1 + self.level) / 2, self.freedom)) * self.se
 
     @property
     def low(self) -> float:
+        """Return the lower end of the interval."""
         return self.value - self.half
 
     @property
     def high(self) -> float:
+        """Return the upper end of the interval."""
         return self.value + self.half
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of zero."""
+        """Return the two-sided p-value of zero."""
         if self.se == 0:
             return float(self.value == 0)
         return float(2 * stats.t.sf(abs(self.value) / self.se, self.freedom))
 
     @property
     def se_of_se(self) -> float:
-        """The standard error of `se` itself, for normal draws."""
+        """Return the standard error of `se` itself, for normal draws."""
         return self.se / math.sqrt(2 * self.freedom)
 
     @property
     def se_of_end(self) -> float:
-        """The standard error of `low` and of `high`, for normal draws."""
+        """Return the standard error of `low` and of `high`, for normal draws."""
         return math.hypot(self.se, self.half / math.sqrt(2 * self.freedom))
 
 
@@ -124,7 +126,8 @@ def paired(
     """Estimate the mean difference a - b of draws that belong together in pairs.
 
     Args:
-        a, b: (n,) real numbers each, n >= 2.
+        a: (n,) real numbers, n >= 2.
+        b: (n,) real numbers, in the order of a.
         level: of the interval, in (0, 1).
 
     Returns:
@@ -163,7 +166,7 @@ def count_error(count: int, n: int) -> float:
 
 
 def _unit(values: np.ndarray) -> float:
-    """The power of two near the largest of several values."""
+    """Return the power of two near the largest of several values."""
     return math.ldexp(1.0, math.frexp(_scale.largest(values))[1])
 
 
@@ -171,15 +174,16 @@ def slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the slope of y against x by least squares.
 
     Args:
-        x, y: (n,) real numbers each, n >= 3.
+        x: (n,) real numbers, n >= 3.
+        y: (n,) real numbers.
 
     Returns:
         The slope and its standard error, with n - 2 degrees of freedom.
 
     Raises:
         TypeError: if a value is not a real number.
-        ValueError: for fewer points, values that are not finite, x that are all
-            equal, or a slope outside float64's range.
+        ValueError: for fewer points, values that are not finite, x that are all equal,
+            or a slope outside float64's range.
     """
     x, y = _draws("x", x, 3), _draws("y", y, 3)
     by_x, by_y = _scale.shift(x), _scale.shift(y)
@@ -201,7 +205,8 @@ def log_log_slope(x: Numbers, y: Numbers) -> Estimate:
     """Fit the power p of y ~ x^p: the slope in logarithms.
 
     Args:
-        x, y: (n,) positive numbers each, n >= 3.
+        x: (n,) positive numbers, n >= 3.
+        y: (n,) positive numbers.
 
     Returns:
         As `slope`.
@@ -310,8 +315,9 @@ def moved(
 
     Args:
         statistic: as `bootstrap`, of one array.
-        a, b: arrays (n, ...), n >= 3, that belong together draw by draw.
-        over: what the difference is divided by, not zero.
+        a: array (n, ...), n >= 3.
+        b: array (n, ...), whose draws belong to those of a.
+        over: divisor of the difference, not zero.
 
     Returns:
         (statistic(b) - statistic(a)) / over with its bootstrap error.

@@ -144,6 +144,9 @@ class Executed:
 def records(path: str | Path) -> dict[str, Record]:
     """Return every record of an executed notebook, by key.
 
+    Args:
+        path: the notebook.
+
     Raises:
         ValueError: for a notebook without outputs, with an error, or with a key stored
             twice.

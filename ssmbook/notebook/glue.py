@@ -33,17 +33,27 @@ def record(
     because: str | None = None,
     freedom: int | None = None,
 ) -> None:
-    """Store the figure `value` under `key` in the notebook that is running.
+    """Store a number of the running notebook under a key.
 
-    value: a Python int or float, finite. One of: rtol, atol, how far a rerun may be
-    off, relative to the stored value or absolutely; se, the standard error of a
-    random figure, measured, within four of which (both runs combined) a rerun must
-    agree; or none, where a claim reads the key. because: why an rtol is above 1e-3.
-    freedom: the degrees of freedom of se, where draws are few.
-    Raises TypeError for other types (call float(...) or int(...) first), ValueError
-    for a key that is no word, a second record of a key in one execution of a cell,
-    values that are not finite or ints of more than 64 bits, a negative tolerance, two
-    of them, or a loose one without a reason.
+    Give at most one of rtol, atol and se. Without one, only claims read the number.
+
+    Args:
+        key: letters, digits and underscores.
+        value: a finite Python int or float.
+        rtol: how far a rerun may differ, relative to the stored value; at least 0.
+        atol: how far a rerun may differ, absolutely; at least 0.
+        se: the measured standard error of a random number. A rerun must agree within
+            four standard errors of the difference.
+        because: the reason for an rtol above 1e-3.
+        freedom: the degrees of freedom of se, if there are few draws.
+
+    Raises:
+        TypeError: for a value or a tolerance that is not a Python int or float (call
+            float(...) or int(...) first), or a reason that is not text.
+        ValueError: for another key, a second record of a key in one execution of a
+            cell, a value that is not finite or an int of more than 64 bits, a negative
+            tolerance, two of them, an rtol above 1e-3 without a reason, or freedom that
+            is not positive.
     """
     entry = checked(key, Record(value, rtol, atol, se, because, freedom))
     if (rtol or 0) > LOOSE and not because:
@@ -104,20 +114,32 @@ def _check_once(key: str) -> None:
 
 
 def estimate(key: str, found) -> None:
-    """Store an estimate: an object with `value`, `se` and `freedom`.
+    """Store an estimate, as `record` with se.
 
-    As `record` with se; errors alike.
+    Args:
+        key: letters, digits and underscores.
+        found: an object with `value`, `se` and `freedom`.
+
+    Raises:
+        TypeError: as `record`.
+        ValueError: as `record`.
     """
     record(key, found.value, se=found.se, freedom=found.freedom)
 
 
 def figure(svg: str, name: str, alt: str) -> None:
-    """Display a figure, SVG text, under a name that other pages can use.
+    """Display a figure under a name that other pages can use.
 
-    alt: what it shows, for readers who do not see it. It may paste records of the
-    notebook with the role `{glue:text}`; the page's own alt text is made from it.
-    Raises ValueError for an empty alt, or a name with other characters than letters,
-    digits, underscores and hyphens.
+    Args:
+        svg: the figure as SVG text.
+        name: letters, digits, underscores and hyphens.
+        alt: a description of the figure for readers who do not see it. It may paste
+            records of the notebook with the role `{glue:text}`; the alt text of the
+            page is made from it.
+
+    Raises:
+        TypeError: if svg is not text.
+        ValueError: for an empty alt or another name.
     """
     _check_display(name, svg, "svg")
     if not isinstance(alt, str) or not alt.strip():
@@ -128,7 +150,13 @@ def figure(svg: str, name: str, alt: str) -> None:
 def text(value: str, name: str) -> None:
     """Display text under a name that other pages can use.
 
-    Raises ValueError as `figure`, TypeError for a value that is not text.
+    Args:
+        value: the text.
+        name: letters, digits, underscores and hyphens.
+
+    Raises:
+        TypeError: if value is not text.
+        ValueError: for another name.
     """
     _check_display(name, value, "value")
     _display({"text/plain": value}, name, "")

@@ -42,10 +42,18 @@ class Session:
 
 
 def start(*, device: str) -> Session:
-    """Fix the number of threads and check the device; first line of a notebook.
+    """Fix the number of threads and check the device: the first line of a notebook.
 
-    Raises ValueError where device "cuda" is asked for and there is none, or where
-    PyTorch was set to another default dtype or device before.
+    Args:
+        device: "cpu" or "cuda".
+
+    Returns:
+        The session, whose `footer(seed=...)` is the last line of the notebook.
+
+    Raises:
+        ValueError: if device is "cuda" and there is none, or if PyTorch has another
+            default dtype or device already, or if the environment variable
+            `SSMBOOK_THREADS` is not a positive whole number.
     """
     import torch
     from threadpoolctl import ThreadpoolController

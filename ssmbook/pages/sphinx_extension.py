@@ -99,6 +99,7 @@ class VerdictBar(_Made):
     required_arguments = 1
 
     def markdown(self) -> str:
+        """Return the bar; raise ValueError for an unknown paper."""
         paper, papers = self.arguments[0], _site(self.env).papers
         if paper not in papers:
             raise ValueError(_unknown("claim of the paper", paper, papers))
@@ -109,6 +110,7 @@ class ChapterClaims(_Made):
     """The claims of the chapter on whose page it stands."""
 
     def markdown(self) -> str:
+        """Return the claims; raise ValueError on a page that is no chapter."""
         slug, claims = Path(self.env.docname).name, _site(self.env).claims
         if slug not in claims:
             raise ValueError(
@@ -121,6 +123,7 @@ class ChapterTable(_Made):
     """The table of all chapters: what each found, verdicts, minutes."""
 
     def markdown(self) -> str:
+        """Return the table."""
         return _site(self.env).chapters
 
 
@@ -128,6 +131,7 @@ class PdfLink(_Made):
     """A link to the PDF of the book; nothing where none is made."""
 
     def markdown(self) -> str:
+        """Return the link, or an empty text."""
         made = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
         return made if _site(self.env).pdf else ""
 
@@ -136,6 +140,7 @@ class Text(PasteTextRole):
     """`{glue:text}`, which knows the notebooks that failed."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the text, or "(missing)" if its notebook failed."""
         env = self.document.settings.env
         document, _, key = self.text.rpartition("::")
         slug = Path(document or env.docname).stem
@@ -148,6 +153,7 @@ class Pasted(PasteAnyDirective):
     """`{glue}`, which knows the notebooks that failed."""
 
     def run(self) -> list[nodes.Node]:
+        """Return the output, or "(missing)" if its notebook failed."""
         env = self.state.document.settings.env
         slug = Path(self.options.get("doc", env.docname)).stem
         if _site(env).lacks(slug, self.arguments[0]):
@@ -161,6 +167,7 @@ class Figure(PasteFigureDirective):
     option_spec: ClassVar[dict] = dict(PasteFigureDirective.option_spec)
 
     def run(self) -> list[nodes.Node]:
+        """Return the figure, or "(missing)" if its notebook failed."""
         env, name = self.state.document.settings.env, self.arguments[0]
         site = _site(env)
         if site.lacks(Path(env.docname).name, name):
@@ -177,6 +184,7 @@ class Alts(SphinxTransform):
     default_priority = 100
 
     def apply(self, **_) -> None:
+        """Set the alt text of each figure."""
         alts = _site(self.env).alts
         for image in self.document.findall(nodes.image):
             match = _FIGURE.fullmatch(image["uri"])

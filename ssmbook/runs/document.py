@@ -135,6 +135,7 @@ class Run:
 
     @property
     def failed(self) -> bool:
+        """Return whether the run failed."""
         return self.status == "failed"
 
     @property

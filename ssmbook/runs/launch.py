@@ -20,6 +20,7 @@ class Source(SourceFileLoader):
     """Compile the source that the key covers: bytecode beside it may be of another."""
 
     def get_code(self, fullname: str):
+        """Return the code object that is compiled from the source."""
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
 

@@ -21,7 +21,11 @@ COMPLEX = {real: kind for kind, real in REAL.items()}
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:
-    """Autocast off: phases and Fourier transforms are never in half precision."""
+    """Return a context without autocast: phases need full precision.
+
+    Args:
+        device: of the tensors.
+    """
     kind = "cpu" if device.type == "meta" else device.type
     if not torch.is_autocast_enabled(kind):
         return nullcontext()  # the other costs a fifth of a dense recurrence's step
@@ -38,22 +42,29 @@ def _split(L: int) -> tuple[int, int]:
 
 
 def conjugate(z: Tensor) -> Tensor:
-    """conj(z), made at once: `torch.func` has no rule for parts of a lazy one."""
+    """Return conj(z) as a tensor of its own.
+
+    `torch.func` has no rule for the parts of a lazy conjugate.
+
+    Args:
+        z: complex, any shape.
+    """
     return torch.complex(z.real, -z.imag)
 
 
 def _exp(x: Tensor) -> Tensor:
-    """exp(x), complex128, from real functions, which run several at a time."""
+    """Return exp(x), complex128, from real functions, which run several at a time."""
     decay = torch.exp(x.real)
     re, im = torch.cos(x.imag) * decay, torch.sin(x.imag) * decay
     return torch.complex(re, im)
 
 
 def _powers(x: Tensor, stride: int, count: int, dtype: torch.dtype) -> Tensor:
-    """exp(x stride j), j < count: (..., n, count) complex, rounded from float64.
+    """Return exp(x stride j) for j < count, rounded from float64.
 
-    By products, since sines and cosines are what a table costs: that is off by count
-    times float64's rounding, as a phase of count radians is.
+    The result is complex, (..., n, count). It is computed by products, because sines
+    and cosines are the cost of a table. The error is count times the rounding of
+    float64, as for a phase of count radians.
     """
     x = stride * x.to(torch.complex128)
     if torch.compiler.is_compiling():  # a compiler makes one loop of the plain form
@@ -110,7 +121,7 @@ class _Tables(torch.autograd.Function):
 
 
 def _tables(x: Tensor, L: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """conj exp(x M q) (..., n, Q) and exp(x r) (..., n, M)."""
+    """Return conj exp(x M q), (..., n, Q), and exp(x r), (..., n, M)."""
     if torch.compiler.is_compiling():
         # The compiler chooses what to keep, and knows no `jvp` of one's own.
         return _Tables.forward(x, *_split(L), dtype)
@@ -140,15 +151,31 @@ def powers(x: Tensor, count: int, dtype: torch.dtype) -> Tensor:
 
 
 def stacked(z: Tensor) -> Tensor:
-    """Real and imaginary parts one above the other: (..., n, k) -> (..., 2n, k) real.
+    """Return the real parts above the imaginary parts, contiguous.
 
-    Contiguous: a batched product copies a strided operand matrix by matrix.
+    A batched product copies a strided operand matrix by matrix.
+
+    Args:
+        z: (..., n, k) complex.
+
+    Returns:
+        (..., 2n, k) real.
     """
     return torch.cat(torch.view_as_real(z).unbind(-1), -2)
 
 
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:
-    """`log_vandermonde` unchecked, its matrix product in real `dtype`."""
+    """Return `log_vandermonde` without checks, with a matrix product in another dtype.
+
+    Args:
+        v: (..., n) complex.
+        x: (..., n) complex.
+        L: length of the kernel.
+        dtype: of the matrix product and of the result, float32 or float64.
+
+    Returns:
+        (..., L).
+    """
     # Conjugates, for Re(a b) is the real product of conj(a)'s parts with b's.
     coarse, fine = _tables(x, L, dtype)
     weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)

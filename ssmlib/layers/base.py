@@ -29,44 +29,56 @@ Init = InitName | tuple[Tensor, Tensor] | Initialization
 
 
 class SSM(Parametrized):
-    """A layer (B, H, L) -> (B, H, L): y = sum_l K_l u shifted by l, plus D u.
+    """A layer (B, H, L) -> (B, H, L) that convolves each feature with its own kernel.
 
-    An abstract class. A subclass says what its parameters are and what they mean:
+    The output is the convolution of u with the kernel K, plus D u. This class is
+    abstract. A subclass defines its parameters and their meaning:
 
-    - `initial_values(generator)`: name -> float64 tensor on the CPU, drawn from the
-      generator; each becomes a parameter of that name. `self.init` holds how the
-      layer begins: `self.init.modes(self.d_state, generator)` gives (A, B),
-      `self.init.log_dt(H, generator)` the logarithms of dt, `self.draw_C(generator)`
-      output weights.
-    - `system()`: the discretized layer; for a `Dense` one, `state_form = Dense`. A
-      layer with a diagonal state is a `DiagonalSSM` and defines `modes()` in its place.
-      A layer with a kernel alone is a `KernelSSM` and defines `kernel(L)`: it has no
-      step and no state.
-    - `ssm_parameters`: "A", "B" and "dt", each with the names of the parameters it is
-      made of, which train at a rate of their own and without weight decay;
-      `readout_parameters`: the names of those of C; `nonpositive`: of those that are
-      put back to <= 0 after each step of any `torch.optim` optimizer, by `project_`.
-    - `meaning`: the names of the options that a state dict stores, since the same
-      numbers would be another map with another value of one of them. Loading such a
-      state dict raises RuntimeError. A subclass that defines `initial_values` or
-      `ssm_parameters` is another layer to it; one that defines neither loads the
-      state dicts of its base.
+    - `initial_values(generator)` returns the initial value of each parameter by name,
+      float64 on the CPU. `self.init.modes(self.d_state, generator)` gives (A, B),
+      `self.init.log_dt(H, generator)` the logarithms of dt, and
+      `self.draw_C(generator)` output weights.
+    - `system()` returns the discretized layer; if it is `Dense`, set
+      `state_form = Dense`. A layer with a diagonal state derives from `DiagonalSSM` and
+      defines `modes()` instead. A layer that has only a kernel derives from `KernelSSM`
+      and defines `kernel(L)`; it has no step and no state.
+    - `ssm_parameters` maps "A", "B" and "dt" to the names of their parameters. These
+      train at their own rate and without weight decay.
+    - `readout_parameters` names the parameters of C.
+    - `nonpositive` names the parameters that `project_` sets back to <= 0 after each
+      step of any `torch.optim` optimizer.
+    - `meaning` names the options that a state dict stores, because with another value
+      of one of them the same numbers would be another map. Loading a state dict with
+      another value raises RuntimeError. A subclass that defines `initial_values` or
+      `ssm_parameters` counts as another layer. A subclass that defines neither loads
+      the state dicts of its base.
+    - `state_size` is the number of entries of the state of a feature, N/2 unless set.
 
-    `state_size` is how many numbers a feature's state holds, N/2 unless set.
-
-    A NaN or infinity in u makes y NaN from that step on, in that sequence and feature
-    alone; with bidirectional=True at all its steps. Rounding errors are relative to the
+    A NaN or infinity in u makes y NaN from that step on (with bidirectional=True at all
+    steps), in that sequence and feature only. Rounding errors are relative to the
     largest value of a sequence, also at later steps: in float32 about 1e-7 of
     ``max |u| sum |K|``.
 
-    init: how the layer begins, a name of `initialization.names()`, a pair (A, B) of
-    complex (N/2,), or an `Initialization`. dt: time a step, a number or a range
-    (low, high), by default that of `Initialization`, which holds its own.
-    discretization: "zoh" or "bilinear". frozen: which of "A", "B" and "dt" stay as they
-    begin: their parts are buffers. skip=False leaves D ~ N(0, 1) out. seed draws all
-    parameters. device: as torch.nn's layers take it; on "meta" nothing is
-    allocated. Raises ValueError or TypeError for arguments outside these, TypeError
-    for a subclass that lacks a part.
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, at least 1.
+        init: the initialization: a name of `initialization.names()`, a pair (A, B) of
+            complex (N/2,) tensors, or an `Initialization`.
+        dt: time per step, a number or a range (low, high); None for the default of
+            `Initialization`, and if init is an `Initialization`, which contains its
+            own.
+        discretization: "zoh" or "bilinear".
+        bidirectional: whether a second kernel runs backward in time.
+        frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
+        skip: whether there is a skip term D, drawn from N(0, 1).
+        seed: of the random numbers of all parameters, a non-negative integer.
+        dtype: of the parameters, float32 or float64.
+        device: where the parameters are, as in torch.nn; on "meta" nothing is
+            allocated.
+
+    Raises:
+        TypeError: for an argument of another type, or a subclass that lacks a part.
+        ValueError: for an argument outside these values.
     """
 
     meaning: ClassVar[tuple[str, ...]] = ("d_state", "discretization", "bidirectional")
@@ -102,9 +114,10 @@ class SSM(Parametrized):
 
     @abstractmethod
     def system(self) -> System:
-        """Return the layer discretized, as it stands."""
+        """Return the layer in its discretized form, with its current parameters."""
 
     def extra_repr(self) -> str:
+        """Return the sizes and options that `repr` shows."""
         return (
             f"{self.d_model}, d_state={self.d_state}, "
             f"discretization={self.discretization!r}, "
@@ -112,12 +125,34 @@ class SSM(Parametrized):
         )
 
     def kernel(self, L: int) -> Tensor:
-        """K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
+        """Return the kernel K, without D.
+
+        Args:
+            L: length of the kernel, at least 1.
+
+        Returns:
+            (H, L) in the layer's dtype; (2, H, L) if bidirectional: forward, backward.
+
+        Raises:
+            TypeError: if L is not an integer.
+            ValueError: for L < 1.
+        """
         _checks.integer("L", L)
         return self.system().kernel(L, self.dtype)
 
     def impulse_response(self, L: int) -> Tensor:
-        """The kernel with D, which acts at lag 0: (H, L), or (2, H, L)."""
+        """Return the kernel with D added at lag 0.
+
+        Args:
+            L: length of the kernel, at least 1.
+
+        Returns:
+            (H, L) in the layer's dtype; (2, H, L) if bidirectional: forward, backward.
+
+        Raises:
+            TypeError: if L is not an integer.
+            ValueError: for L < 1.
+        """
         K = self.kernel(_checks.integer("L", L))
         if self.D is None:
             return K
@@ -125,7 +160,18 @@ class SSM(Parametrized):
         return K + (torch.stack([D, torch.zeros_like(D)]) if self.bidirectional else D)
 
     def last_weights(self, L: int) -> Tensor:
-        """(H, L): what each of L steps counts in the output at the last of them."""
+        """Return the weight of each of L steps in the output at the last step.
+
+        Args:
+            L: number of steps, at least 1.
+
+        Returns:
+            (H, L) in the layer's dtype.
+
+        Raises:
+            TypeError: if L is not an integer.
+            ValueError: for L < 1.
+        """
         K = self.impulse_response(L)
         return (K[0] if self.bidirectional else K).flip(-1)
 
@@ -135,7 +181,8 @@ class SSM(Parametrized):
         def __call__(self, u: Tensor, state: None = None) -> Tensor: ...
         @overload
         def __call__(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]: ...
-        def __call__(self, u: Tensor, state: Tensor | None = None) -> Any: ...
+        def __call__(self, u: Tensor, state: Tensor | None = None) -> Any:
+            """Return `forward(u, state)`."""
 
     @overload
     def forward(self, u: Tensor, state: None = None) -> Tensor: ...
@@ -144,12 +191,24 @@ class SSM(Parametrized):
     def forward(
         self, u: Tensor, state: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """u (B, H, L) -> y (B, H, L); with a state, (y, the state after u).
+        """Return the output y and, if a state is given, the state after u.
 
-        Splitting a sequence in two and handing the state over gives the same y
-        as one pass. Where u has been 0 so far, a causal y is exactly 0. Under autocast
-        the map is computed in the layer's dtype and returned in u's. A state goes with
-        a causal layer only: ValueError otherwise, and for one of another layer.
+        A sequence may be split in two: if the second part starts from the state after
+        the first, the outputs are those of one pass. Where u has been 0 so far, a
+        causal y is exactly 0. Under autocast the map is computed in the layer's dtype
+        and returned in the dtype of u.
+
+        Args:
+            u: (B, H, L), real floating point, L >= 1.
+            state: the state before u, as `initial_state` returns it; None for zeros.
+
+        Returns:
+            y (B, H, L) in the dtype of u; with a state, (y, the state after u).
+
+        Raises:
+            TypeError: if u is not real floating point.
+            ValueError: for u of another shape, a state of another layer or batch size,
+                or a state for a bidirectional layer.
         """
         if u.ndim != 3 or u.shape[1] != self.d_model or u.shape[2] == 0:
             raise ValueError(
@@ -174,7 +233,7 @@ class SSM(Parametrized):
         return y.to(u.dtype), after
 
     def _convolve(self, x: Tensor) -> Tensor:
-        """y of finite x (B, H, L) in the layer's dtype."""
+        """Return y for a finite x (B, H, L) in the layer's dtype."""
         K = self.impulse_response(x.shape[-1])
         return two_sided(x, K) if self.bidirectional else causal(x, K)
 
@@ -193,7 +252,18 @@ class SSM(Parametrized):
             )
 
     def initial_state(self, batch: int) -> Tensor:
-        """Zeros (B, H, `state_size`), complex128, or float64 for a dense state."""
+        """Return a state of zeros.
+
+        Args:
+            batch: number of sequences B, at least 0.
+
+        Returns:
+            (B, H, `state_size`), complex128, or float64 for a dense state.
+
+        Raises:
+            TypeError: if batch is not an integer.
+            ValueError: for batch < 0.
+        """
         shape = (
             _checks.integer("batch", batch, least=0),
             self.d_model,
@@ -203,10 +273,22 @@ class SSM(Parametrized):
         return torch.zeros(shape, dtype=dtype, device=self._like().device)
 
     def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of the recurrence: u_t (B, H), state -> (y_t (B, H), state).
+        """Compute one step of the recurrence.
 
-        It discretizes each time, and gradients go through it; `recurrence` is for
-        many steps of a layer that no longer changes.
+        Each call discretizes the layer, and gradients pass through it. Use `recurrence`
+        for many steps of a layer that is no longer trained.
+
+        Args:
+            u_t: (B, H), real floating point: the input of this step.
+            state: the state before this step, as `initial_state` returns it.
+
+        Returns:
+            The output y_t (B, H) in the dtype of u_t, and the state after this step.
+
+        Raises:
+            TypeError: if u_t is not real floating point.
+            ValueError: for u_t of another shape, a state of another layer or batch
+                size, or a bidirectional layer.
         """
         if u_t.ndim != 2 or u_t.shape[1] != self.d_model:
             raise ValueError(
@@ -224,9 +306,14 @@ class SSM(Parametrized):
     def recurrence(
         self, dtype: torch.dtype | None = None
     ) -> Recurrence | DenseRecurrence:
-        """The step as it stands now, frozen, in real arithmetic of that dtype.
+        """Return the step with the current parameters, frozen, in real arithmetic.
 
-        dtype: float32 or float64, the layer's own by default.
+        Args:
+            dtype: float32 or float64; None for the layer's own.
+
+        Raises:
+            TypeError: for another dtype.
+            ValueError: for a bidirectional layer.
         """
         self._check_causal()
         dtype = self.dtype if dtype is None else dtype

@@ -60,7 +60,14 @@ class _Scan(torch.autograd.Function):
 
 
 def toeplitz(K: Tensor) -> Tensor:
-    """(..., M) -> (..., M, M): row j is K shifted by j, zeros before it."""
+    """Return the matrix whose row j is K shifted by j, with zeros before it.
+
+    Args:
+        K: (..., M), real.
+
+    Returns:
+        (..., M, M).
+    """
     M = K.shape[-1]
     rows = nn.functional.pad(K, (0, M)).unsqueeze(-2).expand(*K.shape, 2 * M)
     rows = rows.flatten(-2)[..., : M * (2 * M - 1)]
@@ -68,10 +75,14 @@ def toeplitz(K: Tensor) -> Tensor:
 
 
 def chunk_length(u: Tensor, N: int) -> int:
-    """Steps a chunk where chunks are faster than the Fourier transform, 0 elsewhere.
+    """Return the number of steps per chunk, or 0 where the Fourier transform is faster.
 
-    u (B, H, L). As measured on a CPU by `make bench`; a compiler, or an export, gets
-    one form for all lengths.
+    The limits were measured on a CPU by `make bench`. A compiler or an export always
+    gets 0, so that one form serves all lengths.
+
+    Args:
+        u: (B, H, L), the input.
+        N: real state size.
     """
     B, _, L = u.shape
     if torch.compiler.is_compiling() or u.device.type != "cpu" or L < 4096 or N > 64:
@@ -80,9 +91,19 @@ def chunk_length(u: Tensor, N: int) -> int:
 
 
 def chunked(u: Tensor, v: Tensor, x: Tensor, D: Tensor | None, M: int) -> Tensor:
-    """y_l = D u_l + sum_{k <= l} K_k u_{l-k}, K_k = 2 Re sum_n v_n exp(x_n k).
+    """Return the convolution with a diagonal layer's kernel, computed in chunks.
 
-    u (B, H, L) real; v, x (H, n) complex128; D (H,) or None; (B, H, L) in u's dtype.
+    It is y_l = D u_l + sum_{k <= l} K_k u_{l-k}, with K_k = 2 Re sum_n v_n exp(x_n k).
+
+    Args:
+        u: (B, H, L), real.
+        v: (H, n) complex128.
+        x: (H, n) complex128.
+        D: (H,), the skip term, or None.
+        M: steps per chunk.
+
+    Returns:
+        (B, H, L) in the dtype of u.
     """
     B, H, L = u.shape
     T = -(-L // M)

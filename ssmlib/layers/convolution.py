@@ -38,7 +38,14 @@ class _Silence(torch.autograd.Function):
 
 
 def silent(u: Tensor) -> Tensor:
-    """Where u (..., L) has been 0 up to and with a step: (..., L) bool."""
+    """Return the steps up to which u has always been 0.
+
+    Args:
+        u: (..., L), real.
+
+    Returns:
+        (..., L) bool, True where u is 0 at this step and at all steps before it.
+    """
     begin = (u != 0).to(torch.uint8).argmax(-1, keepdim=True)
     return torch.arange(u.shape[-1], device=u.device) < begin
 
@@ -84,7 +91,15 @@ def _known_finite(u: Tensor) -> bool:
 
 
 def causal(u: Tensor, K: Tensor) -> Tensor:
-    """y_l = sum_{k <= l} K_k u_{l-k}: u (B, H, L), K (H, L) -> (B, H, L)."""
+    """Return y_l = sum_{k <= l} K_k u_{l-k}.
+
+    Args:
+        u: (B, H, L), real.
+        K: (H, L), real.
+
+    Returns:
+        (B, H, L).
+    """
     L = u.shape[-1]
     if _empty(u):
         return u * K
@@ -94,9 +109,16 @@ def causal(u: Tensor, K: Tensor) -> Tensor:
 
 
 def two_sided(u: Tensor, K: Tensor) -> Tensor:
-    """The causal map by K[0], and from the next step on, against time, by K[1].
+    """Return the sum of the causal map by K[0] and of a map backward in time by K[1].
 
-    u (B, H, L), K (2, H, L) -> (B, H, L).
+    The second map starts at the next step.
+
+    Args:
+        u: (B, H, L), real.
+        K: (2, H, L), real.
+
+    Returns:
+        (B, H, L).
     """
     L = u.shape[-1]
     if _empty(u):

@@ -14,12 +14,11 @@ from ssmlib.layers.systems import Diagonal
 
 
 class DiagonalSSM(SSM):
-    """An `SSM` whose system is diagonal: K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
+    """An `SSM` with a diagonal system: K_l = 2 Re sum_n C_n B_bar_n A_bar_n^l.
 
-    An abstract class. A subclass defines `initial_values` and `modes`, and what else
-    `SSM` says. `self.discretize(A, B, dt)` gives the first two of `modes()`.
-
-    Arguments and errors as `SSM`.
+    This class is abstract. A subclass defines `initial_values`, `modes` and the class
+    attributes that `SSM` describes. `self.discretize(A, B, dt)` gives the first two
+    results of `modes()`. Arguments and errors are those of `SSM`.
     """
 
     #: whether the kernel is that of the modes, so that `modes()` alone give the output
@@ -39,11 +38,17 @@ class DiagonalSSM(SSM):
         """
 
     def system(self) -> Diagonal:
-        """Return the layer discretized, as it stands."""
+        """Return the layer in its discretized form, as `SSM.system`."""
         return Diagonal(*self.modes())
 
     def discretize(self, A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-        """(log A_bar, B_bar) by the layer's rule: A, B complex (H, N/2), dt (H, 1)."""
+        """Return (log A_bar, B_bar) by the layer's discretization.
+
+        Args:
+            A: eigenvalues, complex (H, N/2).
+            B: input weights, complex (H, N/2).
+            dt: time per step, real (H, 1).
+        """
         return METHODS[self.discretization](A, B, dt)
 
     def _convolve(self, x: Tensor) -> Tensor:

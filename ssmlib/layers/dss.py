@@ -21,23 +21,35 @@ VARIANTS = ("softmax", "exp")
 
 
 class DSS(S4D):
-    """Diagonal SSM without B: (B, H, L) -> (B, H, L).
+    """A layer (B, H, L) -> (B, H, L) with a diagonal state and no B.
 
-    Parameters as `S4D`'s, without B_re and B_im. variant: "softmax",
+    Its parameters are those of `S4D` without B_re and B_im. With z = A dt, the kernel
+    of variant "softmax" is
 
-        K_l = 2 Re sum_n (C_n / A_n) exp(z_n l) / sum_{r < length} exp(z_n r),
+        K_l = 2 Re sum_n (C_n / A_n) exp(z_n l) / sum_{r < length} exp(z_n r).
 
-    z = A dt, bound to a `length`: a longer input is refused, a shorter one and the
-    step use that length's sum. Where x = A (exp(z length) - 1) is near 0 its reciprocal
-    is guarded: conj(x) / (x conj(x) + 1e-7). "exp": S4D by zero-order hold with B = 1,
-    which no length enters.
+    The sum always has `length` terms, also for a shorter input and in the step. A
+    longer input is refused. Where x = A (exp(z length) - 1) is near 0, its reciprocal
+    is guarded: conj(x) / (x conj(x) + 1e-7). Variant "exp" is S4D with zero-order hold
+    and B = 1; it does not depend on a length.
 
-    Our N is the real state size: N/2 modes and twice the real part, where DSS has N
-    complex ones and the real part.
+    N is the real state size: there are N/2 modes, and the kernel is twice the real
+    part. The paper has N complex modes and the real part.
 
-    init, real_transform, n_ssm and others as `S4D`, without discretization. Raises
-    ValueError as well for softmax without a length, a length with "exp", and an input
-    beyond it. Source: DSS (arXiv 2203.14343) and its authors' code.
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, even.
+        length: the largest length of an input, for variant "softmax"; None for "exp".
+        variant: "softmax" or "exp".
+        init: as `S4D`, with B = 1.
+        **options: the other arguments of `S4D`, without discretization.
+
+    Raises:
+        TypeError: as `S4D`.
+        ValueError: as `S4D`, for "softmax" without a length, "exp" with a length,
+            another B than 1, or an input longer than `length`.
+
+    Source: DSS (arXiv 2203.14343) and its authors' code.
     """
 
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -72,6 +84,7 @@ class DSS(S4D):
         super().__init__(d_model, d_state, init=init, **options)
 
     def extra_repr(self) -> str:
+        """Return the sizes and options that `repr` shows."""
         return f"{super().extra_repr()}, length={self.length}, variant={self.variant!r}"
 
     def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -82,11 +95,11 @@ class DSS(S4D):
 
     @property
     def B(self) -> Tensor:
-        """Ones (H, N/2)."""
+        """Return ones (H, N/2)."""
         return torch.ones_like(self.A)
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(log A_bar, B_bar, C), complex128."""
+        """Return (log A_bar, B_bar, C), complex128."""
         if self.variant == "exp":
             return super().modes()
         A = self.A
@@ -98,7 +111,7 @@ class DSS(S4D):
         return z, (torch.exp(z) - 1) * guarded, self.C
 
     def kernel(self, L: int) -> Tensor:
-        """K (H, L), without D; (2, H, L) if bidirectional."""
+        """Return the kernel as `SSM.kernel`, for L of at most `length`."""
         self._check_length(L)
         return super().kernel(L)
 

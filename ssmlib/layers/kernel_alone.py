@@ -11,16 +11,23 @@ from ssmlib.layers.base import SSM
 
 
 class KernelSSM(SSM):
-    """An `SSM` that is its kernel alone: it has no step, no state and no recurrence.
+    """An `SSM` that has only a kernel: no step, no state and no recurrence.
 
-    An abstract class. A subclass defines `initial_values` and `kernel`, and what else
-    `SSM` says. Arguments and errors as `SSM`; NotImplementedError for a step, a state
-    or the recurrence.
+    This class is abstract. A subclass defines `initial_values`, `kernel` and the class
+    attributes that `SSM` describes. Arguments and errors are those of `SSM`. A step, a
+    call with a state, and the recurrence raise NotImplementedError.
     """
 
     @abstractmethod
     def kernel(self, L: int) -> Tensor:
-        """Return K (H, L), without D; (2, H, L) if bidirectional: forward, backward."""
+        """Return the kernel K, without D.
+
+        Args:
+            L: length of the kernel, at least 1.
+
+        Returns:
+            (H, L); (2, H, L) if bidirectional: forward, backward.
+        """
 
     def system(self) -> NoReturn:
         """Raise NotImplementedError: there are no matrices to give."""

@@ -16,7 +16,7 @@ from ssmlib.layers.transforms import REAL_TRANSFORMS, RealTransform
 
 
 class ZohOptions(TypedDict, total=False):
-    """Keyword arguments of a layer with the zero-order hold alone, but `init`."""
+    """Keyword arguments, except `init`, of a layer that only has zero-order hold."""
 
     dt: Range | None
     bidirectional: bool
@@ -30,7 +30,7 @@ class ZohOptions(TypedDict, total=False):
 
 
 class ModalOptions(ZohOptions, total=False):
-    """The keyword arguments of `ModalSSM`, but `init`."""
+    """The keyword arguments of `ModalSSM`, except `init`."""
 
     discretization: Discretization
 
@@ -38,8 +38,33 @@ class ModalOptions(ZohOptions, total=False):
 class ModalSSM(SSM):
     """An `SSM` whose trained parameters are A, B and C of N/2 modes, and dt.
 
-    An abstract class: `S4D` makes a diagonal system of them, `S4` a dense one. `S4D`
-    says what the parameters and the arguments mean.
+    This class is abstract: `S4D` makes a diagonal system of the modes, `S4` a dense
+    one. `S4D` describes the parameters and the real transforms.
+
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, even.
+        init: the initialization: a name of `initialization.names()`, a pair (A, B) of
+            complex (N/2,) tensors, or an `Initialization`.
+        dt: time per step, a number or a range (low, high); None for the default of
+            `Initialization`, and if init is an `Initialization`, which contains its
+            own.
+        discretization: "zoh" or "bilinear".
+        bidirectional: whether a second kernel runs backward in time.
+        n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses
+            copy h mod n_ssm.
+        real_transform: the real part of A as a function of A_re: "free", "exp",
+            "softplus" or "relu".
+        frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
+        skip: whether there is a skip term D, drawn from N(0, 1).
+        seed: of the random numbers of all parameters, a non-negative integer.
+        dtype: of the parameters, float32 or float64.
+        device: where the parameters are, as in torch.nn; on "meta" nothing is
+            allocated.
+
+    Raises:
+        TypeError: for an argument of another type.
+        ValueError: for an argument outside these values.
     """
 
     meaning: ClassVar[tuple[str, ...]] = (*SSM.meaning, "n_ssm", "real_transform")
@@ -98,13 +123,14 @@ class ModalSSM(SSM):
         return REAL_TRANSFORMS[self.real_transform]
 
     def extra_repr(self) -> str:
+        """Return the sizes and options that `repr` shows."""
         return (
             f"{super().extra_repr()}, n_ssm={self.n_ssm}, "
             f"real_transform={self.real_transform!r}"
         )
 
     def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """log dt and C are drawn first: they are the same whatever the scheme."""
+        """Draw log dt and C first, so that no scheme changes them."""
         log_dt = self.init.log_dt(self.d_model, generator)
         C = self.draw_C(generator)
         values = {"log_dt": log_dt} | self._begin(generator)
@@ -134,26 +160,31 @@ class ModalSSM(SSM):
 
     @property
     def A(self) -> Tensor:
-        """Stored eigenvalues (H, N/2), complex128, real parts <= 0."""
+        """Return the stored eigenvalues (H, N/2), complex128, real parts <= 0."""
         real = self._transform.value(self.A_re)
         return self._of_features(as_complex(real, self.A_im))
 
     @property
     def B(self) -> Tensor:
-        """Stored input weights (H, N/2), complex128."""
+        """Return the stored input weights (H, N/2), complex128."""
         return self._of_features(as_complex(self.B_re, self.B_im))
 
     @property
     def C(self) -> Tensor:
-        """Stored output weights (H, N/2), or (2, H, N/2), complex128."""
+        """Return the stored output weights (H, N/2) or (2, H, N/2), complex128."""
         return as_complex(self.C_re, self.C_im)
 
     @property
     def dt(self) -> Tensor:
-        """Time a step (H, 1), float64."""
+        """Return the time per step (H, 1), float64."""
         return torch.exp(self.log_dt.double()).unsqueeze(-1)
 
 
 def as_complex(re: Tensor, im: Tensor) -> Tensor:
-    """Complex128: a rounded A_bar would turn the state's phase by L * 6e-8."""
+    """Return a complex128 tensor: a rounded A_bar would turn the phase by L * 6e-8.
+
+    Args:
+        re: real parts, any real dtype.
+        im: imaginary parts, of the same shape.
+    """
     return torch.complex(re.double(), im.double())

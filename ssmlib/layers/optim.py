@@ -11,18 +11,33 @@ from ssmlib.layers.base import SSM
 
 
 def ssm_layers(model: nn.Module) -> Iterator[SSM]:
-    """The SSM layers within a model."""
+    """Return the SSM layers in a model.
+
+    Args:
+        model: any module.
+    """
     return (m for m in model.modules() if isinstance(m, SSM))
 
 
 def parameter_groups(
     model: nn.Module, lr: float, weight_decay: float = 0.0, ssm_lr: float = 1e-3
 ) -> list[dict]:
-    """Optimizer groups: A, B and dt at min(lr, ssm_lr) without decay, the rest as is.
+    """Return optimizer groups in which A, B and dt have their own rate and no decay.
 
-    A, B and dt: what a layer names in its `ssm_parameters`, or with
-    `torch.nn.utils.parametrize` the parameters that it is computed from. Every
+    A, B and dt are the parameters that a layer names in its `ssm_parameters`, or with
+    `torch.nn.utils.parametrize` the parameters that they are computed from. Every
     parameter that requires a gradient is in exactly one group.
+
+    Args:
+        model: any module that contains SSM layers.
+        lr: learning rate of all other parameters.
+        weight_decay: of all other parameters.
+        ssm_lr: learning rate of A, B and dt; the lower one of lr and ssm_lr is used.
+
+    Returns:
+        Two groups for a `torch.optim` optimizer: the other parameters, then A, B and
+        dt.
+
     Source: the S4D authors' published configurations.
     """
     ssm = {
@@ -49,9 +64,15 @@ def parameter_groups(
 def optimizer(
     model: nn.Module, lr: float, weight_decay: float = 0.0, ssm_lr: float = 1e-3
 ) -> torch.optim.AdamW:
-    """AdamW on `parameter_groups`.
+    """Return AdamW on `parameter_groups`.
 
-    Real parts above 0 are put back after each step, as after that of any other
+    Real parts above 0 are set back to 0 after each step, as after a step of any other
     `torch.optim` optimizer.
+
+    Args:
+        model: any module that contains SSM layers.
+        lr: learning rate of all parameters except A, B and dt.
+        weight_decay: of all parameters except A, B and dt.
+        ssm_lr: learning rate of A, B and dt; the lower one of lr and ssm_lr is used.
     """
     return torch.optim.AdamW(parameter_groups(model, lr, weight_decay, ssm_lr))

@@ -30,15 +30,14 @@ class Parametrized(Described, Projected, ABC):
     """A layer whose parameters are drawn from its seed: the base of `SSM`.
 
     Attributes:
-        ssm_parameters: by part ("A", "B" or "dt") the names of the parameters that it
-            is made of.
-        readout_parameters: the names of those of C.
+        ssm_parameters: by part ("A", "B" or "dt") the names of its parameters.
+        readout_parameters: the names of the parameters of C.
         d_model: number of features H.
         d_state: real state size N.
         bidirectional: whether C has two parts, forward and backward.
-        init: how the layer begins.
+        init: the initialization.
         skip: whether there is a skip term D.
-        seed: what all parameters are drawn from.
+        seed: of the random numbers of all parameters.
         D: (H,), the skip term; None if skip is False.
     """
 
@@ -58,16 +57,21 @@ class Parametrized(Described, Projected, ABC):
         def __getattr__(self, name: str) -> Any: ...
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Check that the class defines all its parts."""
         check_complete(cls)  # with a clearer error than Python's own
         return super().__new__(cls)
 
     @abstractmethod
     def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the initial value of each parameter by name: float64, on the CPU."""
+        """Return the initial value of each parameter by name: float64, on the CPU.
+
+        Args:
+            generator: source of all random numbers, on the CPU.
+        """
 
     @classmethod
     def ssm_names(cls) -> dict[str, str]:
-        """Each parameter of `ssm_parameters`: whether it belongs to A, B or dt."""
+        """Return the part ("A", "B" or "dt") of each SSM parameter by name."""
         parts = cls.ssm_parameters.items()
         return {name: part for part, names in parts for name in names}
 
@@ -106,16 +110,28 @@ class Parametrized(Described, Projected, ABC):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Set the parameters to those at construction, or draw them from a generator.
+        """Set the parameters to their initial values, or draw them from a generator.
 
-        Raises ValueError where they are those of many models, in an ensemble.
+        Args:
+            generator: source of the random numbers; None to draw from the layer's seed.
+
+        Raises:
+            ValueError: for a layer in an ensemble, whose parameters are those of many
+                models.
         """
         values = self._draw(self._generator() if generator is None else generator)
         for name, value in values.items():
             set_(getattr(self, name), value)
 
     def draw_C(self, generator: torch.Generator) -> Tensor:
-        """C ~ CN(0, 1): (H, N/2), or (2, H, N/2) if bidirectional, complex128."""
+        """Draw output weights C ~ CN(0, 1).
+
+        Args:
+            generator: source of the random numbers, on the CPU.
+
+        Returns:
+            (H, N/2), or (2, H, N/2) if bidirectional, complex128.
+        """
         sides = (2,) if self.bidirectional else ()
         shape = (*sides, self.d_model, self.d_state // 2, 2)
         parts = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -123,7 +139,11 @@ class Parametrized(Described, Projected, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """That of the parameters; TypeError in half precision."""
+        """Return the dtype of the parameters.
+
+        Raises:
+            TypeError: if they are in half precision.
+        """
         dtype = self._like().dtype
         if dtype not in DTYPES:
             raise TypeError(

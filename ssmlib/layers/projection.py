@@ -25,20 +25,29 @@ SUFFIXES = ("", "_orig", "_g", "_v")
 
 
 class Projected(nn.Module):
-    """A module with parameters that are put back to <= 0 after an optimizer's step."""
+    """A module with parameters that are set back to <= 0 after each optimizer step.
+
+    Attributes:
+        nonpositive: the names of these parameters.
+    """
 
     nonpositive: tuple[str, ...] = ()
 
     def __new__(cls, *_: Any, **__: Any):
+        """List the module among those that an optimizer step projects."""
         module = super().__new__(cls)  # a copy and a pickle pass here as well
         with _LOCK:
             _ALIVE.add(module)
         return module
 
     def parameters_of(self, name: str) -> list[Tensor]:
-        """The parameters that the tensor `name` is made of: itself, in most layers.
+        """Return the parameters that a tensor is computed from.
 
-        With `torch.nn.utils.parametrize` or `prune` they are those it is computed from.
+        In most layers this is the tensor itself. With `torch.nn.utils.parametrize` or
+        `prune` it is not.
+
+        Args:
+            name: name of the tensor.
         """
         if parametrize.is_parametrized(self, name):
             return list(self._parametrization(name).parameters())
@@ -52,10 +61,10 @@ class Projected(nn.Module):
 
     @torch.no_grad()
     def project_(self) -> None:
-        """Put the parameters named in `nonpositive` back to <= 0, in place.
+        """Set the parameters named in `nonpositive` back to <= 0, in place.
 
         A tensor under `torch.nn.utils.parametrize` is set through the parametrization's
-        `right_inverse`, and left as it is where there is none.
+        `right_inverse`. Without a `right_inverse` it is not changed.
         """
         for name in self.nonpositive:
             if not parametrize.is_parametrized(self, name):
@@ -68,7 +77,11 @@ class Projected(nn.Module):
 
 
 def leave_projection_to(optimizer: Optimizer) -> None:
-    """Leave this optimizer out: who steps it calls `project_` at another time."""
+    """Exclude an optimizer, whose caller calls `project_` at another time.
+
+    Args:
+        optimizer: changed in place.
+    """
     vars(optimizer)["projects_itself"] = True
 
 

@@ -23,12 +23,19 @@ def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
 
 
 class Recurrence(nn.Module):
-    """x_t = A_bar x_{t-1} + u_t, y_t = 2 Re sum_n C_n B_bar_n x_t + D u_t, all real.
+    """The frozen step of a layer with a diagonal state, in real arithmetic.
 
-    Made by a layer's `recurrence(dtype)`; buffers only, no gradients. The state holds
-    the real and imaginary parts of (1 + i) x, (2, N/2, B, H): so the input enters both
-    alike. After T steps its phases are off by about T times the rounding of dtype:
-    float64 for long runs without damping.
+    It computes x_t = A_bar x_{t-1} + u_t and y_t = 2 Re sum_n C_n B_bar_n x_t + D u_t.
+    A layer's `recurrence(dtype)` makes it. It has buffers and no parameters. The state
+    has the real and imaginary parts of (1 + i) x, (2, N/2, B, H), so that the input is
+    added to both alike. After T steps its phases are off by about T times the rounding
+    error of dtype: use float64 for long runs without damping.
+
+    Args:
+        A_bar: complex (H, N/2).
+        weights: C B_bar, complex (H, N/2).
+        D: (H,), the skip term.
+        dtype: of the buffers, float32 or float64.
     """
 
     scale: Tensor
@@ -37,7 +44,6 @@ class Recurrence(nn.Module):
     D: Tensor
 
     def __init__(self, A_bar: Tensor, weights: Tensor, D: Tensor, dtype: torch.dtype):
-        """A_bar, weights = C B_bar: complex (H, N/2); D (H,)."""
         super().__init__()
         self.d_model, self.n = A_bar.shape
         A_bar, weights = A_bar.mT.unsqueeze(1), 2 * weights.mT.unsqueeze(1) / (1 + 1j)
@@ -52,18 +58,38 @@ class Recurrence(nn.Module):
             self.register_buffer(name, value)
 
     def extra_repr(self) -> str:
+        """Return the sizes that `repr` shows."""
         return f"{self.d_model}, d_state={2 * self.n}, dtype={self.D.dtype}"
 
     def initial_state(self, batch: int) -> Tensor:
-        """Zeros (2, N/2, B, H)."""
+        """Return a state of zeros.
+
+        Args:
+            batch: number of sequences B, at least 0.
+
+        Returns:
+            (2, N/2, B, H) in the recurrence's dtype.
+
+        Raises:
+            TypeError: if batch is not an integer.
+            ValueError: for batch < 0.
+        """
         _checks.integer("batch", batch, least=0)
         return self.D.new_zeros(2, self.n, batch, self.d_model)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """u_t (B, H), state -> (y_t (B, H), the state after it), all of one dtype.
+        """Compute one step.
 
-        Raises ValueError for another shape or dtype of u_t, or for the state of
-        another layer.
+        Args:
+            u_t: (B, H) in the recurrence's dtype: the input of this step.
+            state: the state before this step, as `initial_state` returns it.
+
+        Returns:
+            The output y_t (B, H) and the state after this step, in the same dtype.
+
+        Raises:
+            ValueError: for another shape or dtype of u_t, or the state of another
+                layer.
         """
         D = self.D
         _check_step(self, u_t, state, (2, self.n, *u_t.shape), D.dtype)
@@ -74,10 +100,18 @@ class Recurrence(nn.Module):
 
 
 class DenseRecurrence(nn.Module):
-    """x_t = A_bar x_{t-1} + B_bar u_t, y_t = C x_t + D u_t, a dense state: one product.
+    """The frozen step of a layer with a dense state, as one matrix product.
 
-    Made by a layer's `recurrence(dtype)`; buffers only, no gradients. The state is
-    (H, B, N): a product with rows is several times faster than one with columns.
+    It computes x_t = A_bar x_{t-1} + B_bar u_t and y_t = C x_t + D u_t. A layer's
+    `recurrence(dtype)` makes it. It has buffers and no parameters. The state is (H, B,
+    N), because a product with rows is several times faster than with columns.
+
+    Args:
+        A_bar: (H, N, N), real.
+        B_bar: (H, N), real.
+        C: (H, N), real.
+        D: (H,), the skip term.
+        dtype: of the buffers, float32 or float64.
     """
 
     turn: Tensor
@@ -86,7 +120,6 @@ class DenseRecurrence(nn.Module):
     def __init__(
         self, A_bar: Tensor, B_bar: Tensor, C: Tensor, D: Tensor, dtype: torch.dtype
     ):
-        """A_bar (H, N, N), B_bar and C (H, N), D (H,)."""
         super().__init__()
         self.d_model, self.n = B_bar.shape
         # The output is one column more: C (A_bar x + B_bar u) + D u.
@@ -101,17 +134,38 @@ class DenseRecurrence(nn.Module):
             self.register_buffer(name, value)
 
     def extra_repr(self) -> str:
+        """Return the sizes that `repr` shows."""
         return f"{self.d_model}, d_state={self.n}, dtype={self.turn.dtype}"
 
     def initial_state(self, batch: int) -> Tensor:
-        """Zeros (H, B, N)."""
+        """Return a state of zeros.
+
+        Args:
+            batch: number of sequences B, at least 0.
+
+        Returns:
+            (H, B, N) in the recurrence's dtype.
+
+        Raises:
+            TypeError: if batch is not an integer.
+            ValueError: for batch < 0.
+        """
         _checks.integer("batch", batch, least=0)
         return self.turn.new_zeros(self.d_model, batch, self.n)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """u_t (B, H), state -> (y_t (B, H), the state after it), all of one dtype.
+        """Compute one step.
 
-        Raises as `Recurrence`.
+        Args:
+            u_t: (B, H) in the recurrence's dtype: the input of this step.
+            state: the state before this step, as `initial_state` returns it.
+
+        Returns:
+            The output y_t (B, H) and the state after this step, in the same dtype.
+
+        Raises:
+            ValueError: for another shape or dtype of u_t, or the state of another
+                layer.
         """
         shape = (self.d_model, u_t.shape[0], self.n)
         _check_step(self, u_t, state, shape, self.turn.dtype)

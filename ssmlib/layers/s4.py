@@ -16,25 +16,36 @@ from ssmlib.layers.systems import Dense, System
 
 
 class S4(ModalSSM):
-    """SSM with state matrix diag(A) - P P*, N/2 stored modes: (B, H, L) -> (B, H, L).
+    """A layer (B, H, L) -> (B, H, L) with the state matrix diag(A) - P P*, as in HiPPO.
 
-    Parameters as `S4D`'s, and P_re, P_im (n_ssm, N/2) beside A's, at its rate and
-    frozen with it. init: "legs" or "fout", or an `Initialization` of either; then A, P
-    and B are HiPPO's in the eigenbasis of its normal part, B = 1 only where it is asked
-    for. FouT's A has real parts of 0, which "exp" and "softplus" cannot make.
+    Its parameters are those of `S4D`, and P_re and P_im (n_ssm, N/2), which train at
+    the rate of A and are frozen together with A. A, P and B are HiPPO's in the
+    eigenbasis of its normal part, unless B = 1 is requested. The matrix of FouT has
+    real parts of 0, which "exp" and "softplus" cannot represent.
 
-    The state is real, (B, H, N) float64: real parts of the modes, then imaginary parts;
-    its matrix is 2 x 2 blocks less 2 [Re P; Im P] [Re P; Im P]^T. C is C itself, not
-    C (1 - A_bar^L) of some length, so that every length and the recurrence are exact.
-    Zero-order hold by one matrix exponential, the bilinear rule by one solve, the
-    kernel by `kernels.dense_kernel`: O(N^3 log L + N L) a feature. A kernel cannot be
-    exported with a length left open, for its number of products depends on it.
+    The state is real, (B, H, N) float64: the real parts of the modes, then the
+    imaginary parts. Its matrix is 2 x 2 blocks less 2 [Re P; Im P] [Re P; Im P]^T. The
+    parameter C is C itself, not C (1 - A_bar^L) for some length, so that every length
+    and the recurrence are exact. Zero-order hold takes one matrix exponential, the
+    bilinear rule one solve, and the kernel is `kernels.dense_kernel`: O(N^3 log L + N
+    L) per feature. A kernel cannot be exported with an open length, because the number
+    of its products depends on the length.
 
-    Weights of the authors' code are copied in as `S4D` says, P alike, C with its
-    truncation undone.
+    Weights of the authors' code are copied as `S4D` describes, P in the same way, and C
+    after its truncation is undone.
 
-    Arguments and errors as `S4D`. Sources: S4 (arXiv 2111.00396), S4D
-    (arXiv 2206.11893); chapter `diagonal-is-enough`.
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, even.
+        init: "legs", "fout", or an `Initialization` of one of them.
+        **options: the other arguments of `S4D`.
+
+    Raises:
+        TypeError: for an argument of another type.
+        ValueError: for an argument outside these values, as `S4D`.
+
+    Sources: S4 (arXiv 2111.00396), S4D (arXiv 2206.11893); chapter
+    `diagonal-is-enough`.
     """
 
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -65,11 +76,11 @@ class S4(ModalSSM):
 
     @property
     def P(self) -> Tensor:
-        """Stored entries of the low-rank term (H, N/2), complex128."""
+        """Return the stored entries of the low-rank term (H, N/2), complex128."""
         return self._of_features(torch.complex(self.P_re.double(), self.P_im.double()))
 
     def matrix(self) -> Tensor:
-        """The state matrix of each feature in real arithmetic: (H, N, N) float64."""
+        """Return the state matrix of each feature, real: (H, N, N) float64."""
         A, P = self.A, self.P
         re, im = torch.diag_embed(A.real), torch.diag_embed(A.imag)
         blocks = torch.cat([torch.cat([re, -im], -1), torch.cat([im, re], -1)], -2)
@@ -77,7 +88,11 @@ class S4(ModalSSM):
         return blocks - 2 * p.unsqueeze(-1) * p.unsqueeze(-2)
 
     def system(self) -> Dense:
-        """A_bar (H, N, N), B_bar (H, N), C (H, N) or (2, H, N), real."""
+        """Return the layer in its discretized form, with its current parameters.
+
+        Returns:
+            A_bar (H, N, N), B_bar (H, N) and C (H, N) or (2, H, N), real.
+        """
         B, C = self.B, self.C
         B = torch.cat([B.real, B.imag], -1)
         A_bar, B_bar = dense_parts(self.matrix(), B, self.dt, self.discretization)

@@ -12,27 +12,50 @@ from ssmlib.layers.modal import ModalSSM
 
 
 class S4D(ModalSSM, DiagonalSSM):
-    """Diagonal SSM, N/2 stored modes a feature: (B, H, L) -> (B, H, L).
+    """A layer (B, H, L) -> (B, H, L) with a diagonal state, N/2 modes per feature.
 
-    Parameters are real tensors: log_dt (H,); A_re, A_im, B_re, B_im (n_ssm, N/2); C_re
-    and C_im (H, N/2), or (2, H, N/2) if bidirectional; D (H,). All copies of A and B
-    begin equal, C ~ CN(0, 1), log dt uniform in its range.
+    The parameters are real tensors: log_dt (H,); A_re, A_im, B_re and B_im (n_ssm,
+    N/2); C_re and C_im (H, N/2), or (2, H, N/2) if bidirectional; D (H,). All copies of
+    A and B start equal. C is drawn from CN(0, 1), and log dt uniformly in its range.
 
-    n_ssm: how many copies of A and B there are, H by default; feature h uses copy
-    h mod n_ssm. real_transform: what Re A is of A_re. "free": A_re itself, at most 0:
-    the map uses min(A_re, 0) and passes the gradient through, and the parameter is put
-    back after every step of a `torch.optim` optimizer, so that 0 can be reached and
-    left. Any other optimizer calls `project_` after its step. "exp": -exp(A_re);
-    "softplus": -log(1 + exp(A_re)); "relu": -max(A_re, 0). B is trained; frozen=("B",)
-    leaves it at its initial value.
+    With real_transform="free" the real part of A is A_re itself, at most 0. The map
+    uses min(A_re, 0) and passes the gradient through. The parameter is set back to <= 0
+    after every step of a `torch.optim` optimizer, so that it can reach 0 and leave it.
+    After a step of any other optimizer, call `project_`. The other transforms are
+    "exp", -exp(A_re); "softplus", -log(1 + exp(A_re)); and "relu", -max(A_re, 0).
 
-    Weights of another implementation are copied in part by part: the `log_A_real` of
-    the authors' code is A_re with real_transform="exp", its `A_imag` A_im, its B and C
-    the pairs here, up to their leading dimensions.
+    B is trained; frozen=("B",) leaves it at its initial value. Weights of another
+    implementation are copied part by part: the `log_A_real` of the authors' code is
+    A_re with real_transform="exp", its `A_imag` is A_im, and its B and C are the pairs
+    here, up to leading dimensions.
 
-    Other arguments and errors as `SSM`; ValueError for an n_ssm that does not divide
-    H, and for a real part of 0 with "exp" or "softplus". Source: S4D
-    (arXiv 2206.11893); chapter `state-space-models`.
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, even.
+        init: the initialization: a name of `initialization.names()`, a pair (A, B) of
+            complex (N/2,) tensors, or an `Initialization`.
+        dt: time per step, a number or a range (low, high); None for the default of
+            `Initialization`, and if init is an `Initialization`, which contains its
+            own.
+        discretization: "zoh" or "bilinear".
+        bidirectional: whether a second kernel runs backward in time.
+        n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses
+            copy h mod n_ssm.
+        real_transform: the real part of A as a function of A_re: "free", "exp",
+            "softplus" or "relu".
+        frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
+        skip: whether there is a skip term D, drawn from N(0, 1).
+        seed: of the random numbers of all parameters, a non-negative integer.
+        dtype: of the parameters, float32 or float64.
+        device: where the parameters are, as in torch.nn; on "meta" nothing is
+            allocated.
+
+    Raises:
+        TypeError: for an argument of another type.
+        ValueError: for an argument outside these values, or a real part of 0 with "exp"
+            or "softplus".
+
+    Source: S4D (arXiv 2206.11893); chapter `state-space-models`.
     """
 
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -43,5 +66,5 @@ class S4D(ModalSSM, DiagonalSSM):
     readout_parameters = ("C_re", "C_im")
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(log A_bar, B_bar, C), complex128."""
+        """Return (log A_bar, B_bar, C), complex128."""
         return *self.discretize(self.A, self.B, self.dt), self.C

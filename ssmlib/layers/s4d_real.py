@@ -14,15 +14,24 @@ from ssmlib.layers.s4d import S4D
 
 
 class S4DReal(S4D):
-    """Diagonal SSM with real A, B and C, N real modes: (B, H, L) -> (B, H, L).
+    """A layer (B, H, L) -> (B, H, L) with real A, B and C, N real modes per feature.
 
-    K_l = sum_n C_n B_bar_n A_bar_n^l: as many real numbers as in `S4D` of the same
-    d_state, N for each of A, B and C, and an output of the same mean square for equal
-    modes. Parameters: log_dt (H,); A_re, B_re (n_ssm, N); C_re (H, N), or (2, H, N) if
-    bidirectional, N(0, 1); D (H,). init: "real", -1 ... -N, or a pair (A, B) of N real
-    modes; its state is complex128 as `S4D`'s, (B, H, N).
+    The kernel is K_l = sum_n C_n B_bar_n A_bar_n^l. A, B and C have N real numbers
+    each, as many as in `S4D` of the same d_state, and an output has the same mean
+    square for equal modes. Parameters: log_dt (H,); A_re and B_re (n_ssm, N); C_re (H,
+    N), or (2, H, N) if bidirectional, drawn from N(0, 1); D (H,). The state is
+    complex128, as in `S4D`, and (B, H, N).
 
-    Other arguments and errors as `S4D`, ValueError for modes that are not real.
+    Args:
+        d_model: number of features H, at least 1.
+        d_state: real state size N, at least 1.
+        init: "real" for modes -1 ... -N, a pair (A, B) of N real modes, or an
+            `Initialization` with real modes.
+        **options: the other arguments of `S4D`.
+
+    Raises:
+        TypeError: as `S4D`.
+        ValueError: as `S4D`, or for modes that are not real.
     """
 
     ssm_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -44,12 +53,12 @@ class S4DReal(S4D):
         self.state_size = self.d_state
 
     def initial_values(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Drawn in the order of `S4D`'s."""
+        """Draw in the order of `S4D`, and leave imaginary parts out."""
         values = super().initial_values(generator)
         return {name: v for name, v in values.items() if not name.endswith("_im")}
 
     def draw_C(self, generator: torch.Generator) -> Tensor:
-        """C ~ N(0, 1): (H, N), or (2, H, N) if bidirectional, complex128."""
+        """Draw C ~ N(0, 1): (H, N) or (2, H, N), complex128."""
         sides = (2,) if self.bidirectional else ()
         shape = (*sides, self.d_model, self.d_state)
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -67,17 +76,17 @@ class S4DReal(S4D):
 
     @property
     def A(self) -> Tensor:
-        """Eigenvalues (H, N), complex128, real and <= 0."""
+        """Return the eigenvalues (H, N), complex128, real and <= 0."""
         return self._real(self._transform.value(self.A_re))
 
     @property
     def B(self) -> Tensor:
-        """Input weights (H, N), complex128, real."""
+        """Return the input weights (H, N), complex128, real."""
         return self._real(self.B_re)
 
     @property
     def C(self) -> Tensor:
-        """Half the output weights, for a kernel is twice the real part."""
+        """Return half the output weights: a kernel is twice the real part."""
         return as_complex(self.C_re, torch.zeros_like(self.C_re)) / 2
 
     def _real(self, copies: Tensor) -> Tensor:

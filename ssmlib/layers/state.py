@@ -70,10 +70,15 @@ class Described(nn.Module):
 
 @torch.no_grad()
 def set_(own: Tensor, value: Tensor) -> None:
-    """Copy an initial value into a parameter or buffer of its shape.
+    """Copy an initial value into a parameter or buffer of the same shape.
 
-    Raises ValueError for another shape: the parameters of many models in one tensor
-    would all become those of one model.
+    Args:
+        own: the parameter or buffer, changed in place.
+        value: a tensor of the same shape.
+
+    Raises:
+        ValueError: for another shape: the parameters of many models in one tensor would
+            all become those of one model.
     """
     if own.shape != value.shape:
         raise ValueError(

@@ -22,7 +22,7 @@ _CALLS = {
 
 
 def check_complete(own: type[Parametrized]) -> None:
-    """Raise TypeError that names the abstract methods that a class does not define."""
+    """Raise TypeError with the names of abstract methods that a class lacks."""
     lacks = sorted(own.__abstractmethods__, key=_place)
     if not lacks:
         return
@@ -62,6 +62,6 @@ def check_names(layer: Parametrized) -> None:
 
 
 def parameters_named_by(own: type[Parametrized]) -> str:
-    """The class that gives the parameters their meaning: the last to name them."""
+    """Return the class that last names the parameters, as a qualified name."""
     names = {"initial_values", "ssm_parameters"}
     return next(c for c in own.__mro__ if names & vars(c).keys()).__qualname__

@@ -23,9 +23,14 @@ from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 
 @dataclass(frozen=True)
 class Diagonal:
-    """One of each conjugate pair: y_l = 2 Re sum_n C_n x_n, all complex128.
+    """A discretized layer with one mode of each conjugate pair.
 
-    log_A_bar, B_bar (H, n); C (H, n), or (2, H, n) for both directions.
+    The output is y_l = 2 Re sum_n C_n x_n.
+
+    Args:
+        log_A_bar: (H, n) complex128.
+        B_bar: (H, n) complex128.
+        C: (H, n) complex128, or (2, H, n) for both directions.
     """
 
     log_A_bar: Tensor
@@ -34,37 +39,78 @@ class Diagonal:
     state_dtype: ClassVar = torch.complex128
 
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
-        """(H, L), or (2, H, L), in real dtype."""
+        """Return the kernel.
+
+        Args:
+            L: length of the kernel, at least 1.
+            dtype: of the result, float32 or float64.
+
+        Returns:
+            (H, L), or (2, H, L) for both directions.
+        """
         return self._sum(self.C * self.B_bar, L, dtype)
 
     def _sum(self, v: Tensor, L: int, dtype: torch.dtype) -> Tensor:
         return vandermonde_product(v, self.log_A_bar.expand_as(v), L, dtype)
 
     def response(self, state: Tensor, L: int, dtype: torch.dtype) -> Tensor:
-        """What the state adds to the next L outputs: (B, H, L)."""
+        """Return the part of the next L outputs that is due to a state.
+
+        Args:
+            state: (B, H, n) complex128.
+            L: number of steps, at least 1.
+            dtype: of the result, float32 or float64.
+
+        Returns:
+            (B, H, L).
+        """
         return self._sum(self.C * torch.exp(self.log_A_bar) * state, L, dtype)
 
     def after(self, u: Tensor, state: Tensor) -> Tensor:
-        """The state after u (B, H, L): (B, H, n)."""
+        """Return the state after an input.
+
+        Args:
+            u: (B, H, L), real, L >= 1.
+            state: (B, H, n) complex128: the state before u.
+
+        Returns:
+            (B, H, n).
+        """
         begun = torch.exp(self.log_A_bar * u.shape[-1]) * state
         return begun + self.B_bar * final_states(u, self.log_A_bar)
 
     def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """u_t (B, H), state -> (y_t (B, H), the state after it)."""
+        """Compute one step, without the skip term.
+
+        Args:
+            u_t: (B, H), real: the input of this step.
+            state: (B, H, n) complex128: the state before this step.
+
+        Returns:
+            The output y_t (B, H) and the state after this step.
+        """
         state = torch.exp(self.log_A_bar) * state + self.B_bar * u_t.unsqueeze(-1)
         return 2 * (self.C * state).real.sum(-1), state
 
     def recurrence(self, D: Tensor, dtype: torch.dtype) -> Recurrence:
-        """The step frozen, D the skip term (H,)."""
+        """Return the frozen step, with a skip term.
+
+        Args:
+            D: (H,), the skip term.
+            dtype: of the buffers, float32 or float64.
+        """
         v = self.C * self.B_bar
         return Recurrence(torch.exp(self.log_A_bar).expand_as(v), v, D, dtype)
 
 
 @dataclass(frozen=True)
 class Dense:
-    """Any state matrix, real, float64.
+    """A discretized layer with any real state matrix.
 
-    A_bar (H, N, N), B_bar (H, N); C (H, N), or (2, H, N) for both directions.
+    Args:
+        A_bar: (H, N, N) float64.
+        B_bar: (H, N) float64.
+        C: (H, N) float64, or (2, H, N) for both directions.
     """
 
     A_bar: Tensor
@@ -73,27 +119,65 @@ class Dense:
     state_dtype: ClassVar = torch.float64
 
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
-        """(H, L), or (2, H, L), in real dtype."""
+        """Return the kernel.
+
+        Args:
+            L: length of the kernel, at least 1.
+            dtype: of the result, float32 or float64.
+
+        Returns:
+            (H, L), or (2, H, L) for both directions.
+        """
         return dense_kernel(self.A_bar, self.B_bar, self.C, L, dtype)
 
     def response(self, state: Tensor, L: int, dtype: torch.dtype) -> Tensor:
-        """What the state adds to the next L outputs: (B, H, L)."""
+        """Return the part of the next L outputs that is due to a state.
+
+        Args:
+            state: (B, H, N) float64.
+            L: number of steps, at least 1.
+            dtype: of the result, float32 or float64.
+
+        Returns:
+            (B, H, L).
+        """
         return dense_kernel(self.A_bar, self._turned(state), self.C, L, dtype)
 
     def _turned(self, state: Tensor) -> Tensor:
         return (self.A_bar @ state.unsqueeze(-1)).squeeze(-1)
 
     def after(self, u: Tensor, state: Tensor) -> Tensor:
-        """The state after u (B, H, L): (B, H, N)."""
+        """Return the state after an input.
+
+        Args:
+            u: (B, H, L), real, L >= 1.
+            state: (B, H, N) float64: the state before u.
+
+        Returns:
+            (B, H, N).
+        """
         return dense_final_state(self.A_bar, self.B_bar, u, state)
 
     def step(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """u_t (B, H), state -> (y_t (B, H), the state after it)."""
+        """Compute one step, without the skip term.
+
+        Args:
+            u_t: (B, H), real: the input of this step.
+            state: (B, H, N) float64: the state before this step.
+
+        Returns:
+            The output y_t (B, H) and the state after this step.
+        """
         state = self._turned(state) + self.B_bar * u_t.unsqueeze(-1)
         return (self.C * state).sum(-1), state
 
     def recurrence(self, D: Tensor, dtype: torch.dtype) -> DenseRecurrence:
-        """The step frozen, D the skip term (H,)."""
+        """Return the frozen step, with a skip term.
+
+        Args:
+            D: (H,), the skip term.
+            dtype: of the buffers, float32 or float64.
+        """
         return DenseRecurrence(self.A_bar, self.B_bar, self.C, D, dtype)
 
 

@@ -21,10 +21,13 @@ def _free(theta: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RealTransform:
-    """value: theta -> Re A; parameter: its inverse, on Re A <= 0.
+    """A map from the parameter `A_re` to Re A, and its inverse.
 
-    zero: whether Re A = 0 has a theta. projected: whether theta is to be put back to
-    <= 0 after each step.
+    Attributes:
+        value: theta -> Re A.
+        parameter: the inverse of value, for Re A <= 0.
+        zero: whether some theta gives Re A = 0.
+        projected: whether theta is set back to <= 0 after each step.
     """
 
     value: Callable[[Tensor], Tensor]

@@ -16,16 +16,21 @@ from ssmlib.models.model import LayerInputs, Model
 
 
 class Ensemble(nn.Module):
-    """E models of one shape as one: x (G, B, channels, L) -> (E, B, outputs).
+    """E models as one module: x (G, B, channels, L) -> (E, B, outputs).
 
-    `stacked` is a model whose every parameter and buffer carries the E in front; a part
-    that is frozen in some models only is a parameter there, and a step of training must
-    leave it. x may be one batch for all (G = 1), or one for each G-th part of the
-    ensemble, in order; with tokens it is (G, B, L). `models` are copied. They may
-    differ in their parameters' values, in what is frozen, and in the `init` and `seed`
-    of their layers; every other attribute of every module must be the same, as must
-    shapes, dtypes and devices. Raises ValueError for E = 0, for models that differ in
-    more (the error names the attributes), for x of another shape.
+    `stacked` is a model in which each parameter and buffer has E in front. A part that
+    is frozen in some models only is a parameter there, and a training step must not
+    change it. The models are copied. They may differ in the values of their parameters,
+    in their frozen parts, and in the `init` and `seed` of their layers. Every other
+    attribute of every module must be the same, and so must shapes, dtypes and devices.
+
+    Args:
+        models: E models, at least one.
+
+    Raises:
+        TypeError: if models is not a sequence of `Model`.
+        ValueError: for E = 0, for models that differ in more (the error names the
+            attributes), or for an attribute that cannot be copied.
     """
 
     def __init__(self, models: Sequence[Model]):
@@ -52,11 +57,35 @@ class Ensemble(nn.Module):
         masks: Sequence[Tensor] | None = None,
         lengths: Tensor | None = None,
     ) -> Tensor:
-        """masks: `Model.forward`'s, each with the E in front; lengths: (G, B)."""
+        """Return the outputs of all models.
+
+        Args:
+            x: (G, B, channels, L), or (G, B, L) for tokens: one batch for all models (G
+                = 1), or one for each G-th part of the ensemble, in order. G divides E.
+            masks: as `Model.forward`, each with E in front.
+            lengths: (G, B), as `Model.forward`.
+
+        Returns:
+            (E, B, outputs), or (E, B, outputs, L) with pooling "none".
+
+        Raises:
+            TypeError: as `Model.forward`.
+            ValueError: as `Model.forward`, or for a G that does not divide E.
+        """
         return self._each(self.stacked, x, masks, lengths)
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
-        """`Model.layer_inputs` of each: (E, B, H, L) a layer."""
+        """Return the input of each SSM layer of each model, as `Model.layer_inputs`.
+
+        Args:
+            x: as `forward`, of any floating-point dtype or int64 for tokens.
+
+        Returns:
+            (E, B, H, L) float64 per layer.
+
+        Raises:
+            ValueError: for x of another shape.
+        """
         model = copy.deepcopy(self.stacked).double()
         with torch.no_grad():
             return self._each(LayerInputs(model), x.double())
@@ -121,9 +150,15 @@ class Ensemble(nn.Module):
         return [torch.stack(parts) for parts in zip(*found, strict=True)]
 
     def member(self, k: int) -> Model:
-        """Model k as it stands, as an ordinary module; what it holds are copies.
+        """Return a copy of one model as an ordinary module.
 
-        Its frozen parts are buffers again. Raises ValueError for k outside 0 .. E-1.
+        It has the current parameters. Its frozen parts are buffers again.
+
+        Args:
+            k: index of the model, in 0 .. E-1.
+
+        Raises:
+            ValueError: for k outside 0 .. E-1.
         """
         if not 0 <= k < self.size:
             raise ValueError(f"k must be in 0 .. {self.size - 1}, got {k}")

@@ -26,7 +26,7 @@ def check_shape(model: Model, x: Tensor) -> None:
 
 
 def check_dtype(model: Model, x: Tensor) -> None:
-    """Raise TypeError for x of a dtype other than the parameters', without autocast."""
+    """Raise TypeError for x of another dtype than the parameters, without autocast."""
     kind, own = "cpu" if x.is_meta else x.device.type, model.encoder.dtype
     cast = x.is_floating_point() and torch.is_autocast_enabled(kind)
     if not (model.tokens or cast or x.dtype == own):
@@ -68,9 +68,15 @@ def check_masks(model: Model, masks: Sequence[Tensor], x: Tensor) -> list[Tensor
 
 
 def padded(model: Model, x: Tensor, valid: Tensor | None) -> Tensor:
-    """x with 0 at the steps that do not count, before any product can make 0 * NaN.
+    """Return x with 0 at the steps that do not count, so that no product gives 0 * NaN.
 
-    Raises ValueError for tokens out of range at the steps that count.
+    Args:
+        model: the model that reads x.
+        x: as `Model.forward`.
+        valid: (B, 1, L) bool; None if all steps count.
+
+    Raises:
+        ValueError: on a CPU, for tokens out of range at the steps that count.
     """
     if not model.tokens:
         return within(x, valid)
@@ -79,14 +85,22 @@ def padded(model: Model, x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 class LayerInputs(nn.Module):
-    """A model, called for the inputs of its layers: a list of (B, H, L)."""
+    """A module that returns the inputs of a model's layers, a list of (B, H, L).
+
+    Args:
+        model: the model, which is not copied.
+    """
 
     def __init__(self, model: Model):
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """x: of any dtype; tokens are used as indices."""
+        """Return the input of each layer.
+
+        Args:
+            x: of any dtype; tokens are used as indices.
+        """
         model = self.model
         x = x.long() if model.tokens else x.to(model.encoder.dtype)
         u, inputs = model._encode(x, None), []

@@ -37,35 +37,53 @@ from ssmlib.models.parts import drawn, is_whole, layers, matrix, mixed, reset, z
 
 
 class Model(Described):
-    """x (B, channels, L) -> (B, outputs), or (B, outputs, L) without pooling.
+    """A stack of sequence layers between a linear encoder and a linear decoder.
 
-    A linear encoder, `n_layers` blocks u + mix(gelu(layer(u))), a linear decoder.
-    linear=True leaves the blocks as their layers alone. mix: "linear", one matrix, or
-    "glu", two of which one gates. norm: "layer" (True is the same) or "batch", after
-    each block; prenorm=True puts it before each layer, and one more before the decoder.
-    bias: in encoder and mixing; without, what is silent stays silent (a constant added
-    to the input would ask for dt ~ 1/L). pooling: "last" decodes the last step, for
-    which the last block needs one product with its kernel; "mean" the mean over time;
-    "none" every step. tied_dropout: masks hold over all steps.
+    It maps x (B, channels, L) to (B, outputs), or to (B, outputs, L) without pooling.
+    Each of its blocks computes u + mix(gelu(layer(u))).
 
-    tokens=True: x is int64 (B, L), each of 0 .. channels-1, 0 for padding, and the
-    encoder a table of vectors. lengths, (B,), says how many steps of each sequence
-    count: the others are 0 to every layer and norm, and pooling leaves them out. The
-    values of x at those steps, NaN included, change neither output nor gradient.
+    With tokens=True, x is int64 (B, L) with values 0 .. channels-1, 0 for padding, and
+    the encoder is a table of vectors. The values of x at steps that do not count, NaN
+    included, change neither the output nor the gradient.
 
-    layer: a class of SSM layers, or a function of (d_model, d_state, init=, seed=)
-    that returns one, and of frozen= where that is given; or a name of `OTHER_LAYERS`,
-    which have neither init, dt, d_state nor frozen. init: as the layer takes it;
-    later_dt: the dt of the layers after the first, init's own if None. frozen: parts of
-    the layers that are buffers. seed draws all parameters, in float32 whatever the
-    default dtype. "transformer" is a block of its own: norm, mix, linear and the bias
-    of the mixing do not apply to it.
+    A layer "transformer" is a block of its own: norm, mix, linear and the bias of the
+    mixing do not apply to it. The layers of `OTHER_LAYERS` have no init, dt, d_state or
+    frozen.
 
-    A state dict stores `meaning`, and loading one with other options raises
-    RuntimeError, as `layers.SSM` says of its own.
+    A state dict stores the options in `meaning`. Loading it into a model with other
+    options raises RuntimeError, as in `layers.SSM`.
 
-    Raises ValueError or TypeError for arguments outside these, norm or a mix with
-    linear, x of another shape or dtype, tokens or lengths out of range.
+    Args:
+        channels: number of channels of x; with tokens, the number of tokens.
+        outputs: number of outputs.
+        layer: a class of SSM layers; a function of (d_model, d_state, init=, seed=)
+            that returns a layer, and that accepts frozen= if frozen is given; or a name
+            of `OTHER_LAYERS`.
+        init: initialization of the layers, as the layer accepts it.
+        later_dt: the dt of the layers after the first; None for that of init.
+        frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
+        d_model: number of features, at least 1.
+        d_state: real state size of the layers.
+        n_layers: number of blocks, at least 1.
+        pooling: "last" decodes the last step, "mean" the mean over time, "none" every
+            step. With "last", the last block needs only one product with its kernel.
+        linear: whether a block is its layer alone.
+        mix: "linear" for one matrix, or "glu" for two of which one gates the other.
+        norm: "layer" (or True), "batch", or False for no normalization. It follows each
+            block.
+        prenorm: whether the norm precedes each layer, with one more before the decoder.
+        bias: whether encoder and mixing have a bias. Without one, an input of zeros
+            gives blocks of zeros. A constant that is added to the input would require
+            dt of about 1/L.
+        tied_dropout: whether the masks are the same at all steps.
+        tokens: whether x has tokens instead of numbers.
+        seed: of the random numbers of all parameters, drawn in float32 whatever the
+            default dtype.
+
+    Raises:
+        TypeError: for an argument of another type, or a layer that returns no module.
+        ValueError: for an argument outside these values, norm or mix with linear=True,
+            prenorm without norm, or options of SSM layers with another layer.
     """
 
     meaning: ClassVar = ("pooling", "linear", "mix", "norm", "prenorm", "tokens")
@@ -144,6 +162,7 @@ class Model(Described):
                 self.norms.append(Norm(self.norm, self.d_model))
 
     def extra_repr(self) -> str:
+        """Return the sizes and options that `repr` shows."""
         return (
             f"{self.channels}, {len(self.decoder)}, pooling={self.pooling!r}, "
             f"linear={self.linear}, mix={self.mix!r}, norm={self.norm!r}, "
@@ -153,13 +172,18 @@ class Model(Described):
 
     @property
     def vmaps(self) -> bool:
-        """Whether `torch.func.vmap` has a rule for each of its layers."""
+        """Return whether `torch.func.vmap` has a rule for each of its layers."""
         return all(getattr(ssm, "vmaps", True) for ssm in self.ssms)
 
     def mask_shapes(self, B: int, L: int) -> list[tuple[int, int, int]]:
-        """The shapes of `forward`'s masks for B sequences of L steps.
+        """Return the shapes of the masks that `forward` accepts.
 
-        One a block, after its GELU; with mix="glu" a second, after the gate.
+        There is one mask per block, after its GELU; with mix="glu" there is a second
+        one, after the gate.
+
+        Args:
+            B: number of sequences.
+            L: number of steps.
         """
         last = 1 if self._last_alone else L
         steps = [L] * (len(self.ssms) - 1) + [last]
@@ -182,7 +206,25 @@ class Model(Described):
         masks: Sequence[Tensor] | None = None,
         lengths: Tensor | None = None,
     ) -> Tensor:
-        """masks: what the blocks are multiplied by, of `mask_shapes`."""
+        """Return the outputs.
+
+        Args:
+            x: (B, channels, L) in the dtype of the parameters, or int64 (B, L) for
+                tokens.
+            masks: factors of the blocks, with the shapes that `mask_shapes` returns;
+                None for no dropout.
+            lengths: (B,) integers in 1 .. L, the number of steps of each sequence that
+                count; None if all count. Layers, norms and pooling leave the other
+                steps out.
+
+        Returns:
+            (B, outputs), or (B, outputs, L) with pooling "none".
+
+        Raises:
+            TypeError: for x, masks or lengths of another type or dtype.
+            ValueError: for another shape or, on a CPU, tokens outside 0 .. channels-1
+                or lengths outside 1 .. L.
+        """
         check_shape(self, x)
         check_dtype(self, x)
         masks = None if masks is None else check_masks(self, masks, x)
@@ -230,9 +272,20 @@ class Model(Described):
         return self.norms[-1](u) if self.prenorm else u
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
-        """What each SSM layer reads when the model reads x: (B, H, L) a layer.
+        """Return the input of each SSM layer when the model reads x.
 
-        In float64, whatever the model's dtype, and without gradients. Raises as a call.
+        The result is float64, whatever the model's dtype, and has no gradients.
+
+        Args:
+            x: (B, channels, L) real floating point, or int64 (B, L) for tokens.
+
+        Returns:
+            (B, H, L) float64 per layer.
+
+        Raises:
+            TypeError: for x of another dtype.
+            ValueError: for x of another shape or, on a CPU, tokens outside 0 ..
+                channels-1.
         """
         check_shape(self, x)
         if not self.tokens and not x.is_floating_point():
@@ -243,7 +296,7 @@ class Model(Described):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Set all parameters, the layers' included, to those drawn from their seeds."""
+        """Set all parameters, also of the layers, to those drawn from their seeds."""
         generator = torch.Generator("cpu").manual_seed(self.seed)
         for p in (self.encoder, self.decoder, *self.mixers):
             size = 1 if p is self.encoder and self.tokens else p.shape[-1]

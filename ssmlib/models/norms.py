@@ -16,15 +16,24 @@ MOMENTUM, EPS = 0.1, 1e-5
 
 
 class Norm(nn.Module):
-    """u (B, H, L) -> scale * (u - mean) / std + shift, scale and shift (H, 1).
+    """A normalization u (B, H, L) -> scale * (u - mean) / std + shift.
 
-    kind: "layer", mean and std over the features of each step; or "batch", over
-    sequences and steps, a `BatchNorm`. The values at steps of padding count nowhere.
-    Raises ValueError for another kind.
+    Scale and shift are (H, 1) parameters. The values at steps of padding have no
+    effect.
+
+    Args:
+        kind: "layer" for mean and std over the features of each step, or "batch" for
+            mean and std over sequences and steps, which is a `BatchNorm`.
+        d_model: number of features H, at least 1.
+
+    Raises:
+        TypeError: if d_model is not an integer.
+        ValueError: for another kind, or d_model < 1.
     """
 
     def __new__(cls, kind: str = "layer", *_: Any, **__: Any):
         # A copy and a pickle call this without arguments, from the class itself.
+        """Return a `BatchNorm` for the kind "batch"."""
         kinds: dict[str, type] = {"batch": BatchNorm} if cls is Norm else {}
         return super().__new__(kinds.get(kind, cls))
 
@@ -41,6 +50,7 @@ class Norm(nn.Module):
             self.__class__ = BatchNorm
 
     def extra_repr(self) -> str:
+        """Return the options that `repr` shows."""
         return f"{self.kind!r}, {len(self.scale)}"
 
     @torch.no_grad()
@@ -52,9 +62,15 @@ class Norm(nn.Module):
     def forward(
         self, u: Tensor, valid: Tensor | None = None, clean: bool = False
     ) -> Tensor:
-        """valid: (B, 1, L), True where a step counts; None where all do.
+        """Return the normalized sequences.
 
-        clean: whether u is 0 at all other steps already, as within a model.
+        Args:
+            u: (B, H, L).
+            valid: (B, 1, L) bool, True where a step counts; None if all count.
+            clean: whether u is already 0 at all other steps.
+
+        Returns:
+            (B, H, L).
         """
         u = u if clean else within(u, valid)
         normal = nn.functional.layer_norm(u.mT, u.shape[1:2], eps=EPS).mT
@@ -64,12 +80,17 @@ class Norm(nn.Module):
 class BatchNorm(Norm, _BatchNorm):
     """A `Norm` over sequences and steps, with the protocol of `torch.nn.BatchNorm1d`.
 
-    In training mean and std are those of the batch. Their running means, of momentum
+    In training, mean and std are those of the batch. Their running means, with momentum
     0.1, are used in evaluation. `torch.optim.swa_utils.update_bn`, `momentum = None` (a
     plain average over batches), `track_running_stats = False`, and moments set to None
     act as in PyTorch. `num_batches_tracked`, an int that is in no state dict, counts
     the batches seen with `momentum = None`.
-    `torch.nn.SyncBatchNorm.convert_sync_batchnorm` is refused: it knows no padding.
+    `torch.nn.SyncBatchNorm.convert_sync_batchnorm` is refused, because it does not
+    support padding.
+
+    Args:
+        kind: "batch".
+        d_model: number of features H, at least 1.
     """
 
     momentum: float | None = MOMENTUM
@@ -96,23 +117,29 @@ class BatchNorm(Norm, _BatchNorm):
     _load_from_state_dict = nn.Module._load_from_state_dict
 
     def reset_running_stats(self) -> None:
-        """Set the running moments to those at construction."""
+        """Set the running moments to their initial values."""
         self.num_batches_tracked = 0
         if self.running_mean is not None and self.running_var is not None:
             self.running_mean.zero_()
             self.running_var.fill_(1)
 
     def reset_parameters(self) -> None:
-        """Set scale to 1, shift to 0, and the running moments as at construction."""
+        """Set scale, shift and the running moments to their initial values."""
         super().reset_parameters()
         self.reset_running_stats()
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # of _BatchNorm
         self, u: Tensor, valid: Tensor | None = None, clean: bool = False
     ) -> Tensor:
-        """valid: (B, 1, L), True where a step counts; None where all do.
+        """Return the normalized sequences; in training, update the running moments.
 
-        clean: whether u is 0 at all other steps already, as within a model.
+        Args:
+            u: (B, H, L).
+            valid: (B, 1, L) bool, True where a step counts; None if all count.
+            clean: whether u is already 0 at all other steps.
+
+        Returns:
+            (B, H, L).
         """
         u = u if clean else within(u, valid)
         if not (torch.compiler.is_compiling() or u.numel()):
@@ -138,7 +165,7 @@ class BatchNorm(Norm, _BatchNorm):
 
     @torch.no_grad()
     def _keep(self, mean: Tensor, var: Tensor, count: int | Tensor) -> None:
-        """Move the running moments; count: of what they are moments of."""
+        """Update the running moments; count is the number of values behind them."""
         if not (self.training and self.track_running_stats):
             return
         own_mean, own_var = self.running_mean, self.running_var

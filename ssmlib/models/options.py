@@ -19,7 +19,7 @@ LayerMaker = OtherLayerName | Callable[..., nn.Module]
 
 
 class Shape(TypedDict, total=False):
-    """Options of `Model` that are the same in all models of a fit."""
+    """The options of `Model` that are the same in all models of a fit."""
 
     d_model: int
     d_state: int
@@ -33,7 +33,7 @@ class Shape(TypedDict, total=False):
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raise TypeError or ValueError for a size that is no int >= 1."""
+    """Raise TypeError or ValueError for a size that is not an integer >= 1."""
     for name, value in sizes.items():
         _checks.integer(name, value)
 
@@ -49,7 +49,14 @@ def checked_norm(
 ) -> NormName | Literal[False]:
     """Return the name of the norm, or False without one.
 
-    Raises ValueError for another name, and for options that do not go together.
+    Args:
+        norm: True, False, or a name of `NORMS`.
+        mix: a name of `MIXING`.
+        linear: as `Model`.
+        prenorm: as `Model`.
+
+    Raises:
+        ValueError: for another name, and for options that exclude each other.
     """
     named: NormName | Literal[False] = "layer" if norm is True else norm
     if named:

@@ -25,14 +25,19 @@ WHERE = {"dtype": torch.float32, "device": "cpu"}
 
 @contextmanager
 def _drawn_from(seed: int) -> Iterator[None]:
-    """PyTorch's modules draw from the global state: it is put back afterwards."""
+    """Let PyTorch modules draw from a seed, and restore the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
 class OtherLayer(nn.Module):
-    """A layer with parameters drawn in float32 on the CPU, from the seed alone."""
+    """A layer whose parameters are drawn in float32 on the CPU, from the seed alone.
+
+    Args:
+        d_model: number of features H.
+        seed: of the random numbers of all parameters.
+    """
 
     vmaps: bool = True
     whole: bool = False
@@ -50,7 +55,7 @@ class OtherLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Set the parameters to those at construction, drawn from `seed`."""
+        """Set the parameters to their initial values, drawn from `seed`."""
         with torch.device("cpu"):
             fresh = type(self)(self.d_model, seed=self.seed)
         for name, value in fresh.named_parameters():
@@ -67,25 +72,51 @@ class _Recurrent(OtherLayer):
         self.cell = self.kind(self.d_model, self.d_model, batch_first=True, **WHERE)
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return the output of the recurrent layer.
+
+        Args:
+            u: (B, H, L).
+            valid: (B, 1, L) bool, True where a step counts; None if all count.
+
+        Returns:
+            (B, H, L).
+        """
         if not len(u):  # which PyTorch's recurrent layers refuse
             return u.clone()
         return self.cell(within(u, valid).mT)[0].mT
 
 
 class LSTM(_Recurrent):
-    """`torch.nn.LSTM` of one layer with a state of d_model."""
+    """One layer of `torch.nn.LSTM` with a state of d_model.
+
+    Args:
+        d_model: number of features H.
+        seed: of the random numbers of all parameters.
+    """
 
     kind = nn.LSTM
 
 
 class GRU(_Recurrent):
-    """`torch.nn.GRU` of one layer with a state of d_model."""
+    """One layer of `torch.nn.GRU` with a state of d_model.
+
+    Args:
+        d_model: number of features H.
+        seed: of the random numbers of all parameters.
+    """
 
     kind = nn.GRU
 
 
 class CNN(OtherLayer):
-    """Causal dilated convolutions of width 3, dilations 1, 3, 9, 27: 81 steps back."""
+    """Causal dilated convolutions of width 3 that reach 81 steps back.
+
+    The dilations are 1, 3, 9 and 27.
+
+    Args:
+        d_model: number of features H.
+        seed: of the random numbers of all parameters.
+    """
 
     width, dilations = 3, (1, 3, 9, 27)
 
@@ -96,6 +127,15 @@ class CNN(OtherLayer):
         )
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return the output of the convolutions.
+
+        Args:
+            u: (B, H, L).
+            valid: (B, 1, L) bool, True where a step counts; None if all count.
+
+        Returns:
+            (B, H, L).
+        """
         u = within(u, valid)
         for k, (d, convolution) in enumerate(
             zip(self.dilations, self.convolutions, strict=True)
@@ -106,11 +146,16 @@ class CNN(OtherLayer):
 
 
 class Transformer(OtherLayer):
-    """`torch.nn.TransformerEncoderLayer`, every step attending to every other.
+    """A `torch.nn.TransformerEncoderLayer` in which every step attends to every step.
 
-    Norm first, 4 heads where d_model allows, else one, a hidden layer of 2 d_model.
-    Sines and cosines of the position are added before it, as in every layer of the
-    Universal Transformer (arXiv 1807.03819), so that no length is left out.
+    The norm precedes the attention. There are 4 heads if d_model allows it, otherwise
+    one, and a hidden layer of 2 d_model. Sines and cosines of the position are added
+    before it, as in every layer of the Universal Transformer (arXiv 1807.03819), so
+    that any length is possible.
+
+    Args:
+        d_model: number of features H.
+        seed: of the random numbers of all parameters.
     """
 
     whole = True
@@ -128,12 +173,28 @@ class Transformer(OtherLayer):
         )
 
     def train(self, mode: bool = True) -> Transformer:
-        """In evaluation PyTorch takes a fused form that `vmap` has no rule for."""
+        """Set the mode, but leave the attention in training mode.
+
+        In evaluation PyTorch takes a fused form that `torch.func.vmap` has no rule for.
+        The map is the same, because it has no dropout.
+
+        Args:
+            mode: True for training, False for evaluation.
+        """
         super().train(mode)
         self.attention.train()  # the same map, for there is no dropout in it
         return self
 
     def forward(self, u: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return the output of the attention block.
+
+        Args:
+            u: (B, H, L).
+            valid: (B, 1, L) bool, True where a step counts; None if all count.
+
+        Returns:
+            (B, H, L).
+        """
         if not len(u):  # which PyTorch's attention refuses
             return u.clone()
         u = within(u, valid) + positions(u)
@@ -148,7 +209,14 @@ class Transformer(OtherLayer):
 
 
 def positions(u: Tensor) -> Tensor:
-    """Sines and cosines of the position, (H, L), wavelengths 2 pi to 20,000 pi."""
+    """Return sines and cosines of the position, of wavelengths 2 pi to 20,000 pi.
+
+    Args:
+        u: (..., H, L); only its size, dtype and device are used.
+
+    Returns:
+        (H, L) in the dtype of u.
+    """
     H, L = u.shape[-2:]
     half = -(-H // 2)
     like = {"device": u.device, "dtype": torch.float32}

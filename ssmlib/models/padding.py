@@ -11,7 +11,15 @@ from torch import Tensor
 
 
 def valid_steps(lengths: Tensor | None, L: int) -> Tensor | None:
-    """lengths (B,) -> (B, 1, L), True where a step counts; None stays None."""
+    """Return which steps count.
+
+    Args:
+        lengths: (B,) integers, the number of steps that count; None if all count.
+        L: number of steps.
+
+    Returns:
+        (B, 1, L) bool; None if lengths is None.
+    """
     if lengths is None:
         return None
     steps = torch.arange(L, device=lengths.device)
@@ -19,21 +27,38 @@ def valid_steps(lengths: Tensor | None, L: int) -> Tensor | None:
 
 
 def within(u: Tensor, valid: Tensor | None) -> Tensor:
-    """u (B, H, L), 0 where a step does not count."""
+    """Return u with 0 at the steps that do not count.
+
+    Args:
+        u: (B, H, L).
+        valid: (B, 1, L) bool; None if all steps count.
+    """
     return u if valid is None else torch.where(valid, u, 0)
 
 
 def mean(u: Tensor, valid: Tensor | None) -> Tensor:
-    """The mean of u (B, H, L) over the steps that count: (B, H, 1)."""
+    """Return the mean over the steps that count.
+
+    Args:
+        u: (B, H, L).
+        valid: (B, 1, L) bool; None if all steps count.
+
+    Returns:
+        (B, H, 1).
+    """
     if valid is None:
         return u.mean(-1, keepdim=True)
     return within(u, valid).sum(-1, True) / valid.sum(-1, True)
 
 
 def aligned(u: Tensor, lengths: Tensor | None) -> Tensor:
-    """u (B, H, L) moved so that each sequence ends at the last step, zeros in front.
+    """Return u moved so that each sequence ends at the last step, with zeros in front.
 
-    A causal map whose state begins at 0 has the same last output with zeros in front.
+    A causal map whose state starts at 0 has the same last output with zeros in front.
+
+    Args:
+        u: (B, H, L).
+        lengths: (B,) integers, the number of steps that count; None if all count.
     """
     if lengths is None:
         return u

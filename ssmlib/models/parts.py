@@ -18,7 +18,15 @@ from ssmlib.models.other_layers import OTHER_LAYERS, OtherLayer
 
 
 def drawn(shape: Sequence[int], size: int, generator: torch.Generator) -> Tensor:
-    """N(0, 1 / size), float32 on the CPU whatever the default dtype and device."""
+    """Draw from N(0, 1 / size).
+
+    The result is float32 on the CPU, whatever the default dtype and device.
+
+    Args:
+        shape: of the result.
+        size: the inverse of the variance.
+        generator: source of the random numbers, on the CPU.
+    """
     values = torch.randn(*shape, generator=generator, device="cpu", dtype=torch.float32)
     return values / math.sqrt(size)
 
@@ -26,34 +34,41 @@ def drawn(shape: Sequence[int], size: int, generator: torch.Generator) -> Tensor
 def matrix(
     rows: int, columns: int, generator: torch.Generator, size: int | None = None
 ) -> nn.Parameter:
-    """A matrix of entries N(0, 1 / size), size being its columns by default."""
+    """Return a matrix with entries drawn from N(0, 1 / size).
+
+    Args:
+        rows: number of rows.
+        columns: number of columns.
+        generator: source of the random numbers, on the CPU.
+        size: the inverse of the variance; None for columns.
+    """
     values = drawn((rows, columns), size or columns, generator)
     return nn.Parameter(values.to(torch.get_default_device()))
 
 
 def zeros(count: int) -> nn.Parameter:
-    """A bias (count, 1) of zeros."""
+    """Return a bias (count, 1) of zeros."""
     return nn.Parameter(torch.zeros(count, 1, dtype=torch.float32))
 
 
 def reset(part: nn.Module) -> None:
-    """Set the parameters of a norm or a layer to those at construction."""
+    """Set the parameters of a norm or a layer to their initial values."""
     call: Any = part.reset_parameters
     call()
 
 
 def mixed(weights: Tensor, u: Tensor) -> Tensor:
-    """(o, h) and (B, h, L) -> (B, o, L)"""
+    """Return weights (o, h) times features (b, h, l), which is (b, o, l)."""
     return torch.einsum("oh,bhl->bol", weights, u)
 
 
 def other_layer(name: str) -> type[OtherLayer]:
-    """The layer of that name; ValueError for a name that is not in `OTHER_LAYERS`."""
+    """Return the layer with a name of `OTHER_LAYERS`; raise ValueError for others."""
     return OTHER_LAYERS[_checks.one_of("layer", name, OTHER_LAYERS)]
 
 
 def is_whole(layer: LayerMaker) -> bool:
-    """Whether the layer is a block of its own; ValueError for an unknown name."""
+    """Return whether a layer is a block of its own; raise ValueError for a bad name."""
     return isinstance(layer, str) and other_layer(layer).whole
 
 
@@ -66,11 +81,20 @@ def layers(
     frozen: Sequence[str],
     seeds: Sequence[int],
 ) -> nn.ModuleList:
-    """Make one layer for each seed; `Model` says what the arguments are.
+    """Make one layer per seed.
+
+    Args:
+        layer: as `Model`.
+        d_model: number of features.
+        d_state: real state size.
+        init: initialization of the layers.
+        later_dt: the dt of the layers after the first; None for that of init.
+        frozen: as `Model`.
+        seeds: one per layer.
 
     Raises:
-        ValueError: for options of SSM layers with a layer that is none.
-        TypeError: if `layer` returns something else than a module.
+        TypeError: if `layer` returns something other than a module.
+        ValueError: for options of SSM layers with another layer.
     """
     if isinstance(layer, str):
         if as_initialization(init) != Initialization() or later_dt or frozen:

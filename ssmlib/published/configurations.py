@@ -18,7 +18,7 @@ _HEAD = "https://github.com/state-spaces/s4/tree/main/configs/experiment"
 
 
 def _row(*parts: Fields, **own: Unpack[Fields]) -> Published:
-    """A row of fields, of which later ones replace earlier ones."""
+    """Return a row of fields; later ones replace earlier ones."""
     fields: dict[str, Any] = {}
     for part in (*parts, own):
         fields.update(part)
@@ -199,14 +199,20 @@ LATER: dict[str, Fields] = {
 
 
 def names() -> tuple[str, ...]:
-    """The rows there are."""
+    """Return the names of all configurations."""
     return tuple(PAPER)
 
 
 def configuration(name: str, version: str = "paper") -> Published:
-    """A row by name, as at the time of the paper or as it is now.
+    """Return a published configuration.
 
-    Raises ValueError for a name or a version that does not exist; it lists those.
+    Args:
+        name: one of `names()`.
+        version: "paper" for the authors' code at the time of the paper, "head" for
+            their code in 2024.
+
+    Raises:
+        ValueError: for an unknown name or version; the message lists the known ones.
     """
     _checks.one_of("name", name, PAPER)
     _checks.one_of("version", version, VERSIONS)

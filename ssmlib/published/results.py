@@ -30,6 +30,11 @@ LRA: dict[str, tuple[float | None, ...]] = {
 
 
 def lra() -> pd.DataFrame:
-    """The table: a row a model, percent a task, NaN for no better than chance; mean."""
+    """Return the published accuracies on the Long Range Arena.
+
+    Returns:
+        One row per model and one column per task, in percent, NaN if it is not better
+        than chance; the column `mean` counts these as 50.
+    """
     table = pd.DataFrame(LRA, index=TASKS, dtype=float).T
     return table.assign(mean=table.fillna(50.0).mean(axis=1))

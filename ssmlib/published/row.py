@@ -18,7 +18,7 @@ from ssmlib.models import Model
 
 
 class Fields(TypedDict, total=False):
-    """Some fields of `Published`, which rows share."""
+    """Some fields of `Published`, which several rows share."""
 
     length: int
     channels: int
@@ -51,13 +51,37 @@ class Fields(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Published:
-    """One row: the task, the model, and how it was trained.
+    """One published configuration: the task, the model, and the training.
 
-    length: steps of a sequence; channels: of its input, or the number of tokens. lr,
-    weight_decay: AdamW's; ssm_lr: that of A and B; dt_lr: that of dt, lr where None.
-    epochs, steps and warmup (steps) of a cosine schedule; halved_every: epochs after
-    which the rate is halved, in its place. n_ssm: None for one a feature. pair: two
-    documents are compared. source: where the authors have it.
+    Args:
+        length: steps of a sequence.
+        channels: channels of an input, or the number of tokens.
+        outputs: number of outputs.
+        n_layers: number of blocks.
+        d_model: number of features.
+        norm: "layer" or "batch".
+        prenorm: whether the norm precedes each layer.
+        lr: AdamW's peak learning rate.
+        weight_decay: AdamW's weight decay.
+        batch_size: sequences per batch.
+        epochs: number of epochs.
+        source: address of the authors' configuration.
+        steps: steps of the cosine schedule, if there is one.
+        warmup: steps in which the rate rises, if there are any.
+        halved_every: epochs after which the rate is halved, instead of a cosine
+            schedule.
+        d_state: real state size of a layer.
+        dropout: share of features and steps that are set to 0.
+        tied_dropout: whether dropout is the same at all steps.
+        dt: range (low, high) of the time per step.
+        ssm_lr: learning rate of A and B.
+        dt_lr: learning rate of dt; None for lr.
+        n_ssm: number of copies of A and B; None for one per feature.
+        pooling: as `models.Model`.
+        mix: as `models.Model`.
+        bidirectional: whether each layer has a second kernel backward in time.
+        tokens: whether the inputs are tokens.
+        pair: whether two documents are compared.
     """
 
     length: int
@@ -91,11 +115,20 @@ class Published:
     def model(
         self, layer: Callable[..., SSM] = S4D, *, init: InitName = "legs", seed: int = 0
     ) -> nn.Module:
-        """The model, untrained, at full width; `Pair` of two where documents are.
+        """Return the untrained model at full width.
 
-        layer: a class that takes S4D's options; init: a scheme's name. Dropout belongs
-        to training: `training.fit` and `Model.mask_shapes`. Among the layers A, P and B
-        are shared as published, B trained.
+        It is a `Pair` if two documents are compared. Dropout belongs to training: see
+        `training.fit` and `Model.mask_shapes`. The features share A, P and B as
+        published, and B is trained.
+
+        Args:
+            layer: a class of SSM layers that accepts the options of `S4D`.
+            init: name of a scheme.
+            seed: of the random numbers of all parameters.
+
+        Raises:
+            TypeError: if layer is not a class or function.
+            ValueError: for an unknown init.
         """
         if not callable(layer):
             raise TypeError(f"layer must be a class of SSM layers, got {layer!r}")
@@ -120,10 +153,15 @@ class Published:
 
 
 class Pair(nn.Module):
-    """Two documents through one model: x (B, 2, L) tokens -> (B, outputs).
+    """A model that reads two documents: x (B, 2, L) tokens -> (B, outputs).
 
-    A hidden layer on u, v, u - v and u v, u and v what the model makes of each. The
-    authors' model has one linear map less before it.
+    Let u and v be the outputs of the inner model for the two documents. A hidden layer
+    reads u, v, u - v and u v. The authors' model has one linear map less before it.
+
+    Args:
+        model: the inner model, used for both documents.
+        outputs: number of outputs, at least 1.
+        seed: of the random numbers of the hidden layer and the last layer.
     """
 
     def __init__(self, model: Model, outputs: int, seed: int = 0):
@@ -143,6 +181,17 @@ class Pair(nn.Module):
                 part.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs.
+
+        Args:
+            x: (B, 2, L) int64, the tokens of two documents.
+
+        Returns:
+            (B, outputs).
+
+        Raises:
+            ValueError: for x of another shape.
+        """
         if x.ndim != 3 or x.shape[1] != 2:
             raise ValueError(f"x must have shape (B, 2, L), got {tuple(x.shape)}")
         u, v = (self.model(document) for document in x.unbind(1))
@@ -151,7 +200,7 @@ class Pair(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, dtype: torch.dtype) -> nn.Linear:
-    """Without PyTorch's own initialization, which draws from the global generator."""
+    """Return a linear layer without numbers from the global generator."""
     given = {"device": "cpu", "dtype": dtype}
     made = nn.utils.skip_init(nn.Linear, inputs, outputs, **given)
     assert isinstance(made, nn.Linear)

@@ -21,14 +21,25 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def baselines(data: Split) -> pd.DataFrame:
-    """Test loss, and for classes accuracy, of each baseline of a split: its rows.
+    """Return the test loss of each baseline and, for classes, its accuracy.
 
-    Regression, mean square: "mean" of the training targets; "last", the last value
-    of a single channel, for targets (n,); "linear", ridge regression on the whole
-    window, 0 beyond its length. Classes, cross-entropy: "prior", the training
-    frequencies; "linear", logistic regression. The penalty is chosen on validation
-    data. Raises as `fit` for bad data, and ValueError for a target a step. Needs
-    scikit-learn.
+    For regression (mean square) the baselines are "mean" of the training targets;
+    "last", the last value of a single channel, for targets (n,); and "linear", ridge
+    regression on the whole window, 0 beyond its length. For classes (cross-entropy) they are "prior", the
+    training frequencies, and "linear", logistic regression. The penalty is chosen on
+    validation data. It needs scikit-learn.
+
+    Args:
+        data: a split with one target per sequence.
+
+    Returns:
+        One row per baseline, with the columns test_loss and, for classes,
+        test_accuracy.
+
+    Raises:
+        ModuleNotFoundError: if scikit-learn is missing.
+        TypeError: as `training.fit`, for bad data.
+        ValueError: as `training.fit`, for bad data, or for one target per step.
     """
     data, _ = prepared(data, sequence=False)
     classes = not data.y_train.is_floating_point()

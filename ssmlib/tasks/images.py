@@ -39,6 +39,11 @@ class Whitening:
     rank: int
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return the whitened sequences, in the dtype of x.
+
+        Args:
+            x: (n, L), floating point.
+        """
         whitened = self.scale * (x.double() - self.mean) @ self.matrix
         return whitened.to(x.dtype)
 

@@ -32,11 +32,19 @@ SCALE = 2
 
 @dataclass(frozen=True)
 class Style:
-    """How pictures of one size are drawn, lengths in pixels.
+    """The style of pictures of one size; lengths are in pixels.
 
-    segments: dashes of the two long paths; dash: their length; margin: what is kept
-    clear round each; seed_distance: between the tails of the first two; continuity:
-    how stiff a path is; distractors: how many paths of `distractor_segments`.
+    Args:
+        segments: number of dashes of each of the two long paths.
+        distractors: number of short paths.
+        distractor_segments: number of dashes of a short path.
+        seed_distance: between the tails of the first dashes of the two long paths.
+        dash: length of a dash.
+        margin: distance that stays clear around each dash.
+        thickness: of a dash.
+        radius: of a disc.
+        continuity: stiffness of a path.
+        contrast: brightness of the dashes, in (0, 1].
     """
 
     segments: int
@@ -62,10 +70,14 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Pictures:
-    """images (n, size, size) float32 in [0, 1]; labels (n,) int64.
+    """A set of pictures.
 
-    paths (n, 2, segments, 2, 2): of both long paths the dashes, tail and tip, (row,
-    column); discs (n, 2, 2): where the two discs are.
+    Attributes:
+        images: (n, size, size) float32 in [0, 1].
+        labels: (n,) int64, 1 if the discs mark the ends of one path, 0 otherwise.
+        paths: (n, 2, segments, 2, 2), the tail and tip of each dash of both long paths,
+            as (row, column).
+        discs: (n, 2, 2), the places of the two discs, as (row, column).
     """
 
     images: Tensor
@@ -75,7 +87,7 @@ class Pictures:
 
 
 def _picture(size: int, style: Style, rng: np.random.Generator) -> tuple:
-    """(image, label, paths, discs) of one picture."""
+    """Return the image, label, paths and discs of one picture."""
     Image, ImageDraw = optional("PIL.Image", "data"), optional("PIL.ImageDraw", "data")
     canvas = Canvas(size, style, rng)
     paths = long_paths(canvas)
@@ -126,12 +138,22 @@ def _numbered(size: int, style: Style, seed: int, k: int) -> tuple:
 def generate(
     n: int, *, size: int = 32, seed: int, processes: int = 1, **options
 ) -> Pictures:
-    """n pictures, each drawn from the seed and its own number.
+    """Draw n pictures, each from the seed and its own number.
 
-    size: 16, 32, 64 or 128 pixels; processes: how many draw at once, which changes
-    nothing; options: fields of `Style` that differ from that size's. Raises ValueError
-    or TypeError for another size or option, or for paths that find no room. Needs
-    Pillow.
+    It needs Pillow.
+
+    Args:
+        n: number of pictures, at least 1.
+        size: 16, 32, 64 or 128 pixels.
+        seed: a non-negative integer.
+        processes: number of processes that draw; it does not change the pictures.
+        **options: fields of `Style` that differ from the style of the size.
+
+    Raises:
+        ModuleNotFoundError: if Pillow is missing.
+        TypeError: for an argument or option of another type.
+        ValueError: for another size, an unknown or bad option, or paths that do not
+            fit.
     """
     style = _style(size, options)
     _checks.integer("n", n)
@@ -152,9 +174,22 @@ def generate(
 
 
 def split(n: int, *, size: int = 32, seed: int, processes: int = 1, **options) -> Split:
-    """The pictures as sequences of size^2 pixels in [-1, 1]: 80 %, 10 % and 10 %.
+    """Return pictures as sequences of size^2 pixels in [-1, 1], with labels 0 and 1.
 
-    Kept in the cache (`tasks.cache`). Errors as `generate`.
+    80 % are training data, 10 % validation and 10 % test data. The set is stored in the
+    cache (`tasks.cache`).
+
+    Args:
+        n: number of pictures, at least 10.
+        size: 16, 32, 64 or 128 pixels.
+        seed: a non-negative integer.
+        processes: number of processes that draw; it does not change the pictures.
+        **options: fields of `Style` that differ from the style of the size.
+
+    Raises:
+        ModuleNotFoundError: as `generate`.
+        TypeError: as `generate`.
+        ValueError: as `generate`, or for n < 10.
     """
     n = _checks.integer("n", n, least=10)
     seed = _checks.integer("seed", seed, least=0)

@@ -17,13 +17,23 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs x (n, L) or (n, channels, L), float32, and their targets y, in parts.
+    """A data set in three parts: training, validation and test.
 
-    train: what a model is fitted to; valid: what chooses between models; test: read
-    once, at the end. x is int64 (n, L) for tokens, 0 for padding. y is int64 for
-    classes, (n,), or (n, L) for one a step, where -100 is none; (n,), (n, d) or
-    (n, d, L) floating point otherwise. lengths: how many steps of each sequence count,
-    int64 (n,) in 1 .. L; all if None.
+    The validation part chooses between models. The test part is read once, at the end.
+
+    Args:
+        x_train: (n, L) or (n, channels, L), floating point; or int64 (n, L) for tokens,
+            0 for padding.
+        y_train: int64 for classes, (n,), or (n, L) for one class per step, -100 for
+            none; otherwise floating point, (n,), (n, d) or (n, d, L).
+        x_valid: as x_train, the validation part.
+        y_valid: as y_train.
+        x_test: as x_train, the test part.
+        y_test: as y_train.
+        lengths_train: int64 (n,) in 1 .. L, the number of steps of each sequence that
+            count; None if all count.
+        lengths_valid: as lengths_train.
+        lengths_test: as lengths_train.
     """
 
     x_train: Tensor
@@ -37,16 +47,20 @@ class Split:
     lengths_test: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """What it holds, by name: "x_train" and so on."""
+        """Return the tensors by name: "x_train" and so on."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def parts(self) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """("train", x, y), then "valid" and "test"."""
+        """Yield ("train", x, y), then "valid" and "test"."""
         for name in PARTS:
             yield name, getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
     def map_x(self, change: Callable[[Tensor], Tensor]) -> Split:
-        """The same split with every x changed alike."""
+        """Return the same split with a function applied to every x.
+
+        Args:
+            change: takes the x of a part and returns the new one.
+        """
         return replace(self, **{f"x_{name}": change(x) for name, x, _ in self.parts()})
 
     def unit_power(self) -> Split:
@@ -92,9 +106,16 @@ class Split:
 
 
 def stratified(y: Tensor, seed: int) -> Tensor:
-    """The part of each of (n,) labelled sequences: 0 train, 1 valid, 2 test.
+    """Return a random division in which each part has the same shares of classes.
 
-    A fifth of each class for validation and a fifth for testing, as `seed` draws.
+    A fifth of each class is for validation, and a fifth for the test.
+
+    Args:
+        y: (n,), the classes.
+        seed: draws the division.
+
+    Returns:
+        (n,) int64: 0 for training, 1 for validation, 2 for test.
     """
     shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(len(y)))
     part = torch.zeros(len(y), dtype=torch.int64, device="cpu")
@@ -107,7 +128,16 @@ def stratified(y: Tensor, seed: int) -> Tensor:
 
 
 def evenly(x: Tensor, n: int) -> Tensor:
-    """At most n of the sequences x (m, ...), evenly taken, the first and the last."""
+    """Return at most n sequences at even distances, with the first and the last one.
+
+    Args:
+        x: (m, ...), the sequences.
+        n: at least 1.
+
+    Raises:
+        TypeError: if n is not an integer.
+        ValueError: for n < 1.
+    """
     count = min(_checks.integer("n", n), len(x))
     exact = torch.float32 if len(x) <= 2**24 else torch.float64
     return x[torch.linspace(0, len(x) - 1, count, dtype=exact, device="cpu").long()]
@@ -135,11 +165,21 @@ def drawn(data: Split, n: int, seed: int) -> Split:
 
 
 def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
-    """(the split with a channel axis and float32 inputs, its number of outputs).
+    """Return the split as a model reads it, and its number of outputs.
 
-    sequence: whether there is a target a step. The number of outputs is that of
-    classes, or of channels of y. Raises ValueError or TypeError for data that a
-    model cannot be trained on, naming the part.
+    The inputs become float32 with a channel axis; tokens do not change.
+
+    Args:
+        data: the split.
+        sequence: whether there is one target per step.
+
+    Returns:
+        The split, and the number of classes or of channels of y.
+
+    Raises:
+        TypeError: if data is not a `Split` of tensors.
+        ValueError: for data that a model cannot be trained on; the message names the
+            part.
     """
     _check_tensors(data)
     for name, x, y in data.parts():
@@ -248,10 +288,20 @@ def _check_lengths(data: Split, name: str, x: Tensor, y: Tensor, sequence: bool)
 
 
 def stacked(data: Split | Sequence[Split], n: int, *, sequence: bool):
-    """One split, or n of them, as `prepared`, each part with a G in front: 1 or n.
+    """Return one split or several as one, each part with G in front: 1 or n.
 
-    Returns (parts, number of outputs). Raises as `prepared`, and ValueError for
-    another number of splits or splits that differ in shape.
+    Args:
+        data: one split, or a sequence of n splits.
+        n: number of splits in a sequence.
+        sequence: whether there is one target per step.
+
+    Returns:
+        The stacked split, prepared as by `prepared`, and its number of outputs.
+
+    Raises:
+        TypeError: as `prepared`.
+        ValueError: as `prepared`, for another number of splits, or splits that differ
+            in shape, dtype or device.
     """
     if not isinstance(data, Split | Sequence) or isinstance(data, str):
         raise TypeError(

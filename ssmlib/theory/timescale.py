@@ -97,7 +97,7 @@ def _restored(name: str, over: Tensor, dt: Tensor, of_R: int, of_B: int) -> Tens
 
 
 def _near_1(x: Tensor) -> Tensor:
-    """x times the power of two that brings its largest part near 1."""
+    """Return x times the power of two that brings its largest part near 1."""
     size = _scale.largest(x)
     return x * 2.0 ** -math.frexp(size)[1] if size > 0 else x
 
@@ -204,7 +204,7 @@ def damped_bound(
 
 
 def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor:
-    """k dt^2 lambda_max(R) sum_j reach_j |b_j|^2, reach (..., m)."""
+    """Return k dt^2 lambda_max(R) sum_j reach_j abs(b_j)^2, reach (..., m)."""
     R = _checks.moment("R", R)
     of_R, of_B = _scale.shift(R), _scale.shift(B)
     B = _scale.shifted(B, of_B)

@@ -23,7 +23,15 @@ FEW, GAPS = 2**20, 100
 
 
 def distinct(seeds: Sequence[int]) -> list[int]:
-    """The seeds as ints; ValueError or TypeError unless they are distinct ints >= 0."""
+    """Return the seeds as a list.
+
+    Args:
+        seeds: integers in 0 .. 2**64 - 1.
+
+    Raises:
+        TypeError: if seeds are not a sequence of integers.
+        ValueError: for no seeds, equal seeds, or a seed out of range.
+    """
     if not isinstance(seeds, Sequence) or isinstance(seeds, str | bytes):
         raise TypeError(f"seeds must be a sequence of ints, got {seeds!r}")
     seeds = [_checks.integer("seeds", seed, least=0) for seed in seeds]
@@ -35,7 +43,14 @@ def distinct(seeds: Sequence[int]) -> list[int]:
 
 
 def check_shape(shape: Mapping) -> None:
-    """Raise TypeError for a name that is no option of a whole fit."""
+    """Check the names of the options of a whole fit.
+
+    Args:
+        shape: the options by name.
+
+    Raises:
+        TypeError: for an unknown name.
+    """
     known = [n for n in inspect.signature(Model).parameters if n not in _TAKEN]
     for name in shape:
         if name in known:
@@ -48,7 +63,14 @@ def check_shape(shape: Mapping) -> None:
 
 
 def usable(device: str | torch.device) -> torch.device:
-    """The device; ValueError for one that this PyTorch cannot train on."""
+    """Return the device.
+
+    Args:
+        device: a device or its name.
+
+    Raises:
+        ValueError: for a device that this PyTorch cannot train on.
+    """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
@@ -69,10 +91,16 @@ def usable(device: str | torch.device) -> torch.device:
 
 
 def check_ids(what: str, ids: int, seen: int, numbers: int) -> None:
-    """Raise ValueError for ids of which most are missing, or too many for memory.
+    """Check that ids have few gaps and that a model of them fits into memory.
 
-    what: the ids' name. ids: the largest plus 1. seen: how many values the data hold.
-    numbers: how many float64 numbers a model has of them.
+    Args:
+        what: the name of the ids, for the message.
+        ids: the largest id plus 1.
+        seen: number of values in the data.
+        numbers: number of float64 values that a model has for them.
+
+    Raises:
+        ValueError: for ids of which most are missing, or too many for memory.
     """
     try:
         _checks.fits(what, ids - 1, numbers)
@@ -88,14 +116,32 @@ def check_ids(what: str, ids: int, seen: int, numbers: int) -> None:
 
 
 def order(seed: int, epoch: int, n: int) -> np.ndarray:
-    """The order in which a seed's epoch reads n sequences, (n,)."""
+    """Return the order in which an epoch reads the training sequences.
+
+    Args:
+        seed: of the model.
+        epoch: number of the epoch, from 0.
+        n: number of sequences.
+
+    Returns:
+        (n,) int64.
+    """
     return np.random.default_rng([seed, epoch, 1]).permutation(n)
 
 
 def check_batches(y: Tensor, seeds: Sequence[int], epochs: int, size: int) -> None:
-    """Raise ValueError where every target of a training batch is ignored.
+    """Check that every training batch has a target that is not ignored.
 
-    Such a batch has no loss, and a model would count as diverged. y: (G, n, ...).
+    A batch without one has no loss, and its model would count as diverged.
+
+    Args:
+        y: (G, n, ...), targets.
+        seeds: one per model of a configuration.
+        epochs: number of epochs.
+        size: sequences per batch.
+
+    Raises:
+        ValueError: if all targets of a batch are ignored.
     """
     if y.is_floating_point():
         return

@@ -27,7 +27,12 @@ ROUNDING = 1e-4
 
 @dataclass(frozen=True)
 class Setting:
-    """What makes two fits the same: texts by name, and the initial values in short."""
+    """A description of a fit: equal for two calls that train the same.
+
+    Attributes:
+        texts: options and structure as text, by name.
+        values: a norm and a weighted sum of each initial parameter.
+    """
 
     texts: dict[str, str]
     values: Tensor
@@ -77,7 +82,7 @@ def _in_short(value: Tensor) -> Tensor:
 
 
 def digest(data: Split) -> str:
-    """SHA-256 of a split's shapes and values."""
+    """Return the SHA-256 of the shapes and values of a split."""
     content_hash = hashlib.sha256()
     for name, value in data.tensors().items():
         content_hash.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -151,7 +156,17 @@ def _part(file: Path) -> Path:
 
 
 def save(path: Path, setting: Setting, parts: dict, progress) -> None:
-    """Write beside the file first, so that an interruption leaves the last one."""
+    """Write a checkpoint to a temporary file, then move it to its place.
+
+    An interruption therefore leaves the previous checkpoint.
+
+    Args:
+        path: the file.
+        setting: the description of this fit.
+        parts: objects with a `state_dict`, by name.
+        progress: which models are alive, the epochs each survived, and the curves so
+            far.
+    """
     alive, survived, history = progress
     content = {
         "setting": setting.texts,
@@ -179,20 +194,20 @@ def save(path: Path, setting: Setting, parts: dict, progress) -> None:
 def load(
     path: Path, setting: Setting, parts: dict, device
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Put the saved state into the parts.
+    """Load the saved state into the parts.
 
     Args:
         path: the file.
-        setting: this fit's; the file must be of the same.
-        parts: what has a state, by name.
-        device: where the tensors go.
+        setting: the description of this fit; the file must have the same.
+        parts: objects with a `load_state_dict`, by name.
+        device: of the tensors.
 
     Returns:
         Which models are alive, the epochs each survived, and the curves so far.
 
     Raises:
-        ValueError: for a damaged file, one that `save` did not write, or one of
-            another fit; it names the differences.
+        ValueError: for a damaged file, one that `save` did not write, or one of another
+            fit; it names the differences.
     """
     content = _read(path, device)
     found = _sameness.differences(content["setting"], setting.texts)

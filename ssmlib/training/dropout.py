@@ -13,11 +13,18 @@ from ssmlib.training.grid import Configuration
 
 
 class Dropout:
-    """What the blocks' GELUs are multiplied by, 0 or 1 / (1 - p), step by step.
+    """The dropout masks of an ensemble: factors 0 or 1 / (1 - p) after each GELU.
 
-    A model's masks depend on its seed, the epoch and the step alone, so that it is
-    the same model with others beside it and after a checkpoint. model: members
-    seed by seed, as `chosen` has them. Raises ValueError for a model without GELU.
+    The masks of a model depend only on its seed, the epoch and the step. They are
+    therefore the same with other models in the ensemble and after a checkpoint.
+
+    Args:
+        model: the ensemble, its members seed by seed.
+        chosen: the configuration of each member.
+        seeds: the seeds, distinct.
+
+    Raises:
+        ValueError: for dropout in a model without GELU.
     """
 
     def __init__(
@@ -35,11 +42,19 @@ class Dropout:
         self.start(0)
 
     def start(self, epoch: int) -> None:
-        """Begin an epoch's masks."""
+        """Start the masks of an epoch, which is numbered from 0."""
         self.draws = [np.random.default_rng([s, epoch, 2]) for s in self.seeds]
 
     def masks(self, B: int, L: int) -> list[Tensor] | None:
-        """The next step's, (E, B, H, L) a block; None where no model drops anything."""
+        """Return the masks of the next step.
+
+        Args:
+            B: sequences per batch.
+            L: number of steps.
+
+        Returns:
+            (E, B, H, L) per mask of `Model.mask_shapes`; None if no model has dropout.
+        """
         if not self.used:
             return None
         found = []

@@ -18,15 +18,26 @@ from ssmlib.layers.subclass import SSM_PARTS
 class Configuration:
     """One model of a grid.
 
-    init: how its layers begin; later_dt: the dt of those after the first, init's own
-    if None. lr: peak rate of the dense parameters, C and D; ssm_lr: that of a layer's
-    `ssm_parameters` (A, B and dt), at most lr; 0 keeps them as they began. C_lr: that
-    of C, lr if None; a layer's output is the product of C and dt, nearly, so that
-    lr * c / dt makes it move as fast whatever dt is. frozen: which of "A", "B" and
-    "dt" stay as they began. weight_decay: AdamW's, of what trains at lr or C_lr.
-    dropout: the share of features and steps that are set to 0 after each GELU.
-    Raises ValueError for rates or a decay that are negative or not finite, an unknown
-    name in frozen, dropout outside [0, 1).
+    The output of a layer is nearly the product of C and dt. With C_lr = lr * c / dt it
+    therefore moves equally fast for every dt.
+
+    Args:
+        init: the initialization of its layers.
+        later_dt: the dt of the layers after the first, a number or a range (low, high);
+            None for that of init.
+        lr: peak learning rate of all other parameters, which include C and D.
+        ssm_lr: learning rate of a layer's `ssm_parameters` (A, B and dt); the lower one
+            of lr and ssm_lr is used, and 0 leaves them at their initial values.
+        C_lr: learning rate of C; None for lr.
+        frozen: those of "A", "B" and "dt" that are not trained.
+        weight_decay: AdamW's, of the parameters that train at lr or C_lr.
+        dropout: share of features and steps that are set to 0 after each GELU, in [0,
+            1).
+
+    Raises:
+        TypeError: for a value of another type.
+        ValueError: for a rate or decay that is negative or not finite, an unknown name
+            in frozen, dropout outside [0, 1), or a bad later_dt.
     """
 
     init: Initialization
@@ -56,7 +67,10 @@ class Configuration:
             Initialization(dt=self.later_dt)  # the same checks
 
     def row(self) -> dict:
-        """As columns of a table; init, of a pair (A, B), is "given"."""
+        """Return the configuration as columns of a table.
+
+        The column init is "given" for a pair (A, B).
+        """
         init = self.init.scheme if isinstance(self.init.scheme, str) else "given"
         return {"init": init, **{n: getattr(self.init, n) for n in BEGIN}} | {
             name: getattr(self, name) for name in OWN
@@ -64,7 +78,7 @@ class Configuration:
 
 
 def number(name: str, value: float) -> float:
-    """The value; TypeError unless it is a real number."""
+    """Return the value as a float; raise TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -74,7 +88,7 @@ def number(name: str, value: float) -> float:
 
 
 def share(name: str, value: float) -> float:
-    """The value, if it is a number in [0, 1)."""
+    """Return the value as a float; raise ValueError unless it is in [0, 1)."""
     if not 0 <= number(name, value) < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return float(value)
@@ -87,14 +101,22 @@ KEYS = ("init", *BEGIN, *OWN)
 
 
 def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
-    """The configurations of a grid: a mapping of lists, multiplied out, or a list.
+    """Return the configurations of a grid.
 
-    Keys: init, a name, a pair (A, B) or an `Initialization`; real, imag_scale, B and
-    dt, beside a name; later_dt, lr, ssm_lr, C_lr, frozen, weight_decay and dropout. In
-    a mapping only a list means several values: {"dt": [0.001, 0.1]} are two,
-    {"dt": [(0.001, 0.1)]} is one range, and a bare tuple is refused.
-    Raises ValueError for an empty grid or a key that no configuration has (the error
-    lists the known ones), TypeError for a bare tuple or values that are no list.
+    In a mapping only a list means several values: {"dt": [0.001, 0.1]} gives two
+    configurations, {"dt": [(0.001, 0.1)]} gives one with a range, and a bare tuple is
+    refused.
+
+    Args:
+        grid: a mapping of lists, which is multiplied out, or a list of mappings. Keys
+            are init (a name, a pair (A, B) or an `Initialization`); real, imag_scale, B
+            and dt, with a name only; later_dt, lr, ssm_lr, C_lr, frozen, weight_decay
+            and dropout.
+
+    Raises:
+        TypeError: for a bare tuple, or values that are not in a list.
+        ValueError: for an empty grid, an unknown key (the error lists the known ones),
+            or a bad value.
     """
     if isinstance(grid, str) or not isinstance(grid, Mapping | Sequence):
         raise TypeError(

@@ -40,13 +40,18 @@ else:
 
 @dataclass(frozen=True)
 class Fit:
-    """table: one row a configuration and seed; curves: one a row of it and epoch.
+    """The result of `fit`.
 
-    table holds the configuration, the seed, `status` ("finished" or "diverged"),
-    `epochs` survived, the last epoch's figures, and test_loss and, for classes,
-    test_accuracy, which are computed once, at the end; curves hold `run` (the row of
-    the table), `epoch` and train_loss, valid_loss and, for classes, valid_accuracy.
-    seconds: wall time of the epochs this call ran.
+    Attributes:
+        table: one row per configuration and seed: the configuration, `seed`, `status`
+            ("finished" or "diverged"), `epochs` (the number of epochs with a finite
+            loss), the values of the last epoch, and `test_loss` and, for classes,
+            `test_accuracy`, which are computed once, at the end.
+        curves: one row per epoch and row of the table: `run` (the row of the table),
+            `epoch` (from 1), `train_loss`, `valid_loss` and, for classes,
+            `valid_accuracy`.
+        model: all trained models; `model.member(k)` is the model of row k of the table.
+        seconds: wall time of the training in this call, in seconds.
     """
 
     table: pd.DataFrame
@@ -71,34 +76,48 @@ def fit(
     device: str = "cpu",
     **shape: Unpack[Shape],
 ) -> Fit:
-    """Train every configuration of `grid` with every seed, all at once.
+    """Train every configuration of a grid with every seed, all at once.
 
-    data: a `tasks` split, or one for each seed; integer inputs are tokens, of which an
-    embedding is trained, and lengths say what counts of each sequence. Integer targets
-    are classes (cross-entropy), floating point ones are regressed (mean square); with
-    pooling "none" there is a target a step. grid: a list of configurations, or a
-    mapping of lists to be multiplied out, as `configurations` reads it. A seed draws a
-    model's parameters and the order of its batches; what is left of an epoch after
-    whole batches is dropped. layer, pooling and shape (d_model, d_state, n_layers,
-    linear, mix, norm, prenorm, bias, tied_dropout) as `models.Model`: options of the
-    whole fit, while what may differ within it is in the grid.
+    Integer inputs are tokens, for which an embedding is trained. Integer targets are
+    classes (cross-entropy); floating-point targets are regressed (mean square). With
+    pooling "none" there is one target per step. A seed draws the parameters of a model
+    and the order of its batches. The rest of an epoch after its whole batches is left
+    out.
 
-    By the layers' hints A, B and dt train at ssm_lr and without decay. optimizer:
-    "adamw", whose rates rise over the first `warmup` of all steps and fall as a half
-    cosine; or "sgd", plain gradient descent at constant rates. A model
-    whose loss stops being finite is left as it is and recorded as diverged; the
-    others go on. checkpoint: a file written after every epoch; a call that finds
-    it goes on from there and ends with the same bits. It cannot see what a layer takes
-    from outside its code and attributes, as from `os.environ`, a file, or `globals()`
-    by a computed name. A progress bar is shown on a
-    terminal. Memory is linear in configurations times seeds. PyTorch's global state
-    (default dtype and device, autocast, recording of gradients, precision of float32
-    products) changes nothing; `torch.set_num_threads` changes rounding.
+    A, B and dt train at ssm_lr and without decay. A model whose loss is not finite any
+    more is left as it is and reported as diverged; the others continue. Memory is
+    linear in configurations times seeds. A progress bar is shown on a terminal.
+    PyTorch's global state (default dtype and device, autocast, recording of gradients,
+    precision of float32 products) changes nothing, but `torch.set_num_threads` changes
+    rounding.
 
-    Raises ValueError or TypeError for bad data or options, ValueError for a
-    checkpoint that is damaged, in use, or of another fit (another grid, seed, data set,
-    option, layer, version, device or number of threads; the error names them), or where
-    no loss is finite at the first step.
+    Args:
+        data: a split of `tasks`, or one per seed. If it has lengths, steps after them
+            do not count.
+        grid: a list of configurations, or a mapping of lists to be multiplied out, as
+            `configurations` reads it.
+        seeds: distinct non-negative integers, at least one.
+        epochs: number of epochs, at least 1.
+        batch_size: sequences per batch; all training sequences if there are fewer.
+        optimizer: "adamw", or "sgd" for plain gradient descent at constant rates.
+        warmup: share of all steps in which the rates of "adamw" rise, in [0, 1); after
+            them the rates fall as a half cosine.
+        layer: as `models.Model`.
+        pooling: as `models.Model`: "last", "mean" or "none".
+        checkpoint: a file that is written after every epoch. A call that finds it
+            continues from it and ends with the same bits. The comparison of two fits
+            does not cover values that a layer reads from outside its code and
+            attributes, such as `os.environ`, a file, or `globals()` by a computed name.
+        device: "cpu", "cuda" or another device of PyTorch.
+        **shape: d_model, d_state, n_layers, linear, mix, norm, prenorm, bias and
+            tied_dropout as `models.Model`, the same for all configurations.
+
+    Raises:
+        TypeError: for data or an option of another type, or an unknown option.
+        ValueError: for bad data or options; for a checkpoint that is damaged, in use,
+            or of another fit (another grid, seed, data set, option, layer, version,
+            device or number of threads, which the error names); or if no loss is finite
+            at the first step.
     """
     _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
     planned = plan(
@@ -132,9 +151,12 @@ def fit(
 
 @dataclass
 class _Progress:
-    """How far a fit is: which models are alive, (E,), the epochs each survived, (E,).
+    """The progress of a fit.
 
-    history: of each epoch the losses and, for classes, the accuracy, (3, E).
+    Attributes:
+        alive: (E,) bool, False for models that diverged.
+        survived: (E,) int64, the number of epochs with a finite loss.
+        history: per epoch the losses and, for classes, the accuracy, (3, E).
     """
 
     alive: Tensor
@@ -184,7 +206,7 @@ def _epoch(
     dropout: Dropout,
     progress: _Progress,
 ) -> Tensor:
-    """Train one epoch, and note which models are still alive: mean losses (E,)."""
+    """Train one epoch, note which models are alive, and return mean losses (E,)."""
     data, size = planned.data, planned.batch_size
     x, y, lengths = data.x_train, data.y_train, data.lengths_train
     own = torch.arange(len(x), device=x.device)[:, None]  # a seed's split, or the one
@@ -210,7 +232,7 @@ def _epoch(
 
 
 def _part(planned: Plan, name: str) -> tuple[Tensor, Tensor, int, Tensor | None]:
-    """What `evaluate` takes of a part of the data."""
+    """Return the arguments of `evaluate` for a part of the data."""
     tensors = planned.data.tensors()
     x, y = tensors[f"x_{name}"], tensors[f"y_{name}"]
     return x, y, planned.batch_size, tensors.get(f"lengths_{name}")

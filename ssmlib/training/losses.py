@@ -14,13 +14,21 @@ IGNORED = -100
 
 
 def means(out: Tensor, y: Tensor) -> Tensor:
-    """Mean loss of each model: out (E, B, ...), y (G, B, ...), G | E -> (E,)."""
+    """Return the mean loss of each model.
+
+    Args:
+        out: (E, B, ...), the outputs.
+        y: (G, B, ...), the targets; G divides E.
+
+    Returns:
+        (E,).
+    """
     total, count = _sums(out, y)
     return total / count
 
 
 def _sums(out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """(sum of losses, how many they are), each (E,)."""
+    """Return the sum of losses and their number, (E,) each."""
     E = out.shape[0]
     y = y.repeat_interleave(E // y.shape[0], 0)
     if y.is_floating_point():
@@ -40,10 +48,20 @@ def evaluate(
     batch_size: int,
     lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """(mean loss, share of right classes), each (E,); NaN for the latter otherwise.
+    """Return the mean loss and the accuracy of each model.
 
-    x (G, n, channels, L), y (G, n, ...), lengths (G, n): one part for all, or one for
-    each G-th. The model is left in evaluation.
+    The model is left in evaluation mode.
+
+    Args:
+        model: the ensemble.
+        x: (G, n, channels, L), or (G, n, L) for tokens: one part for all models, or one
+            for each G-th part of the ensemble.
+        y: (G, n, ...), the targets.
+        batch_size: sequences per batch.
+        lengths: (G, n), the number of steps that count; None if all count.
+
+    Returns:
+        The mean loss (E,), and the share of correct classes (E,), NaN for regression.
     """
     model.eval()
     classes = not y.is_floating_point()

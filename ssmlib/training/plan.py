@@ -26,7 +26,7 @@ from ssmlib.training.steps import OPTIMIZERS
 
 
 class FitOptions(Shape, total=False):
-    """Options of `fit` that `compare` hands on to it."""
+    """The options of `fit` that `compare` passes to it."""
 
     batch_size: int
     optimizer: OptimizerName
@@ -41,16 +41,16 @@ class Plan:
     """A checked fit.
 
     Attributes:
-        data: the prepared splits, stacked: one for all seeds, or one for each.
-        outputs: how many outputs a model has.
+        data: the prepared splits, stacked: one for all seeds, or one per seed.
+        outputs: number of outputs of a model.
         chosen: the configurations of the grid.
         seeds: the seeds, distinct.
-        epochs: how many epochs are trained.
-        batch_size: sequences in a batch, at most those of the training part.
+        epochs: number of epochs.
+        batch_size: sequences per batch, at most those of the training part.
         optimizer: a name of `OPTIMIZERS`.
         warmup: share of the steps in which the rates rise.
-        layer: as `models.Model` takes it.
-        device: where it is trained.
+        layer: as `models.Model`.
+        device: of the training.
         shape: further options of `models.Model`.
     """
 
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def channels(self) -> int:
-        """Channels of an input; how many tokens there are, with 0, of tokens."""
+        """Return the channels of an input; for tokens, their number with 0."""
         if self.tokens:
             return 1 + max(int(x.max()) for _, x, _ in self.data.parts())
         return self.data.x_train.shape[2]
@@ -129,7 +129,14 @@ class Plan:
         )
 
     def setting(self, model: Ensemble) -> Setting:
-        """Describe the fit for its checkpoint; raises as `checkpoint.setting`."""
+        """Describe the fit for its checkpoint.
+
+        Args:
+            model: the ensemble as it was initialized, on the CPU.
+
+        Raises:
+            ValueError: as `checkpoint.setting`.
+        """
         options = {
             "configurations": self.chosen,
             "seeds": self.seeds,
@@ -141,7 +148,7 @@ class Plan:
         return setting(model, self.data, self.device, options)
 
     def on_device(self) -> Plan:
-        """The plan with its data on the device."""
+        """Return the plan with its data on the device."""
         moved = {n: part.to(self.device) for n, part in self.data.tensors().items()}
         return replace(self, data=replace(self.data, **moved))
 
@@ -160,7 +167,25 @@ def plan(
     device: str | torch.device,
     shape: Mapping[str, Any],
 ) -> Plan:
-    """Check the arguments of `fit`, which says what they are and what it raises."""
+    """Check the arguments of `fit`.
+
+    Args:
+        data: as `fit`.
+        grid: as `fit`.
+        seeds: as `fit`.
+        epochs: as `fit`.
+        batch_size: as `fit`.
+        optimizer: as `fit`.
+        warmup: as `fit`.
+        layer: as `fit`.
+        pooling: as `fit`.
+        device: as `fit`.
+        shape: further options of `models.Model`.
+
+    Raises:
+        TypeError: as `fit`.
+        ValueError: as `fit`, for data and options.
+    """
     chosen = configurations(grid)
     seeds = distinct(seeds)
     _checks.integer("epochs", epochs)

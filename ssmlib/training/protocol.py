@@ -36,11 +36,14 @@ SHARES = ("ssm_share", "C_share")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
-    table: one row an arm, rate, budget and seed, with `fit`'s columns; `arm` and
-    `budget` ("short" or "long", the latter at chosen rates alone) name them. chosen:
-    the rate of each arm. unsettled: arms whose chosen rate is an end of the range.
+    Attributes:
+        table: one row per arm, rate, budget and seed, with the columns of `fit` and
+            with `arm` and `budget`. The budget is "short" for the search, or "long" for
+            the longer training at the chosen rates.
+        chosen: the learning rate of each arm.
+        unsettled: the arms whose chosen rate is an end of the range.
     """
 
     table: pd.DataFrame
@@ -50,7 +53,15 @@ class Comparison:
     def figures(
         self, arm: str, column: str = "test_loss", budget: str = "long"
     ) -> np.ndarray:
-        """A column of an arm at its chosen rate, by seed: (n,).
+        """Return a column of one arm at its chosen rate, ordered by seed.
+
+        Args:
+            arm: name of an arm.
+            column: name of a column of the table.
+            budget: "short" or "long".
+
+        Returns:
+            (n,), one value per seed.
 
         Raises:
             ValueError: for an arm, a column or a budget that the table does not have.
@@ -59,7 +70,7 @@ class Comparison:
         return self._rows(arm, budget)[column].to_numpy(dtype=float)
 
     def _rows(self, arm: str, budget: str) -> pd.DataFrame:
-        """The rows of an arm at its chosen rate, by seed."""
+        """Return the rows of an arm at its chosen rate, ordered by seed."""
         _checks.one_of("arm", arm, self.chosen)
         _checks.one_of("budget", budget, BUDGETS)
         chosen = (self.table.arm == arm) & (self.table.budget == budget)
@@ -74,16 +85,35 @@ class Comparison:
         column: str = "valid_loss",
         budget: str = "long",
     ) -> np.ndarray:
-        """Natural logarithms of a column, each arm at its chosen rate: (n, arms)."""
+        """Return natural logarithms of a column, each arm at its chosen rate.
+
+        Args:
+            arms: names of arms.
+            column: name of a column of the table, with positive values.
+            budget: "short" or "long".
+
+        Returns:
+            (n, arms), one row per seed.
+
+        Raises:
+            ValueError: as `figures`.
+        """
         return np.log([self.figures(arm, column, budget) for arm in arms]).T
 
     def difference(
         self, a: str, b: str, column: str = "test_loss", budget: str = "long"
     ) -> statistics.Estimate:
-        """100 log(a / b), paired by seed: small values are percent.
+        """Estimate 100 log(a / b), paired by seed: small values are percent.
 
-        Raises ValueError where one of them diverged at a seed; the loss of such a model
-        is that of the step before.
+        Args:
+            a: name of an arm.
+            b: name of an arm.
+            column: name of a column of the table, with positive values.
+            budget: "short" or "long".
+
+        Raises:
+            ValueError: as `figures`, or if one of the arms diverged at a seed: the loss
+                of such a model is that of the step before.
         """
         for arm in (a, b):
             rows = self._rows(arm, budget)
@@ -108,22 +138,36 @@ def compare(
     grow: int = 3,
     **options: Unpack[FitOptions],
 ) -> Comparison:
-    """Train every arm at every rate, choose each arm's best, train that for longer.
+    """Train every arm at every rate, choose the best rates, and train these for longer.
 
-    data: one split, or one a seed, so that an interval over seeds is one over data
-    too. arms: name -> an entry of `fit`'s grid, without rates, and options of `fit`
-    that are this arm's own, as layer and d_state; ssm_share and C_share are the rates
-    of A, B, dt and of C as shares of the rate (0.1 and 1). rates: candidates of lr,
-    rising, neighbours at most a factor of 3 apart; where an arm's best is the first or
-    last, the range grows there for all arms, at most `grow` times. The best has the
-    lowest mean over seeds of log validation loss, and is the lowest of equal ones; a
-    model that diverged, or has no finite validation loss, rules its rate out. Or
-    arm -> rate, as an earlier comparison's `chosen`: then none is searched.
-    Then `longer` times the epochs at each arm's best alone, unless longer is 0.
-    options: those of `fit` that all arms share.
+    The best rate of an arm has the lowest mean over seeds of the logarithm of the
+    validation loss; of equal rates the lowest is chosen. A model that diverged, or has
+    no finite validation loss, rules its rate out. If the best rate of an arm is the
+    first or the last, the range is extended there for all arms.
 
-    Raises ValueError or TypeError as `fit`, for rates further apart, an arm without a
-    rate, or one that diverges at every rate; warns where a best rate is still an end.
+    Args:
+        data: one split, or one per seed, so that an interval over seeds is also one
+            over data.
+        arms: by name, an entry of the grid of `fit` without rates, and options of `fit`
+            for this arm alone, such as layer and d_state. ssm_share and C_share are the
+            rates of A, B and dt and of C, as shares of the rate (default 0.1 and 1).
+        rates: candidates of lr in rising order, neighbors at most a factor of 3 apart;
+            or one rate per arm, such as `chosen` of an earlier comparison, without a
+            search.
+        seeds: as `fit`.
+        epochs: number of epochs of the search, at least 1.
+        longer: the best rates are trained again for this many times the epochs; 0 for
+            not.
+        grow: how many times the range may be extended.
+        **options: options of `fit` for all arms.
+
+    Raises:
+        TypeError: as `fit`, or for arms or rates of another type.
+        ValueError: as `fit`, for rates further apart, an arm without a rate, or an arm
+            that diverges at every rate.
+
+    Warns:
+        UserWarning: if a best rate is still an end of the range.
     """
     _check_arms(arms, options)
     _checks.integer("epochs", epochs)
@@ -149,7 +193,7 @@ def compare(
 
 
 def _searched(data, arms, rates, epochs, grow, common):
-    """(tables, each arm's best rate, arms whose best is an end of those tried)."""
+    """Return the tables, the best rate per arm, and the arms whose best is an end."""
     if isinstance(rates, str) or not isinstance(rates, Sequence | np.ndarray):
         raise TypeError(
             "rates must be a sequence of numbers, or one for each arm, got "
@@ -202,7 +246,7 @@ def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
-    """The table of members (arm, rate), those of one kind of model in one fit."""
+    """Return the table of members (arm, rate), with one fit per kind of model."""
     kinds: dict[str, list] = {}
     for arm, rate in members:
         own = {k: v for k, v in arms[arm].items() if k not in (*KEYS, *SHARES)}
@@ -217,7 +261,7 @@ def _trained(data, arms, members, epochs, budget, common) -> pd.DataFrame:
 
 
 def _kind(own: dict) -> str:
-    """Equal for options that make the same kind of model."""
+    """Return a text that is equal for options that make the same kind of model."""
     try:
         return _sameness.text(dict(sorted(own.items())))
     except ValueError:  # options that cannot be compared make a kind of their own
@@ -225,7 +269,7 @@ def _kind(own: dict) -> str:
 
 
 def _entry(arm: str, entry: Mapping, rate: float) -> dict:
-    """An arm's entry of a grid at a rate."""
+    """Return the entry of a grid for an arm at a rate."""
     for key in ("lr", "ssm_lr", "C_lr"):
         if key in entry:
             raise ValueError(f"arm {arm!r} must not hold {key}: rates are its axis")
@@ -237,7 +281,7 @@ def _entry(arm: str, entry: Mapping, rate: float) -> dict:
 
 
 def _best(tried: list[pd.DataFrame], arms: Mapping) -> dict[str, float]:
-    """Each arm's rate of the lowest mean logarithm; the lowest of equal ones."""
+    """Return the rate of lowest mean logarithm per arm, the lowest of equal ones."""
     table = pd.concat(tried, ignore_index=True)
     ruled_out = (table.status != "finished") | ~np.isfinite(table.valid_loss)
     with np.errstate(divide="ignore"):  # a loss of exact zero is the best there is

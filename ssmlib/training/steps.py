@@ -18,12 +18,22 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
 class Steps:
-    """One optimizer for all, a rate and a decay for each, none for what diverged.
+    """One optimizer for all models, with a rate and a decay per model.
 
     AdamW's rates rise over the first `warmup` of `total` steps and fall as a half
-    cosine; those of plain gradient descent are constant. The step is scaled to each
-    model's rate before real parts are put back to <= 0: the other way round, a model
-    would depend on its neighbours' rates.
+    cosine. Those of plain gradient descent are constant. The step is scaled by the rate
+    of each model before real parts are set back to <= 0. In the other order, a model
+    would depend on the rates of the other models.
+
+    Args:
+        model: the ensemble.
+        chosen: the configuration of each member.
+        total: number of steps.
+        warmup: share of the steps in which the rates rise.
+        optimizer: "adamw" or "sgd".
+
+    Raises:
+        ValueError: for another optimizer, or a rate for parameters that no layer has.
     """
 
     def __init__(
@@ -78,7 +88,7 @@ class Steps:
         self.members.append((p, group, share.to(p).view(shape), decays))
 
     def _parts(self) -> dict[int, str]:
-        """By a parameter's id: whether it belongs to A, B or dt."""
+        """Return the part ("A", "B" or "dt") of each SSM parameter by its id."""
         return {
             id(getattr(ssm, name)): part
             for ssm in self.ssms
@@ -86,7 +96,7 @@ class Steps:
         }
 
     def _readouts(self, asked: bool) -> set[int]:
-        """The ids of the layers' C; ValueError where a rate is asked for none."""
+        """Return the ids of the parameters of C; raise ValueError without any."""
         named = [ssm.readout_parameters for ssm in self.ssms]
         if asked and not (named and all(named)):
             raise ValueError("C_lr needs a layer that names its readout_parameters")
@@ -97,7 +107,12 @@ class Steps:
         }
 
     def take(self, losses: Tensor, alive: Tensor) -> None:
-        """A step of each model down its own loss, (E,), where alive, (E,)."""
+        """Take a step of each model down its own loss.
+
+        Args:
+            losses: (E,).
+            alive: (E,) bool; the other models do not change.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         before = [member[0].detach().clone() for member in self.members]
@@ -115,7 +130,7 @@ class Steps:
 
 
 def _check_distinct(chosen: Sequence[Configuration]) -> None:
-    """Raise ValueError where only ssm_lr differs, and no layer has such parameters."""
+    """Raise ValueError if only ssm_lr differs and no layer has such parameters."""
     seen: dict[tuple, float] = {}
     for c in chosen:
         first = seen.setdefault((c.lr, c.weight_decay, c.dropout), c.ssm_lr)

@@ -10,12 +10,18 @@ import math
 import pkgutil
 import re
 
+import numpy as np
 import pytest
 import torch
 
 import ssmlib
 from ssmlib import recommend, statistics, uncertainty
 from ssmlib.initialization import Initialization, as_initialization
+from ssmlib.initialization.schemes import (
+    check_hippo,
+    check_options,
+    check_state_size,
+)
 from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.models import Ensemble, Model
@@ -95,11 +101,34 @@ def of(layer, **fixed):
     return lambda **options: layer(**{"d_model": 3, "d_state": 8} | fixed | options)
 
 
+def lengths(method):
+    """The refusals of the L of a layer's method."""
+    return [
+        (lambda: getattr(S4D(3, 8), method)(0), ValueError, "L must be at least 1"),
+        (lambda: getattr(S4D(3, 8), method)(2.0), TypeError, "L must be an int"),
+    ]
+
+
+def batches(make):
+    """The refusals of the batch of a state."""
+    return [
+        (lambda: make().initial_state(-1), ValueError, "batch must be at least 0"),
+        (lambda: make().initial_state(2.0), TypeError, "batch must be an int"),
+    ]
+
+
+def moved_by(over):
+    return statistics.moved(np.mean, [1.0, 2.0, 4.0], [2.0, 3.0, 3.0], over=over)
+
+
 def exponential(init):
     return lambda: S4D(3, 8, init=init, real_transform="exp")
 
 
 UNDAMPED = Initialization("lin", real=0.0)
+STATE = S4D(3, 8).initial_state(2)
+BOTH = of(S4D, bidirectional=True)
+G = torch.Generator()
 #: by public name, calls with what they raise
 RAISES = {
     "layers.base.SSM": [
@@ -113,8 +142,24 @@ RAISES = {
             ValueError,
             "state must be this layer's own",
         ),
+        (lambda: S4D(3, 8)(U.long()), TypeError, "u must be real floating point"),
     ],
-    "layers.base.SSM.reset_parameters": [
+    "layers.base.SSM.kernel": lengths("kernel"),
+    "layers.base.SSM.impulse_response": lengths("impulse_response"),
+    "layers.base.SSM.last_weights": lengths("last_weights"),
+    "layers.base.SSM.initial_state": batches(lambda: S4D(3, 8)),
+    "layers.base.SSM.step": [
+        (lambda: S4D(3, 8).step(U_T.long(), STATE), TypeError, "u_t must be real"),
+        (lambda: S4D(3, 8).step(U_T[:, :2], STATE), ValueError, "u_t must have shape"),
+        (lambda: S4D(3, 8).step(U_T, STATE[:1]), ValueError, "state must be this"),
+        (lambda: BOTH().step(U_T, STATE), ValueError, "a bidirectional layer has no"),
+    ],
+    "layers.base.SSM.recurrence": [
+        (lambda: S4D(3, 8).recurrence(torch.float16), TypeError, "dtype must be"),
+        (lambda: BOTH().recurrence(), ValueError, "a bidirectional layer has no"),
+    ],
+    "layers.modal.ModalSSM": common(of(S4D)),
+    "layers.parameters.Parametrized.reset_parameters": [
         (
             lambda: (
                 Ensemble([Model(2, 1), Model(2, 1)]).stacked.ssms[0].reset_parameters()
@@ -123,10 +168,11 @@ RAISES = {
             "of an ensemble, reset each member",
         ),
     ],
-    "layers.base.SSM.dtype": [
+    "layers.parameters.Parametrized.dtype": [
         (lambda: S4D(3, 8).half().dtype, TypeError, "half|float16"),
     ],
     "layers.s4d.S4D": [
+        *common(of(S4D)),
         (lambda: S4D(3, 7), ValueError, "d_state must be .*even"),
         (lambda: S4D(3, 8, n_ssm=2), ValueError, "n_ssm must divide d_model"),
         (lambda: S4D(3, 8, n_ssm=0), ValueError, "n_ssm must be at least 1"),
@@ -176,6 +222,12 @@ RAISES = {
             "state must be this recurrence's own",
         ),
     ],
+    "layers.recurrence.Recurrence.initial_state": batches(
+        lambda: S4D(3, 8).recurrence()
+    ),
+    "layers.recurrence.DenseRecurrence.initial_state": batches(
+        lambda: S4(3, 8).recurrence()
+    ),
     "layers.recurrence.DenseRecurrence.forward": [
         (lambda: stepped(S4(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
         (lambda: stepped(S4(3, 8), U_T.double()), ValueError, "u_t must have shape"),
@@ -200,6 +252,26 @@ RAISES = {
     ],
     "initialization.beginning.Initialization.hippo": [
         (lambda: Initialization("lin").hippo(8), ValueError, "legs"),
+        (lambda: Initialization("legs").hippo(7), ValueError, "d_state must be even"),
+        (lambda: Initialization("legs").hippo(8.0), TypeError, "d_state must be an"),
+    ],
+    "initialization.beginning.Initialization.modes": [
+        (lambda: Initialization("lin").modes(7, G), ValueError, "d_state must be even"),
+        (lambda: Initialization("lin").modes(8.0, G), TypeError, "d_state must be an"),
+        (lambda: Initialization((A, B)).modes(8, G), ValueError, "d_state|modes"),
+    ],
+    "initialization.schemes.check_options": [
+        (lambda: check_options("lin", "1", 1.0, "one"), TypeError, "real must be"),
+        (lambda: check_options("lin", 1.0, 1.0, "one"), ValueError, "real must be"),
+        (lambda: check_options("lin", None, 1.0, "two"), ValueError, "B must be"),
+    ],
+    "initialization.schemes.check_hippo": [
+        (lambda: check_hippo("P", "lin"), ValueError, "legs"),
+    ],
+    "initialization.schemes.check_state_size": [
+        (lambda: check_state_size("N", 8.0), TypeError, "N must be an int"),
+        (lambda: check_state_size("N", 7), ValueError, "N must be even"),
+        (lambda: check_state_size("N", 0), ValueError, "N must be at least 2"),
     ],
     "initialization.beginning.as_initialization": [
         (
@@ -259,13 +331,25 @@ RAISES = {
             "1e-100",
         ),
     ],
+    "statistics.moved": [
+        (lambda: moved_by(0.0), ValueError, "over must not be zero"),
+        (lambda: moved_by("1"), TypeError, "over must be"),
+    ],
+    "statistics.largest_gap": [
+        (lambda: statistics.largest_gap(U, U_T), ValueError, "found must have the sh"),
+        (lambda: statistics.largest_gap(U, 0 * U), ValueError, "exact must not be ze"),
+    ],
     "statistics.holm": [
         (lambda: statistics.holm([], level=1.0), ValueError, r"level must be in"),
     ],
 }
 #: names whose refusals another test has, as file::test
 ELSEWHERE = {
-    "layers.subclass.check_class": "test_layers::test_a_subclass_that_lacks_a_part_is_"
+    "layers.kernel_alone.KernelSSM.system": "test_layers::test_a_layer_may_give_its_"
+    "kernel_alone",
+    "layers.subclass.check_complete": "test_layers::test_a_subclass_that_lacks_a_part_"
+    "is_named",
+    "layers.subclass.check_parts": "test_layers::test_a_subclass_that_lacks_a_part_is_"
     "named",
     "layers.subclass.check_names": "test_layers::test_a_subclass_that_lacks_a_part_is_"
     "named",

@@ -105,6 +105,7 @@ PROMISES = {
     autocorrelation.toeplitz_moment: {"x": ("real", X)},
     autocorrelation.largest_eigenvalue: {"x": ("real", X)},
     autocorrelation.moment_largest_eigenvalue: {"R": ("real", ROW)},
+    autocorrelation.moment_timescale: {"R": ("real", ROW)},
     autocorrelation.timescale: {"x": ("real", X), "constant": ("positive", 1.0)},
     statistics.mean: {"values": ("draws", DRAWS), "level": ("share", 0.9)},
     statistics.paired: {
@@ -118,6 +119,7 @@ PROMISES = {
     curves.minimum: CURVE | {"width": ("number", 1.0)},
     curves.cost: CURVE | {"at": ("number", 1.0)},
     curves.edges: CURVE | {"rise": ("number", 1.0)},
+    curves.ceiling: CURVE | {"factor": ("number", 2.0)},
     inputs.ar1: {"rho": ("number", 0.5)},
     inputs.power_law: {"alpha": ("positive", 0.5)},
     inputs.equicorrelated: {"r": ("number", 0.5)},
@@ -310,7 +312,7 @@ def test_every_public_function_has_its_promises():
         *("conjugate", "stacked", "full_precision", "vandermonde_product", "uniform"),
         *("zoh_parts", "bilinear_parts", "dense_parts", "dense_final_state", "names"),
         *("check_options", "check_hippo", "check_state_size", "as_initialization"),
-        *("white", "constant", "holm", "bootstrap"),
+        *("white", "constant", "holm", "bootstrap", "moved", "largest_gap"),
     }
     found = {name.rsplit(".", 1)[-1] for name in calls.public()}
     assert found == without | {function.__name__ for function in PROMISES}

@@ -1,5 +1,6 @@
 """The shape of the code itself: short files, and tables that agree with types."""
 
+import ast
 from typing import get_args
 
 import pytest
@@ -51,6 +52,19 @@ def test_a_former_name_still_leads_to_the_other_layers():
 FILES = sorted((ROOT / "ssmlib").rglob("*.py"))
 
 
+def docstring_lines(text: str) -> int:
+    """Return the number of lines that are docstrings."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    documented = [
+        node.body[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, kinds) and ast.get_docstring(node) is not None
+    ]
+    return sum(node.end_lineno - node.lineno + 1 for node in documented)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_file_has_about_300_lines_at_most(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 345
+def test_a_file_has_at_most_300_lines_of_code(path):
+    """Docstrings do not count: they have a line per argument."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) - docstring_lines(text) <= 300
