@@ -92,4 +92,5 @@ def startup() -> dict[str, str]:
 
 
 def normal(name: str) -> str:
+    """The name of a package in the form in which names are compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
