@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from ssmbook.runs import folders
+from ssmbook.runs import folders, stores
 
 MARK = ".ssmbook"
 
@@ -53,7 +53,7 @@ def check_folder(root: Path, folder: Path) -> None:
 
 def prepare(root: Path, folder: Path) -> Path:
     """Make a book's folder and mark it; what was interrupted there is repaired."""
-    folders.writable(folder)
+    stores.writable(folder)
     inside = folders.real(folder).is_relative_to(folders.real(root))
     if inside and not (folder / ".gitignore").exists():
         # A book inside the repository is no part of it, nor for ruff to look at.

@@ -34,13 +34,15 @@ def _check_streams() -> None:
     """Give each closed stream a place, and stdout characters that it can show.
 
     A file that is opened later would get the number of a closed stream, and what is
-    printed would be written into it. Without stdout there is nowhere to answer.
+    printed would be written into it. Kernels need the place, too. Without stdout there
+    is nowhere to answer.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            # The lowest number that is free is that of the stream.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
     if sys.stdout is None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
+import os
 import select
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import SubprocessError
@@ -25,6 +28,8 @@ EXPECTED = (
     MemoryError,
     SubprocessError,
 )
+#: errors of a disk that is full, for this user or for a file of this size
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def repository() -> Path:
@@ -80,10 +85,33 @@ def errors(*kinds: type[Exception]) -> Iterator[None]:
 def _said(error: Exception) -> str:
     """What an error says to a person."""
     if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
-        return str(error.args[0][0][-1])  # the first of the files that were not copied
+        _, target, reason = error.args[0][0]  # the first of those that were not copied
+        full = [os.strerror(n) for n in _FULL if os.strerror(n) in str(reason)]
+        return _no_space(target, full[0]) if full else str(reason)
     if str(error).startswith("Could not determine home"):  # of pathlib
         return "this user has no home folder, which Jupyter needs: set HOME"
+    if isinstance(error, OSError) and str(error).startswith("[Errno "):
+        return _of_a_file(error)
     return str(error) or type(error).__name__
+
+
+def _of_a_file(error: OSError) -> str:
+    """What an error of the system says: where, what, and what to do about it."""
+    where = error.filename
+    if error.errno not in _FULL:
+        return f"{where}: {error.strerror}" if where else str(error)
+    if where is None:
+        tried = map(Path, (".", ROOT, tempfile.gettempdir()))
+        full = [str(p.absolute()) for p in tried if shutil.disk_usage(p).free < 2**20]
+        where = ", ".join(full) or "the answer or a temporary file"
+    return _no_space(where, error.strerror)
+
+
+def _no_space(where: str, reason: str) -> str:
+    return (
+        f"{where} cannot be written: {reason}. Make space there, or choose another "
+        "folder, and run the same command again"
+    )
 
 
 def _reader_is_gone() -> bool:

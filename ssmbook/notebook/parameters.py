@@ -180,6 +180,13 @@ def _hint(kind: str, value) -> str:
     return ""
 
 
+def _digits(parameter: Parameter, text: str) -> str:
+    """How a number that is refused is written."""
+    if parameter.type in ("int", "float") and strict_yaml.is_ambiguous(text):
+        return " (write it in the digits 0 to 9, without a leading zero)"
+    return ""
+
+
 def _is_unicode(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
@@ -193,10 +200,13 @@ def from_text(parameter: Parameter, text: str, where: str) -> Value:
     try:
         if parameter.type == "bool":
             return _WORDS[text.lower()]
+        if parameter.type != "str" and strict_yaml.is_ambiguous(text):
+            raise ValueError
         return _TYPES[parameter.type](text)
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"{where}: {parameter.name} must be {parameter.type}, got {shown(text)}"
+            f"{_digits(parameter, text)}"
         ) from error
 
 

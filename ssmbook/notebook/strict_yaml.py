@@ -15,6 +15,11 @@ MOST = 1_000_000  # values, those that aliases repeat counted each time
 _OTHER_NUMBER = re.compile(r"[-+]?(0[0-9_]*[0-9]|[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?)")
 
 
+def is_ambiguous(text: str) -> bool:
+    """Whether a number is written so that another reader takes it for another one."""
+    return not text.isascii() or _OTHER_NUMBER.fullmatch(text.strip()) is not None
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, with limits, which refuses ambiguous content."""
 
@@ -51,7 +56,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_number(self, node):
-        if isinstance(node.value, str) and _OTHER_NUMBER.fullmatch(node.value):
+        if isinstance(node.value, str) and is_ambiguous(node.value):
             self.refuse(
                 f"{node.value} is another number in YAML: write it in decimal "
                 "digits, or in quotes as text",

@@ -19,7 +19,7 @@ from ssmbook.notebook.chapters import chapters
 from ssmbook.publish import crate, environment, locks, verify
 from ssmbook.publish.datasets import registered
 from ssmbook.runs import folders, provenance, sharing
-from ssmbook.runs.stores import replace, sha256
+from ssmbook.runs.stores import replace, sha256, writable
 
 _README = """# {title}
 
@@ -57,7 +57,7 @@ def pack(root: Path, output: Path, say: build.Say) -> Path:
     if missed:
         wrong = "\n".join(f"{f.what}: {f.status}" for f in missed)
         raise ValueError(f"this is not the environment of the lock:\n{wrong}")
-    folders.writable(output)
+    writable(output)
     # A folder of this call alone, whatever a call that was killed has left there.
     with sharing.lock(root / "_build"):
         work = root / "_build" / "archive"

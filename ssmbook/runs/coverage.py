@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmbook.notebook.parameters import Parameter, Value
-from ssmbook.runs import inputs, key
+from ssmbook.runs import inputs, installed, key
 
 #: folders of the system, where nobody stores data
 _SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin",
@@ -34,7 +34,7 @@ def _places(folder: Path) -> dict[str, bool]:
     named = [os.environ[name] for name in _NAMING if os.environ.get(name)]
     prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
     places = {f"{path}/": True for path in _SYSTEM}
-    for path in (*prefixes, *key.installed_in(), *named):
+    for path in (*prefixes, *installed.installed_in(), *named):
         places |= {f"{found}/": True for found in _both(path) if found != "/"}
         places |= {found: True for found in _both(path) if os.path.isfile(found)}
     home = os.path.expanduser("~")

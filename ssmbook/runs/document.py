@@ -96,6 +96,7 @@ _FORMS: dict[str, Form] = {
     "git": _git,
     "machine": _machine,
     "packages": _mapping(_optional(_text)),
+    "loaded": _mapping(_text),
     "records": _mapping(lambda value: isinstance(value, dict)),
     "files": _mapping(_digits(64)),
     "error": _optional(_text),
@@ -109,9 +110,10 @@ class Run:
 
     key: of everything that decides the outputs; state: of all of it but the
     parameters, 16 digits. status: "complete" or "failed". records: key -> value and
-    tolerance. modules: the sha256 of the code that the notebook imports. files: name
-    -> sha256. error, traceback: of a run that failed. reused: answered from the
-    store; not stored.
+    tolerance. modules: the sha256 of the code that the notebook imports. packages: all
+    that are installed. loaded: those that the run has loaded, by the names of their
+    modules. files: name -> sha256. error, traceback: of a run that failed. reused:
+    answered from the store; not stored.
     """
 
     notebook: str
@@ -127,6 +129,7 @@ class Run:
     git: dict[str, Any] = field(default_factory=lambda: {"commit": None, "clean": None})
     machine: dict[str, Any] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
+    loaded: dict[str, str] = field(default_factory=dict)
     records: dict[str, dict] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     error: str | None = None

@@ -74,20 +74,30 @@ def _one_interrupt() -> Iterator[None]:
 
 
 def execute(
-    notebook, values: dict, folder: Path, *, timeout: int = CELL_TIMEOUT, threads=1
+    notebook,
+    values: dict,
+    folder: Path,
+    *,
+    timeout: int = CELL_TIMEOUT,
+    threads: int = 1,
+    loaded: dict[str, str] | None = None,
 ):
     """Run a notebook from top to bottom; the executed notebook.
 
     notebook: a NotebookNode, left as it is. `values` differing from the defaults are
     injected. The kernel works in `folder` with `threads` threads, isolated from the
-    settings of its user; a cell may take `timeout` seconds. Raises ValueError for
+    settings of its user; a cell may take `timeout` seconds. `loaded` is filled with
+    the installed packages that the run has loaded. Raises ValueError for
     parameters outside the notebook's interface, or where it used a module or a file
     that its key does not cover; NotebookFailed where a cell raises or does not end, or
     the kernel dies; OSError where there is no folder for the kernel's sockets;
     KeyboardInterrupt at Ctrl-C.
     """
     with _one_interrupt():
-        return _execute(notebook, values, folder, timeout, threads)
+        node, found = _execute(notebook, values, folder, timeout, threads)
+    if loaded is not None:
+        loaded |= found
+    return node
 
 
 def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
@@ -144,8 +154,8 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             partial[0].cells.pop()
         raise _failure(error, partial) from error
     printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
-    isolation.check(notebook, "".join(printed))
-    return _bare(node)
+    found = isolation.check(notebook, "".join(printed))
+    return _bare(node), found
 
 
 def write(node, path: Path) -> None:

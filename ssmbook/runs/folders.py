@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from ssmbook.runs import provenance
@@ -80,11 +79,3 @@ def check_file(root: Path, path: Path, option: str) -> Path:
     if reason is not None:
         raise ValueError(f"{option} {path} {reason}: choose another file")
     return path
-
-
-def writable(folder: Path) -> Path:
-    """Make a folder and check that it can be written; OSError where it cannot."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    return folder

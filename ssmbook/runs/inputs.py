@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def hashes(
     A parameter marked `<path>` names one, unless it is empty. Any other text without
     choices names one where it exists, except for `.`, `..` and `/`. Relative paths
     start in `folder`, where the notebook works. Raises ValueError for a marked path
-    that does not exist, OSError for one that cannot be read.
+    that is neither a file nor a folder, OSError for one that cannot be read.
     """
     named = paths(known, values, folder, where)
     return {name: content_hash(path) for name, path in named.items()}
@@ -43,7 +44,7 @@ def paths(
         elif parameter.is_path:
             raise ValueError(
                 f"{where}: {name} must be the path of a file or folder, or empty; "
-                f"there is no {path.resolve()}"
+                f"{_instead(path)}"
             )
     return found
 
@@ -56,14 +57,37 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def content_hash(path: Path) -> str:
-    """sha256 of a file, or over the names, sizes and sha256 of a folder's files."""
+def _instead(path: Path) -> str:
+    """What lies at a path where there is neither a file nor a folder."""
+    absolute = Path(os.path.abspath(path))
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            return f"{absolute} is a link to {os.readlink(path)}, which does not exist"
+        return f"there is no {absolute}"
+    except OSError as error:
+        return f"{absolute} cannot be read: {error.strerror}"
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return (
+        f"{absolute} is {kinds.get(stat.S_IFMT(mode), 'a device')}, which has no "
+        "content that a key can cover: write it into a file"
+    )
+
+
+def content_hash(path: Path, skip: str = "") -> str:
+    """sha256 of a file, or over names and content of everything in a folder.
+
+    skip: the name of folders that do not count, as `__pycache__`.
+    """
     if not path.is_dir():
         return _digest(path)
-    listed = [
-        [file.relative_to(path).as_posix(), file.stat().st_size, _digest(file)]
-        for file in sorted(_files(path))
-    ]
+    listed = []
+    for found, kind in walk(path):
+        name = found.relative_to(path)
+        if skip not in name.parts:
+            about = [found.stat().st_size, _digest(found)] if kind is None else [kind]
+            listed.append([name.as_posix(), *about])
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
@@ -71,16 +95,25 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The regular files below a folder, through links, each folder once."""
-    seen = set()
+def walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """Everything below a folder, through links, in the order of names.
+
+    Yields each path with None for a regular file, and otherwise what it is. A folder
+    that links lead to a second time is not entered again: its place is given.
+    """
+    entered: dict[str, str] = {}
     for top, folders, names in os.walk(folder, followlinks=True, onerror=_fail):
-        real = os.path.realpath(top)
-        if real in seen:
+        folders.sort()
+        real, name = os.path.realpath(top), os.path.relpath(top, folder)
+        if real in entered:
             folders.clear()
+            yield Path(top), f"the folder {entered[real]}"
             continue
-        seen.add(real)
-        yield from (path for path in (Path(top, n) for n in names) if path.is_file())
+        entered[real] = name
+        if name != ".":
+            yield Path(top), "a folder"
+        for path in (Path(top, name) for name in sorted(names)):
+            yield path, None if path.is_file() else "no regular file"
 
 
 def _digest(file: Path) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssmbook.notebook.session import VARIABLE
-from ssmbook.runs import key
+from ssmbook.runs import installed, key
 
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
@@ -26,7 +26,7 @@ START_TIMEOUT = 120  # seconds that a kernel may take to answer
 #: variables of the user that say where things are, and change no result
 PASSED = (
     "HOME", "USER", "LOGNAME", "PATH", "SHELL", "XDG_CACHE_HOME", "SSMLIB_CACHE",
-    "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH",
+    "CUDA_HOME", "CUDA_PATH",
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
     "*_PROXY", "*_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -184,10 +184,11 @@ LOADED = """def _loaded():
 _loaded()"""
 
 
-def check(node, printed: str) -> None:
+def check(node, printed: str) -> dict[str, str]:
     """Raise ValueError where a kernel used a file that the key does not cover.
 
-    printed: the output of `LOADED`, run after the notebook.
+    printed: the output of `LOADED`, run after the notebook. Returns the installed
+    packages that the kernel has loaded, as `installed.provided` names them.
     """
     found = json.loads(printed)
     files = found["modules"]
@@ -199,7 +200,7 @@ def check(node, printed: str) -> None:
                 f"the notebook loaded {name} from {file}, not from {expected}: the key "
                 "of the run does not cover that file"
             )
-        if expected is None and not key.is_installed(file):
+        if expected is None and not installed.is_installed(file):
             raise ValueError(
                 f"the notebook loaded {name} from {file}, which is not part of the "
                 "installed packages: the key of the run does not cover that file"
@@ -207,3 +208,4 @@ def check(node, printed: str) -> None:
     key.check_loaded(node, own)
     if found["refused"]:  # a cell may have caught the error
         raise ValueError(found["refused"][0])
+    return installed.provided({*files} - own)

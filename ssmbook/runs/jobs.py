@@ -26,7 +26,16 @@ import nbformat
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of
 from ssmbook.notebook.parameters import Value, check, declared
-from ssmbook.runs import execution, inputs, key, provenance, reading, run_page, sharing
+from ssmbook.runs import (
+    execution,
+    inputs,
+    installed,
+    key,
+    provenance,
+    reading,
+    run_page,
+    sharing,
+)
 from ssmbook.runs.document import Run, as_records
 from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
 from ssmbook.runs.stores import Store, sha256
@@ -96,6 +105,8 @@ def _finished_run(job: Job, store: Store) -> Run | None:
     run = reading.read_run(store, job.folder, whole=True)
     if run is None or run.key != job.key or run.parameters != job.values:
         return None
+    if installed.provided(run.loaded) != run.loaded:
+        return None  # a package that its imports do not name has another version now
     return replace(run, reused=True)
 
 
@@ -127,7 +138,7 @@ def run_job(
 def _run(job: Job, store: Store, timeout: int) -> Run:
     run_page.write_mathjax(store)
     run = _begun(job)
-    clock = time.perf_counter()
+    clock, loaded = time.perf_counter(), {}
     try:
         check_surroundings(job)
         node = execution.execute(
@@ -136,10 +147,11 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
             _folder(job.path),
             timeout=timeout,
             threads=job.threads,
+            loaded=loaded,
         )
         check_surroundings(job)
         records = as_records(Executed(job.notebook, node).records)
-        run = replace(run, status="complete", records=records)
+        run = replace(run, status="complete", records=records, loaded=loaded)
     except (NotebookFailed, ValueError) as error:
         details = getattr(error, "details", str(error))
         run = replace(run, error=str(error), traceback=details)

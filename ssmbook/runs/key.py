@@ -13,19 +13,14 @@ import hashlib
 import json
 import os
 import platform
-import re
-import site
-import sys
-import sysconfig
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ssmbook
 from ssmbook.notebook.kept import read_by
-from ssmbook.runs import code
+from ssmbook.runs import code, inputs, installed
 
 if TYPE_CHECKING:
     from grimp import ImportGraph
@@ -33,8 +28,13 @@ if TYPE_CHECKING:
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
 #: what is installed: packages, and those installed for their data files alone
 LOCKS = ("requirements.lock", "requirements-torch.lock", "requirements-data.lock")
-#: variables of the user that choose code for a processor; a kernel sees them
-CHOOSING = ("ATEN_CPU_CAPABILITY", "OPENBLAS_CORETYPE")
+#: variables of the user that choose code or libraries; a kernel sees them
+CHOOSING = (
+    "ATEN_CPU_CAPABILITY",
+    "OPENBLAS_CORETYPE",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+)
 
 
 @cache
@@ -60,55 +60,23 @@ def _graph(names: tuple[str, ...]) -> ImportGraph:
     return grimp.build_graph(*names, cache_dir=None, exclude_type_checking_imports=True)
 
 
-@cache
-def installed_in() -> tuple[str, ...]:
-    """The folders of Python's own modules and of the installed packages."""
-    paths = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
-    return tuple(dict.fromkeys([*paths, *site.getsitepackages()]))
-
-
-def is_installed(file: str) -> bool:
-    """Whether a file lies among Python's own modules or the installed packages."""
-    path = os.path.abspath(file)
-    places = [
-        p for folder in installed_in() for p in (folder, os.path.realpath(folder))
-    ]
-    return any(path.startswith(place + os.sep) for place in places)
-
-
-@cache
-def _installed() -> dict[str, str]:
-    """The version of each installed package; not of one in a folder of PYTHONPATH."""
-    found = [d.metadata for d in distributions(path=list(installed_in()))]
-    return {_normal(about["Name"]): about["Version"] for about in reversed(found)}
-
-
-@cache
-def _providers() -> dict[str, list[str]]:
-    """The installed packages by the names under which they are imported."""
-    return {
-        name: [_normal(package) for package in found]
-        for name, found in packages_distributions().items()
-    }
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def versions(imported: Iterable[str] = ()) -> dict[str, str | None]:
     """The packages of the locks with their installed versions; None for a missing one.
 
     An installation may differ from the locks, and its versions decide results.
-    imported: names that a notebook imports, whose packages need be in no lock.
+    imported: names that are imported, whose packages need be in no lock; one without
+    a version has its content instead.
     """
     lines = b"\n".join(_locks()).decode().splitlines()
-    named = {_normal(line.partition("==")[0].strip()) for line in lines if "==" in line}
-    own = {*packages(), *sys.stdlib_module_names}
-    for name in {name.partition(".")[0] for name in imported} - own:
-        if _normal(name) not in named:
-            named |= set(_providers().get(name, ()))
-    return {name: _installed().get(name) for name in sorted(named)}
+    named = {
+        installed.normal(line.partition("==")[0].strip())
+        for line in lines
+        if "==" in line
+    }
+    names = {name.partition(".")[0] for name in imported} - {*packages()}
+    found = {name: installed.installed().get(name) for name in sorted(named)}
+    others = {n for n in names if found.get(installed.normal(n)) is None}
+    return found | installed.provided(others)
 
 
 def _cells(node) -> list[str]:
@@ -121,13 +89,13 @@ def _plain(source: str) -> str:
     return "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
 
 
-def _imported(source: str) -> set[str]:
+def _imported(source: str | bytes) -> set[str]:
     """The names that Python code imports, modules or not."""
     names = set()
-    for statement in ast.walk(ast.parse(_plain(source))):
+    for statement in ast.walk(ast.parse(source)):
         if isinstance(statement, ast.Import):
             names |= {alias.name for alias in statement.names}
-        elif isinstance(statement, ast.ImportFrom) and statement.module:
+        elif isinstance(statement, ast.ImportFrom) and not statement.level:
             names.add(statement.module)
             names |= {f"{statement.module}.{a.name}" for a in statement.names}
     return names
@@ -136,7 +104,7 @@ def _imported(source: str) -> set[str]:
 def _named(node) -> set[str]:
     """The names that a notebook imports; ValueError for a cell that is no Python."""
     try:
-        return set().union(*map(_imported, _cells(node)))
+        return set().union(*map(_imported, map(_plain, _cells(node))))
     except SyntaxError as error:
         raise ValueError(f"a cell of the notebook is no Python: {error}") from error
 
@@ -161,6 +129,18 @@ def modules(node) -> frozenset[str]:
     return frozenset(closed)
 
 
+@cache
+def _imported_by(content: bytes) -> frozenset[str]:
+    """The names that the code of a module imports."""
+    return frozenset(_imported(content))
+
+
+def _imports(node, loaded: frozenset[str]) -> set[str]:
+    """The names that a notebook and its modules import."""
+    files = [file for file in map(source, loaded) if file.is_file()]
+    return _named(node).union(*(_imported_by(file.read_bytes()) for file in files))
+
+
 def source(module: str) -> Path:
     """The file of one of the repository's modules."""
     path = ROOT.joinpath(*module.split("."))
@@ -183,22 +163,23 @@ def code_hash(names: frozenset[str], cells: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def _data(names: frozenset[str]) -> list[Path]:
-    """The other files in the packages of modules, which these may read."""
+def _data(names: frozenset[str]) -> list[tuple[Path, str | None]]:
+    """All but code in the packages of modules, which these may read; as `walk`."""
     return [
-        file
+        (path, kind)
         for package in sorted({name.partition(".")[0] for name in names})
-        for file in sorted((ROOT / package).rglob("*"))
-        if file.suffix not in (".py", ".pyc") and file.is_file()
+        for path, kind in inputs.walk(ROOT / package)
+        if path.suffix not in (".py", ".pyc") and path.name != "__pycache__"
     ]
 
 
 def data_hash(names: frozenset[str]) -> str:
-    """sha256 of the other files in the packages of modules, which these may read."""
+    """sha256 of all but code in the packages of modules, which these may read."""
     digest = hashlib.sha256()
-    for file in _data(names):
-        name = file.relative_to(ROOT).as_posix()
-        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for path, kind in _data(names):
+        name = path.relative_to(ROOT).as_posix()
+        content = path.read_bytes() if kind is None else kind.encode()
+        digest.update(name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
 
 
@@ -224,7 +205,8 @@ def files(node) -> list[Path]:
     loaded = modules(node)
     kept = read_by(map(_plain, _cells(node)))
     documents = [path.with_name("run.json") for path in kept]  # checked as it is read
-    return [*map(source, loaded), *_data(loaded), *kept, *documents]
+    data = [path for path, kind in _data(loaded) if kind is None]
+    return [*map(source, loaded), *data, *kept, *documents]
 
 
 def surroundings(node, threads: int) -> dict:
@@ -236,7 +218,8 @@ def surroundings(node, threads: int) -> dict:
         "kept": _kept_hash(node),
         "lock": lock_hash(),
         "python": ".".join(platform.python_version_tuple()[:2]),
-        "packages": versions(_named(node)),
+        "packages": versions(_imports(node, loaded)),
+        "startup": installed.startup(),
         "variables": {n: os.environ[n] for n in CHOOSING if os.environ.get(n)},
         "threads": threads,
     }

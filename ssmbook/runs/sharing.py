@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ssmbook.runs.stores import Store, replace
+from ssmbook.runs.stores import Store, named, replace
 
 WAIT = 12 * 3600  # seconds that a command waits for another one
 _LOOK = 0.2  # seconds between two looks at a lock
@@ -72,7 +72,11 @@ def lock(folder: Path) -> Iterator[bool]:
     try:
         since = datetime.now().astimezone().isoformat(" ", "seconds")
         about = {"pid": os.getpid(), "command": _command(), "since": since}
-        path.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        try:
+            path.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        except OSError as error:
+            named(error, path)
+            raise
         yield waited
     finally:
         held.release()

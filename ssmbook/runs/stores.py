@@ -45,8 +45,31 @@ def replace(path: Path, content: bytes) -> None:
                     os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
                 part.replace(path)
             return
+        except OSError as error:
+            named(error, path)
+            raise
         finally:
             part.unlink(missing_ok=True)
+
+
+def named(error: OSError, path: Path) -> None:
+    """Give an error the path of its file, which a failed write does not name."""
+    if error.errno is not None and error.filename is None:
+        error.filename = str(path)
+
+
+def writable(folder: Path) -> Path:
+    """Make a folder and check that it can be written; OSError where it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder, or "
+            "make it writable"
+        ) from error
+    return folder
 
 
 def _remove_stale_parts(folder: Path) -> None:
@@ -152,10 +175,7 @@ class Store:
             self.write(name, b"")
             self.remove(name)
             return
-        path = self.folder / folder
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
+        writable(self.folder / folder)
 
     def remove(self, name: str) -> None:
         """Remove a file, which need not be there."""

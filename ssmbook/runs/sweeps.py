@@ -27,7 +27,8 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
     """
     if parameter.type == "int" and ":" in text:
         try:
-            counted = range(*map(int, text.split(":")))
+            parts = [from_text(parameter, part, where) for part in text.split(":")]
+            counted = range(*parts)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{where}: {parameter.name} must read start:stop[:step], whole numbers "

@@ -171,6 +171,27 @@ def run(folder, *code, **values):
     return execute(parametrized(*code), values, folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("~/x.csv", "import os; open(os.path.expanduser(text))"),
+        ("~/x.csv", "import pathlib; pathlib.Path(text).expanduser().read_text()"),
+        ("$HOME/x.csv", "import os; open(os.path.expandvars(text))"),
+        ("x", "open(text + '.csv')"),
+        ("*.csv", "import glob; open(glob.glob(text)[0])"),
+        ("file:x.csv", "open(text.removeprefix('file:'))"),
+    ],
+)
+def test_a_text_that_the_notebook_makes_a_path_of_is_refused(
+    text, code, tmp_path, monkeypatch
+):
+    """The key covers the text alone, since no file has that name."""
+    folder = fill(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(folder))
+    with pytest.raises(NotebookFailed, match=r"\.csv, which the key of the run does"):
+        run(folder, code, text=text)
+
+
 def test_a_run_that_reads_another_file_fails(tmp_path):
     """At once, and also where a cell catches the error or an import reads it."""
     folder = fill(tmp_path / "work")

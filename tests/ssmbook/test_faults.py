@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ssmbook.runs import cluster, execution
+from ssmbook.runs import cluster, execution, sharing, stores
 from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 
 pytestmark = pytest.mark.slow  # starts sweeps and kills them
@@ -165,6 +165,8 @@ def test_the_disk_is_full(own, command):
     process = start(own, command, "1", *new, preexec_fn=small_files)
     _, err = process.communicate(timeout=900)
     assert process.returncode == 1
+    assert f"{own}/runs/toy/" in err or f"{own}/runs/mathjax/" in err
+    assert "cannot be written" in err
     assert "File too large" in err
     assert "Traceback" not in err
     assert times(own) == before
@@ -208,8 +210,6 @@ def test_two_sweeps_on_one_folder(own):
 
 
 def test_files_are_whole_or_not_there(tmp_path, monkeypatch):
-    from ssmbook.runs import stores
-
     path = tmp_path / "a.json"
     stores.replace(path, b"old")
 
@@ -223,10 +223,32 @@ def test_files_are_whole_or_not_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def write_file(folder):
+    stores.replace(folder / "name", b"more than ten bytes")
+
+
+def write_lock(folder):
+    with sharing.lock(folder):
+        pytest.fail("the lock was written")
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(write_file, "name"), (write_lock, sharing.LOCK)]
+)
+def test_a_write_that_fails_names_its_file(tmp_path, write, name):
+    """`write` itself raises an error without a path."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.filename == str(tmp_path / name)
+
+
 def test_a_killed_process_leaves_no_part_for_long(tmp_path):
     """Kills hit the moment in which a part is there; the next write removes it."""
-    from ssmbook.runs import stores
-
     code = (
         "import sys, pathlib; from ssmbook.runs.stores import replace\n"
         "while True: replace(pathlib.Path(sys.argv[1]) / 'a', bytes(20_000_000))"

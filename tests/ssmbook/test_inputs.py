@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+import socket
+import tempfile
 from importlib.metadata import version
 
 import nbformat
 import pytest
 
 from ssmbook.notebook.parameters import declared
-from ssmbook.runs import inputs, key
+from ssmbook.runs import inputs, installed, key
 from ssmbook.runs.jobs import plan_runs, run_job
 from ssmbook.runs.stores import Store
 from tests.book.conftest import CHAPTERS
@@ -42,6 +44,11 @@ def data(tmp_path):
     (elsewhere / "more.csv").write_text("3,4", encoding="utf-8")
     (folder / "linked").symlink_to(elsewhere)
     (folder / "round").symlink_to(folder)
+    for name, text in (("first", "1"), ("second", "2"), ("hollow", "")):
+        (folder / "deep" / name).mkdir()
+        if text:
+            (folder / "deep" / name / "x").write_text(text, encoding="utf-8")
+    (folder / "deep" / "latest").symlink_to("first")
     return folder
 
 
@@ -75,7 +82,22 @@ def replace(data):
     fresh.rename(path)
 
 
-CHANGES = [rewrite, rewrite_behind_a_link, add, rename, remove, replace]
+def add_a_folder(data):
+    (data / "deep" / "empty").mkdir()
+
+
+def remove_a_folder(data):
+    (data / "deep" / "hollow").rmdir()
+
+
+def retarget_a_link(data):
+    """To a folder that is listed itself, as one named `latest`."""
+    (data / "deep" / "latest").unlink()
+    (data / "deep" / "latest").symlink_to("second")
+
+
+CHANGES = [rewrite, rewrite_behind_a_link, add, rename, remove, replace, add_a_folder,
+           remove_a_folder, retarget_a_link]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -97,7 +119,7 @@ def test_a_single_file_and_a_moved_folder(data):
     before = planned(data.parent, data=str(file))
     file.write_text("9", encoding="utf-8")
     assert planned(data.parent, data=str(file)) != before
-    shutil.copytree(data / "deep", data.parent / "copy")
+    shutil.copytree(data / "deep", data.parent / "copy", symlinks=True)
     same = [
         inputs.content_hash(data / "deep"),
         inputs.content_hash(data.parent / "copy"),
@@ -161,8 +183,8 @@ def test_installed_versions_count(monkeypatch):
     assert around["packages"]["torch"] == version("torch")  # with its build
     assert around["packages"]["aeon"] == version("aeon")  # of the second lock
     assert around["packages"]["scikit-learn"] == version("scikit_learn")
-    other = dict(key._installed()) | {"numpy": "1.0"}
-    monkeypatch.setattr(key, "_installed", lambda: other)
+    other = dict(installed.installed()) | {"numpy": "1.0"}
+    monkeypatch.setattr(installed, "installed", lambda: other)
     assert json.dumps(key.surroundings(node, 1)) != json.dumps(around)
 
 
@@ -174,30 +196,70 @@ def test_versions_are_those_that_a_kernel_imports(tmp_path, monkeypatch):
     expected = version("numpy")
     monkeypatch.syspath_prepend(tmp_path)
     assert version("numpy") == "1.0"
-    key._installed.cache_clear()
+    installed.installed.cache_clear()
     assert key.versions()["numpy"] == expected
 
 
 def test_a_pipe_or_a_device_is_not_read(data):
-    """They have no end, and would be waited for."""
+    """They have no end, and would be waited for; the message says what they are."""
     os.mkfifo(data.parent / "pipe")
-    for name in ("pipe", "/dev/zero"):
-        assert planned(data.parent, text=name)
-        with pytest.raises(ValueError, match="must be the path of a file or folder"):
-            planned(data.parent, data=name)
+    (data.parent / "nowhere").symlink_to("gone")
+    with socket.socket(socket.AF_UNIX) as bound:
+        place = tempfile.mkdtemp(dir="/tmp")  # a socket's path is short
+        bound.bind(f"{place}/socket")
+        for name, what in {
+            "pipe": "/pipe is a pipe, which has no content",
+            "/dev/zero": "/dev/zero is a device, which has no content",
+            f"{place}/socket": "/socket is a socket, which has no content",
+            "nowhere": "/nowhere is a link to gone, which does not exist",
+            "two": "there is no /.*/two",
+        }.items():
+            assert planned(data.parent, text=name)
+            with pytest.raises(ValueError, match=f"or empty; .*{what}"):
+                planned(data.parent, data=name)
+        shutil.rmtree(place)
 
 
-def test_data_in_a_package_of_the_repository_count(root, tmp_path, monkeypatch):
+@pytest.fixture
+def package(root, tmp_path, monkeypatch):
+    """A package of the repository with data of every kind; its folder."""
     skip = shutil.ignore_patterns("__pycache__")
     shutil.copytree(root / "ssmlib", tmp_path / "ssmlib", ignore=skip)
     monkeypatch.setattr(key, "ROOT", tmp_path)
+    folder = tmp_path / "ssmlib"
+    for place in ("theory", ".hidden", "../ext/deep", "theory/plain"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / place / "d.txt").write_text("1", encoding="utf-8")
+    (folder / "linked").symlink_to("../ext")
+    (folder / "file.txt").symlink_to("../ext/deep/d.txt")
+    (folder / "round").symlink_to(".")
+    (folder / "latest").symlink_to("theory")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["theory/d.txt", ".hidden/d.txt", "linked/deep/d.txt", "file.txt", "new"]
+)
+def test_data_in_a_package_of_the_repository_count(package, name):
+    """Hidden, and behind links to files and folders, as well."""
     names = frozenset({"ssmlib", "ssmlib.hippo"})
-    before = key.data_hash(names)
-    (tmp_path / "ssmlib" / "theory" / "table.txt").write_text("1", encoding="utf-8")
-    after = key.data_hash(names)
-    (tmp_path / "ssmlib" / "theory" / "table.txt").write_text("2", encoding="utf-8")
-    assert len({before, after, key.data_hash(names)}) == 3
+    found = {key.data_hash(names)}
+    (package / name).write_text("2", encoding="utf-8")
+    found.add(key.data_hash(names))
+    assert len(found) == 2
+    listed = {path.resolve() for path, kind in key._data(names) if kind is None}
+    assert (package / name).resolve() in listed
+    (package / "linked").unlink()
+    assert key.data_hash(names) not in found
     assert key.data_hash(frozenset()) == key.data_hash(frozenset())
+
+
+def test_bytecode_in_a_package_of_the_repository_does_not_count(package):
+    names = frozenset({"ssmlib"})
+    before = key.data_hash(names)
+    (package / "theory" / "__pycache__").mkdir()
+    (package / "theory" / "__pycache__" / "x.cpython-311.pyc").touch()
+    assert key.data_hash(names) == before
 
 
 @pytest.mark.parametrize("name", key.CHOOSING)
@@ -211,12 +273,3 @@ def test_a_variable_that_chooses_code_counts(name, monkeypatch):
     assert around() == before
     monkeypatch.setenv(name, "default")
     assert around()["variables"][name] == "default"
-
-
-def test_an_imported_package_that_no_lock_names_counts(monkeypatch):
-    monkeypatch.setattr(key, "_providers", lambda: {"fresh": ["fresh-pins"]})
-    monkeypatch.setattr(key, "_installed", lambda: {"fresh-pins": "1.0"})
-    node = cells("import fresh.part\nimport json\nimport ssmlib.hippo")
-    assert key.surroundings(node, 1)["packages"]["fresh-pins"] == "1.0"
-    assert "fresh-pins" not in key.surroundings(cells("1"), 1)["packages"]
-    assert not any("hash" in name for name in key.versions())

@@ -126,7 +126,7 @@ def test_each_part_of_the_surroundings_counts():
     keys = [key.cache_key(*other) for other in others]
     assert len({plain, *keys}) == 1 + len(others)
     parts = {"modules", "data", "kept", "lock", "python", "packages", "variables"}
-    assert set(around) == parts | {"threads"}
+    assert set(around) == parts | {"startup", "threads"}
 
 
 def test_a_longer_run_that_is_read_counts(tmp_path, monkeypatch):

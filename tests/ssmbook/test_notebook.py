@@ -303,6 +303,32 @@ def test_bad_declarations_are_refused(tmp_path, line, message):
         parameters.interface(path)
 
 
+@pytest.mark.parametrize("kind", ["int", "float"])
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [(t, True) for t in ("0", "3", "-3", "+3", "1_000", "30")]
+    + [(t, False) for t in ("03", "-03", "+010", "00", "0_3", " 03", "٣", "-٣", "３")],
+)
+def test_numbers_at_a_command_line_are_those_of_a_profile(
+    tmp_path, kind, text, accepted
+):
+    """010 is ten to Python, eight to YAML, and refused by both readers."""
+    path = notebook(tmp_path / "a.ipynb", parameters_cell=f"x: {kind} = 1")
+    profile = tmp_path / "p.yml"
+    profile.write_text(f"a: {{x: {text}}}", encoding="utf-8")
+    known = parameters.interface(path)
+    readers = (
+        lambda: parameters.from_text(known["x"], text, "here"),
+        lambda: parameters.profile(profile, {"a": path})["a"]["x"],
+    )
+    for read in readers:
+        if accepted:
+            assert read() == int(text)
+        else:
+            with pytest.raises(ValueError, match=r"leading zero|x must be|in decimal"):
+                read()
+
+
 @pytest.mark.parametrize(
     ("value", "options", "error", "message"),
     [

@@ -1,10 +1,15 @@
 """What is around a command: streams, locale, home folder, Ctrl-C."""
 
+import errno
+import os
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from ssmbook.cli import terminal
 from tests.ssmbook import toy
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
 
@@ -20,6 +25,9 @@ from tests.ssmbook.toy import NOTEBOOK, ssmbook
         ("--help > /dev/full", 1, "No space left on device"),
         ("list > /dev/null 2>&-", 0, ""),
         ("list > /dev/null <&-", 0, ""),
+        ("run 1 > /dev/null 2>&-", 0, ""),
+        ("run 1 -p n=3 > /dev/null 2>&- <&-", 0, ""),
+        ("sweep 1 --grid n=4,5 > /dev/null 2>&- <&-", 0, ""),
     ],
 )
 def test_streams_that_are_closed_or_full(place, line, status, said):
@@ -35,6 +43,39 @@ def test_streams_that_are_closed_or_full(place, line, status, said):
     assert run.returncode == status, run.stderr
     assert said in run.stderr
     assert len(run.stderr.splitlines()) == bool(said)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize("way", ["named", "unnamed", "copied"])
+def test_a_full_disk_is_named_with_the_next_step(number, way, tmp_path, monkeypatch):
+    """A failed write does not say of which file it was."""
+    reason = os.strerror(number)
+    error = OSError(number, reason, str(tmp_path) if way == "named" else None)
+    if way == "copied":
+        error = shutil.Error([("a", str(tmp_path), str(error))])
+    usage = shutil.disk_usage("/")._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    monkeypatch.chdir(tmp_path)
+    said = terminal._said(error)
+    assert said.startswith(str(tmp_path))
+    assert f" cannot be written: {reason}. Make space there, or choose another" in said
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**30))
+    assert f" cannot be written: {reason}. Make space there" in terminal._said(error)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "1", "--runs"),
+        ("sweep", "1", "--grid", "n=1", "--runs"),
+        ("results", "1", "-o"),
+        ("build", "-o"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_named(place, arguments):
+    _, err = ssmbook(place, *arguments, "/proc/nowhere", status=1)
+    assert re.search(r"/proc/nowhere.*No such file or directory.* folder", err)
+    assert "Errno" not in err
 
 
 LOCALES = [
