@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,9 @@ def largest(
         vectors: how many the iteration has before it starts again.
         tol: size of the residual, relative to the eigenvalue.
     """
-    operator = LinearOperator(
+    # Calling the class makes a subclass of it, which scipy's code does not type.
+    make: Any = LinearOperator
+    operator = make(
         (size, size),
         matvec=lambda v: (
             matvec(torch.as_tensor(v.ravel(), dtype=like.dtype, device=like.device))
@@ -51,7 +54,7 @@ def largest(
         which="LA",
         v0=_random(size) if start is None else start,
         ncv=vectors,
-        tol=tol,
+        tol=tol,  # pyright: ignore[reportArgumentType]  # int, by the default 0
         return_eigenvectors=False,
     )
     return float(top[0])

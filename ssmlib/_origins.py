@@ -63,8 +63,9 @@ def changed(base: type) -> dict[str, object]:
 def claimed(thing: type | FunctionType) -> bool:
     """Whether a class or function says that it is from a library."""
     module = sys.modules.get(_owner(thing))
-    own = module is None or _owner(thing) == "__main__"
-    return not own and library_module(module)
+    if module is None or _owner(thing) == "__main__":
+        return False
+    return library_module(module)
 
 
 def _found(thing: type | FunctionType) -> bool:

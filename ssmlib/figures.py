@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -66,7 +66,9 @@ def _style() -> dict:
     return _STYLE | {"axes.prop_cycle": cycle}
 
 
-def subplots(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options):
+def subplots(
+    rows: int = 1, columns: int = 1, *, height: float = 3.0, **options: Any
+) -> tuple[Figure, Any]:
     """Return `plt.subplots` in the style of the book, 6.4 inches wide.
 
     The style stays in force, because legends and labels are made after the axes.
@@ -153,7 +155,7 @@ def sweep(
         figure, axes = subplots(1, columns, height=height, sharey=True, squeeze=False)
         axes = axes[0]
     else:
-        figure, axes = axis.figure, np.array([axis])
+        figure, axes = _figure(axis), np.array([axis])
     fmts = [fmt] if isinstance(fmt, str) else list(fmt)
     parts = curves if panels else {labels.pop("title", ""): curves}
     for own, (title, part) in zip(axes, parts.items(), strict=True):
@@ -211,7 +213,8 @@ def intervals(
     apart = 0.0 if single else min(0.2, 0.7 / len(groups))
     if axis is None:
         room = 0.26 if single else max(0.26, 0.13 * len(groups))
-        _, axis = subplots(height=height or 1.0 + room * len(rows))
+        new: tuple[Figure, Axes] = subplots(height=height or 1.0 + room * len(rows))
+        axis = new[1]
     fmts = [fmt] if isinstance(fmt, str) else list(fmt)
     for k, (label, own) in enumerate(groups.items()):
         shift = apart * (k - (len(groups) - 1) / 2)
@@ -239,8 +242,14 @@ def intervals(
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set(**labels)
-    _name(axis.figure, [axis], legend)
-    return axis.figure, axis
+    figure = _figure(axis)
+    _name(figure, [axis], legend)
+    return figure, axis
+
+
+def _figure(axis: Axes) -> Figure:
+    """The figure of an axis, or its SubFigure, which takes the same legends."""
+    return cast("Figure", axis.figure)
 
 
 def _without(options: Mapping, key: str) -> dict:
@@ -300,17 +309,20 @@ def _name(figure: Figure, axes, legend: bool | str) -> None:
 
 def _name_ends(axis: Axes) -> None:
     """Write the label of each line at its end, without overlap."""
-    lines = [own for own in axis.get_lines() if not own.get_label().startswith("_")]
+    lines = [
+        own for own in axis.get_lines() if not str(own.get_label()).startswith("_")
+    ]
     axis.autoscale_view()
     to_axes = axis.transData + axis.transAxes.inverted()
     size = mpl.rcParams["legend.fontsize"]
-    ends = {own: to_axes.transform(own.get_xydata()[-1])[1] for own in lines}
+    last_points = {own: np.asarray(own.get_xydata())[-1] for own in lines}
+    ends = {own: to_axes.transform(point)[1] for own, point in last_points.items()}
     height = axis.get_window_extent().height * 72 / axis.figure.dpi  # points
     least, last = 1.2 * size / height, -np.inf
-    for own in sorted(ends, key=ends.get):
+    for own in sorted(ends, key=ends.__getitem__):
         last = max(ends[own], last + least)
         axis.annotate(
-            own.get_label(),
+            str(own.get_label()),
             (1.01, last),
             xycoords="axes fraction",
             va="center",

@@ -70,7 +70,8 @@ def dplr_kernel_reference(
     one = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
     try:
         A_bar = torch.linalg.solve(one - half, one + half)
-    except torch.linalg.LinAlgError as error:
+    # PyTorch documents the name, but does not list it among those of the module.
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         raise ValueError(
             "A, P and dt must make 1 - dt (diag(A) - P P*) / 2 invertible: it is "
             "singular in float64"

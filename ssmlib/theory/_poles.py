@@ -5,16 +5,20 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
 
+#: complex numbers, as an array
+Complex = npt.NDArray[np.complexfloating]
+
 #: distance up to which two eigenvalues count as one
 TOL = 1e-10
 
 
-def spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
+def spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> Complex:
     """Checked eigenvalues, complex128."""
     if not isinstance(eigenvalues, Tensor) or not eigenvalues.is_complex():
         kind = getattr(eigenvalues, "dtype", type(eigenvalues).__name__)
@@ -36,7 +40,7 @@ def spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
     return found
 
 
-def first_of_each(found: np.ndarray, tol: float) -> np.ndarray:
+def first_of_each(found: Complex, tol: float) -> np.ndarray:
     """Indices of one of each cluster, in order; a closed set stays closed."""
     order = np.lexsort((found.imag < 0, found.real, np.abs(found.imag)))
     chosen: list[int] = []
@@ -46,13 +50,13 @@ def first_of_each(found: np.ndarray, tol: float) -> np.ndarray:
     return np.sort(np.array(chosen))
 
 
-def distinct_poles(eigenvalues: Tensor, *, closed_disc: bool = False) -> np.ndarray:
+def distinct_poles(eigenvalues: Tensor, *, closed_disc: bool = False) -> Complex:
     """Checked eigenvalues without repetition, complex128."""
     found = spectrum(eigenvalues, closed_disc=closed_disc)
     return found[first_of_each(found, TOL)]
 
 
-def impulse(T: int, dtype=np.float64) -> np.ndarray:
+def impulse(T: int, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
     """1 at delay 0, then zeros: (T,)."""
     found = np.zeros(T, dtype)
     found[0] = 1
@@ -64,7 +68,7 @@ def delays(T: int, rows: int) -> int:
     return _checks.fits("T", _checks.integer("T", T), 4 * T * rows)
 
 
-def short(poles: np.ndarray) -> np.ndarray:
+def short(poles: Complex) -> np.ndarray:
     """1 - |lambda|^2, with all its digits: the squares of float64 are exact in it."""
     parts = [(Fraction(float(z.real)), Fraction(float(z.imag))) for z in poles]
     return np.array([float(1 - re * re - im * im) for re, im in parts])

@@ -71,7 +71,7 @@ def distinct(eigenvalues: Tensor, tol: float = _poles.TOL) -> Tensor:
     return eigenvalues[torch.from_numpy(kept).to(eigenvalues.device)]
 
 
-def _sections(poles: np.ndarray) -> np.ndarray:
+def _sections(poles: _poles.Complex) -> np.ndarray:
     """All-pass sections (s, 6) for `sosfilt`, real where the poles are closed."""
     upper = poles[poles.imag > 0]
     real = poles[poles.imag == 0].real
@@ -108,7 +108,7 @@ def memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     return torch.from_numpy(found).to(eigenvalues.device)
 
 
-def _memory(poles: np.ndarray, T: int) -> np.ndarray:
+def _memory(poles: _poles.Complex, T: int) -> np.ndarray:
     sections = _sections(poles)
     b = sosfilt(sections, _poles.impulse(T, sections.dtype))
     return 1 - np.cumsum(np.abs(b) ** 2)

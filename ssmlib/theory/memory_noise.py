@@ -11,7 +11,7 @@ from ssmlib import _checks
 from ssmlib.theory import _poles
 
 
-def _pair(A_bar: Tensor, B_bar: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _pair(A_bar: Tensor, B_bar: Tensor) -> tuple[_poles.Complex, _poles.Complex]:
     """A stable system as arrays: (N, N) and (N,), complex128."""
     parts = []
     for name, value in (("A_bar", A_bar), ("B_bar", B_bar)):
@@ -30,7 +30,7 @@ def _pair(A_bar: Tensor, B_bar: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return A, B
 
 
-def _power(z: np.ndarray) -> np.ndarray:
+def _power(z: _poles.Complex) -> np.ndarray:
     """The power of two near |z|, which a quotient by it does not round."""
     size = np.maximum(np.abs(z.real), np.abs(z.imag))
     return np.ldexp(1.0, np.frexp(size)[1].clip(-1021, 1023))

@@ -15,7 +15,7 @@ from ssmlib import _checks, _scale
 from ssmlib.theory import _poles
 
 
-def _orthonormal(poles: np.ndarray, T: int) -> np.ndarray:
+def _orthonormal(poles: _poles.Complex, T: int) -> _poles.Complex:
     """Rows that span those of the Vandermonde matrix lambda_k^tau, tau < T: (k, T).
 
     Rational Arnoldi: each row is the last one, filtered by the next pole, made
@@ -101,17 +101,19 @@ def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
     """
     moment = _checks.moment("R", R).detach()
     _checks.fits("R's length", len(moment), 4 * len(moment) ** 2)
-    R = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
-    R = toeplitz(R) if R.ndim == 1 else R
-    values, vectors = np.linalg.eigh(R)
-    if values[0] < -1e-10 * values[-1] or not (np.diag(R) > 0).all():
+    found = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
+    matrix = toeplitz(found) if found.ndim == 1 else found
+    values, vectors = np.linalg.eigh(matrix)
+    if values[0] < -1e-10 * values[-1] or not (np.diag(matrix) > 0).all():
         raise ValueError(
             "R must be positive semidefinite with a positive diagonal, got a least "
             f"eigenvalue of {values[0]:.3g}"
         )
     root = vectors * np.sqrt(values.clip(min=0))  # root @ root.T = R
-    rows = _orthonormal(_poles.distinct_poles(eigenvalues, closed_disc=True), len(R))
+    rows = _orthonormal(
+        _poles.distinct_poles(eigenvalues, closed_disc=True), len(matrix)
+    )
     _, sizes, basis = np.linalg.svd(rows @ root, full_matrices=False)
-    basis = basis[sizes > sizes[0] * len(R) * np.finfo(float).eps]
-    found = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(R)
-    return torch.from_numpy(found).to(eigenvalues.device)
+    basis = basis[sizes > sizes[0] * len(matrix) * np.finfo(float).eps]
+    share = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(matrix)
+    return torch.from_numpy(share).to(eigenvalues.device)
