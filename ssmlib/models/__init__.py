@@ -1,4 +1,4 @@
-"""A stack of sequence layers with encoder and decoder, and many of them as one."""
+"""A stack of sequence layers with encoder and decoder, and ensembles of it."""
 
 from ssmlib.models.ensemble import Ensemble
 from ssmlib.models.model import Model
