@@ -1,7 +1,7 @@
-"""From data: the second moment, its largest eigenvalue, the timescale it asks for.
+"""The second moment of data, its largest eigenvalue, and the timescale for it.
 
-Everything here is about the raw second moment E[x x^T], not the covariance: a
-mean that is not zero counts, and chapter `real-sequences` shows how much.
+All functions use the raw second moment E[x x^T], not the covariance. A mean that is not
+zero therefore changes the result; chapter `real-sequences` shows how much.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a curve of losses says: where it is least, how wide, what it costs elsewhere.
+"""The minimum of a curve of losses, its width, and the cost of other places.
 
-A curve is (k,) losses over a grid x (k,), rising; curves are (n, k), one a draw. Each
-function takes the curves' mean, so that `statistics.bootstrap` gives its error.
-Losses that are not finite (a model that diverged) are larger than any other. Take
+A curve is (k,) losses over a grid x (k,), rising; curves are (n, k), one per draw. Each
+function uses the mean of the curves, so that `statistics.bootstrap` gives its error.
+Losses that are not finite (a model that diverged) count as larger than any other. Take
 logarithms first: differences are then shares of a loss.
 """
 
@@ -139,8 +139,8 @@ def edges(x: Numbers, curves: Curves, rise: float) -> tuple[float, float]:
     """Return the smallest and largest x where the mean curve is low.
 
     The mean curve is replaced by the convex curve nearest to it, by least squares, as
-    far as it rises by 1 on each side: what goes up and down on a flat part is noise,
-    and would make the edge jump. Between points it is linear.
+    far as it rises by 1 on each side: changes within a flat part are noise, and would
+    make the edge jump. Between points it is linear.
 
     Args:
         x: as `minimum`.
@@ -201,7 +201,7 @@ def _convex(x: np.ndarray, y: np.ndarray, near: float = NEAR) -> np.ndarray:
 def _run(
     good: np.ndarray, k: int, low: int = 0, high: int | None = None
 ) -> tuple[int, int]:
-    """The slice of neighbours of k that are all good, within [low, high)."""
+    """Return the slice of neighbors of k that are all good, within [low, high)."""
     first = last = k
     high = len(good) if high is None else min(high, len(good))
     while first > low and good[first - 1]:

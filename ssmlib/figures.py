@@ -1,7 +1,7 @@
-"""One look for every figure: colour-blind-safe, legible in print and in the dark.
+"""One style for all figures: safe for color blindness, legible in print and on screen.
 
-Figures are SVG whose ink follows the reader's theme: text and axes carry a colour
-that a rule inside the picture changes in the dark.
+Figures are SVG whose ink follows the reader's theme. A rule in the picture changes the
+color of text and axes in a dark theme.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""HiPPO matrices: where the first state space models took their state from.
+"""HiPPO matrices, from which the first state space models took their state matrix.
 
-All in float64; the letters are those of the S4 papers.
+All results are float64, and the letters are those of the S4 papers.
 """
 
 from __future__ import annotations

@@ -27,22 +27,22 @@ class Recommendation:
     `str` gives it as text, and `as_dict` in the types of JSON.
 
     Attributes:
-        data: what was read, in words.
-        L: length that the model will read, in steps.
+        data: the data, in words.
+        L: length of the sequences that the model will read, in steps.
         shift: number to subtract from every value before training.
         scale: number to divide by after that; 0 and 1 if the scale was not changed.
         moment: lambda_max of the second moment, with its interval.
-        mean_share: share of lambda_max that the mean of the data has by itself.
+        mean_share: share of lambda_max that is due to the mean of the data alone.
         dt: time per step for the estimate of lambda_max.
         dt_low: time per step for the upper end of the interval of lambda_max.
-        dt_high: time per step for its lower end.
-        real: real part of the modes, as `initialization.initialize` takes it.
-        imag_scale: factor of S4D-Lin's frequencies, as `initialize` takes it.
+        dt_high: time per step for the lower end of the interval of lambda_max.
+        real: real part of the modes, as in `initialization.initialize`.
+        imag_scale: factor of S4D-Lin's frequencies, as in `initialize`.
         d_state: largest real state size without aliasing.
-        decision: what to do about S4D's default range, in one sentence.
+        decision: advice about S4D's default range, in one sentence.
         configurations: three to try, in order; each a pair of a description and an
             `Initialization`.
-        reasons: by answer, how it was reached.
+        reasons: the reason for each answer, by its name.
         warnings: signs in the data that make the answer or its interval unreliable.
         cautions: questions that the rule cannot answer.
     """
@@ -223,7 +223,7 @@ def recommend(
 def _checked(
     x: Tensor, L: int | None, constant: float, raw: bool
 ) -> tuple[Tensor, int]:
-    """The data in float64 and the length, if all arguments are what they must be."""
+    """Return the data in float64 and the length, if all arguments are valid."""
     if isinstance(constant, bool) or not isinstance(constant, Real):
         raise TypeError(f"constant must be a number, got {type(constant).__name__}")
     _checks.positive("constant", constant)

@@ -1,7 +1,6 @@
-"""How sure a figure is: means, paired differences, slopes, any function of draws.
+"""Estimates with standard errors: means, differences, slopes, any function of draws.
 
-Everything here returns a standard error beside the value, of draws that are
-independent of each other, as seeds are.
+Every standard error is that of draws that are independent of each other, as seeds are.
 """
 
 from __future__ import annotations

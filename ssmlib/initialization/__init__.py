@@ -1,4 +1,4 @@
-"""Every initialization of an SSM, and the one object that says how a layer begins."""
+"""Every initialization of an SSM, and `Initialization`, which a layer accepts."""
 
 from ssmlib.initialization.beginning import (
     DT,

@@ -1,4 +1,4 @@
-"""The one object that says how a layer begins: its modes, and its time a step."""
+"""The initialization of a layer as one object: its modes and its time per step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels of SSMs, each fast way beside a plain one: diagonal and dense states."""
+"""Kernels of diagonal and dense SSMs, each with a plain reference."""
 
 from ssmlib.kernels.dense import (
     dense_final_state,

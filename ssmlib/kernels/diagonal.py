@@ -1,9 +1,8 @@
-"""The kernel of a diagonal SSM, fast and plain.
+"""The kernel of a diagonal SSM, with a plain reference.
 
-With l = q M + r, exp(x l) = exp(x q M) exp(x r): two tables of about sqrt(L)
-columns hold everything, and one real matrix product puts them together. Tables
-are formed in float64 and only the finished tables are rounded, so the error does
-not grow with L.
+With l = q M + r, exp(x l) = exp(x q M) exp(x r). Two tables of about sqrt(L) columns
+contain all factors, and one real matrix product combines them. The tables are computed
+in float64 and only rounded at the end, so that the error does not grow with L.
 """
 
 from __future__ import annotations
@@ -76,10 +75,10 @@ def _powers(x: Tensor, stride: int, count: int, dtype: torch.dtype) -> Tensor:
 
 
 class _Tables(torch.autograd.Function):
-    """(conj exp(x M q), q < Q; exp(x r), r < M), keeping nothing but these, rounded.
+    """The tables conj exp(x M q), q < Q, and exp(x r), r < M, rounded.
 
-    Left to itself, autograd would keep every float64 step of their making. What is
-    kept is the output, so that a derivative of the derivative goes on through it.
+    By default autograd would save every float64 intermediate. The output is saved
+    instead, so that a second derivative can be computed from it.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""State space layers, all with one interface: read `s4d`, then `modal`, then `base`."""
+"""State space layers with one interface: read `s4d`, `modal` and `base` first."""
 
 from ssmlib.layers.base import SSM
 from ssmlib.layers.diagonal import DiagonalSSM

@@ -1,7 +1,7 @@
-"""What every SSM layer does: the same map as a convolution and as a recurrence.
+"""The base of all SSM layers: one map, as a convolution and as a recurrence.
 
-A layer is the SSM map of each feature with its skip term D and nothing else: no
-mixing of features, no nonlinearity, no normalization.
+A layer is the SSM of each feature with its skip term D. It does not mix features and
+has no nonlinearity and no normalization.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The causal convolution in chunks of M steps: matrix products, no Fourier transform.
 
-Within a chunk a Toeplitz block, between chunks the state, as in "Transformers are
-SSMs" (arXiv 2405.21060), here for a state of every feature. Silence is kept: the
-output is exactly 0 where the input has been 0 so far.
+A chunk is multiplied by a Toeplitz block, and the state connects the chunks, as in
+"Transformers are SSMs" (arXiv 2405.21060), but with a state per feature. The output is
+exactly 0 where the input has been 0 so far.
 """
 
 from __future__ import annotations

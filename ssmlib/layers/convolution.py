@@ -1,9 +1,9 @@
 """Convolutions of an input with a kernel, by the Fourier transform.
 
-Where the input has been 0 so far, so is a causal output, exactly: a Fourier
-transform alone leaves some 1e-7 of the sequence's largest value there, which a layer
-norm makes of order 1. It would also carry a NaN to every step, so `finite_part` takes
-NaN and infinity out of the input first.
+A causal output is exactly 0 where the input has been 0 so far. A Fourier transform
+alone would leave about 1e-7 of the largest value of the sequence there, which a layer
+norm would scale to order 1. It would also carry a NaN to every step, so `finite_part`
+takes NaN and infinity out of the input first.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _silenced(y: Tensor, u: Tensor) -> Tensor:
 
 
 def finite_part(u: Tensor, causal: bool = True) -> tuple[Tensor, Tensor | None]:
-    """Replace what is not finite by 0, and say which outputs depend on it.
+    """Replace NaN and infinity by 0, and return which outputs depend on them.
 
     Args:
         u: (..., L) real.

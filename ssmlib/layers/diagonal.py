@@ -1,4 +1,4 @@
-"""The base of SSM layers with a diagonal state: what modes alone make possible."""
+"""The base of SSM layers with a diagonal state, which defines a layer by its modes."""
 
 from __future__ import annotations
 

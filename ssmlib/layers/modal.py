@@ -137,7 +137,7 @@ class ModalSSM(SSM):
         return values | {"C_re": C.real, "C_im": C.imag}
 
     def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """What A and B begin as: copies of the scheme's."""
+        """Return the initial values of A and B: copies of the scheme's."""
         A, B = self.init.modes(self.d_state, generator)
         return self._copies("A", A) | self._copies("B", B)
 

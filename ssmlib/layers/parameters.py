@@ -102,7 +102,7 @@ class Parametrized(Described, Projected, ABC):
         return torch.Generator("cpu").manual_seed(self.seed)
 
     def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """D first, so that it does not depend on what else the layer draws."""
+        """Draw D first, so that it does not depend on the other values."""
         with torch.device("cpu"):  # also where the layer is made on meta
             D = torch.randn(self.d_model, generator=generator, dtype=torch.float64)
             values = self.initial_values(generator)

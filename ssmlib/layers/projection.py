@@ -1,10 +1,9 @@
-"""Real parts that an optimizer moved above 0 are put back, whichever optimizer it is.
+"""Set real parts that an optimizer moved above 0 back to 0.
 
-The map uses min(A_re, 0), and the stored parameter must not drift away from it.
-PyTorch calls `_after_step` after each step of every `torch.optim.Optimizer`. The layers
-that are alive are listed weakly; they list themselves when they are made or copied.
-An optimizer that is no subclass of `torch.optim.Optimizer` calls `layer.project_()`
-itself.
+The map uses min(A_re, 0), and the stored parameter must not drift away from it. PyTorch
+calls `_after_step` after each step of every `torch.optim.Optimizer`. Layers add
+themselves to a weak set when they are made or copied. With an optimizer that is not a
+`torch.optim.Optimizer`, call `layer.project_()` after each step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real diagonal SSM: what S4D would be without imaginary parts."""
+"""A real diagonal SSM: S4D without imaginary parts."""
 
 from __future__ import annotations
 

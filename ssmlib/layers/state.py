@@ -1,8 +1,9 @@
-"""What the numbers of a state dict mean: options stored beside them, compared on load.
+"""Options that a state dict stores, because they decide the meaning of its numbers.
 
 Two layers may have parameters of the same names and shapes and still be different maps:
 with real_transform "exp" the parameter A_re is log(-Re A), with "free" it is Re A. The
-keys of a state dict cannot tell them apart, so its metadata do.
+keys of a state dict do not show the difference, so its metadata store the options, and
+loading compares them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A discretized layer: x_l = A_bar x_{l-1} + B_bar u_l, y_l = C x_l, in its two forms.
+"""A discretized layer, x_l = A_bar x_{l-1} + B_bar u_l and y_l = C x_l, in two forms.
 
-Both know their kernel, what a carried state does, a step, and the frozen recurrence.
+Both compute their kernel, the response to a state, a step, and the frozen recurrence.
 Letters and shapes: B sequences, H features, L steps; a state of n entries.
 """
 

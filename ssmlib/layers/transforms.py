@@ -1,8 +1,8 @@
-"""How the real part of A, at most 0, follows from a free parameter: one table.
+"""The real part of A, at most 0, as a function of a free parameter.
 
-theta is the parameter `A_re`. What tells them apart is what happens near 0: `free`
-reaches 0, is trained there and leaves it; `relu` reaches it and, its derivative being 0
-there, stays; `exp` and `softplus` never reach it.
+The parameter theta is `A_re`. The transforms differ near 0: `free` reaches 0, is
+trained there and can leave it. `relu` reaches 0 and remains there, because its
+derivative is 0. `exp` and `softplus` never reach 0.
 """
 
 from __future__ import annotations

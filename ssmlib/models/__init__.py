@@ -1,4 +1,4 @@
-"""A stack of sequence layers with encoder and decoder, and many of them as one."""
+"""A stack of sequence layers with encoder and decoder, and ensembles of it."""
 
 from ssmlib.models.baselines import BASELINES
 from ssmlib.models.ensemble import Ensemble

@@ -1,4 +1,4 @@
-"""Many models of one shape as one."""
+"""Many models of the same shape as one module."""
 
 from __future__ import annotations
 

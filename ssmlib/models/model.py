@@ -155,7 +155,7 @@ class Model(Described):
         )
 
     def _add_norms(self, blocks: int) -> None:
-        """One norm for each block, and with prenorm one before the decoder."""
+        """Add one norm per block, and with prenorm one before the decoder."""
         self.norms = nn.ModuleList()
         if self.norm and blocks:
             for _ in range(blocks + self.prenorm):
@@ -196,7 +196,7 @@ class Model(Described):
 
     @property
     def _last_alone(self) -> bool:
-        """Whether the last block is needed at the last step only."""
+        """Return whether the last block is needed at the last step only."""
         own = all(isinstance(ssm, SSM) for ssm in self.ssms)
         return self.pooling == "last" and own and self.norm != "batch"
 
@@ -245,9 +245,9 @@ class Model(Described):
         return out if self.pooling == "none" else out.squeeze(-1)
 
     def _last(self, x, masks, lengths, valid) -> Tensor:
-        """The last block's output at the last step that counts: (B, H, 1).
+        """Return the output of the last block at the last step that counts: (B, H, 1).
 
-        Sequences are moved to end together: silence in front is as good as no step.
+        Sequences are moved to end together: zeros in front have the effect of no step.
         """
         k = len(self.ssms) - 1
         ssm = self.ssms[k]
@@ -324,7 +324,7 @@ class Model(Described):
         return u
 
     def _enter(self, k: int, u: Tensor, valid: Tensor | None) -> Tensor:
-        """What a block's layer reads."""
+        """Return the input of the layer of a block."""
         if self.prenorm and self.norms:
             return within(self.norms[k](u, valid, clean=True), valid)
         return u
@@ -337,7 +337,7 @@ class Model(Described):
         masks: Sequence[Tensor] | None = None,
         valid: Tensor | None = None,
     ) -> Tensor:
-        """From a block's input and its layer's output to the block's output."""
+        """Return the output of a block from its input and the output of its layer."""
         if not self.mixers:  # a linear model, or a block of its own
             return within(y, valid)
         y = nn.functional.gelu(y)

@@ -1,4 +1,4 @@
-"""Normalization within a block, over features or over a batch, padding left out."""
+"""Normalization in a block, over features or over a batch, without padding."""
 
 from __future__ import annotations
 

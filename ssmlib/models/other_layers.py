@@ -1,9 +1,10 @@
 """Layers other than SSMs for the same stack, made of PyTorch's own modules.
 
-Each maps (B, H, L) to (B, H, L). `valid`, (B, 1, L) or None, says which steps count:
-the values at other steps change neither an output that counts nor a gradient.
-`vmaps`: whether `torch.func.vmap` has a rule for it; `whole`: whether it is a block of
-its own, which includes what the stack puts around other layers.
+Each maps (B, H, L) to (B, H, L). Its argument `valid`, (B, 1, L) or None, is True at
+the steps that count. The values at other steps change neither an output that counts nor
+a gradient. `vmaps` is True if `torch.func.vmap` has a rule for the layer. `whole` is
+True if the layer is a complete block, with the parts that the stack puts around other
+layers.
 """
 
 from __future__ import annotations

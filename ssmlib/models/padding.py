@@ -1,7 +1,7 @@
-"""Sequences of different lengths in one batch: what comes after each counts nowhere.
+"""Sequences of different lengths in one batch: steps after the end have no effect.
 
-Steps that do not count are replaced before the first product. A mask after a product
-would leave 0 * NaN = NaN in the gradient.
+They are replaced by 0 before the first product. A mask after a product would leave 0 *
+NaN = NaN in the gradient.
 """
 
 from __future__ import annotations

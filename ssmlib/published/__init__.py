@@ -1,4 +1,4 @@
-"""What the S4D authors published, as data: configurations, and results as cited."""
+"""The S4D authors' published configurations, and results as cited."""
 
 from ssmlib.published.configurations import (
     LATER,

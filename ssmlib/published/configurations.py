@@ -1,7 +1,7 @@
-"""The configurations that the S4D authors published, as data: full size, to be built.
+"""The configurations that the S4D authors published, at full size.
 
-Two versions of each: "paper", of their code at the time of the paper, and "head", what
-their code had become by 2024. A test builds every one and takes a step.
+There are two versions: "paper", of their code at the time of the paper, and "head", of
+their code in 2024. A test builds every one and takes a step.
 """
 
 from __future__ import annotations

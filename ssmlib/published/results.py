@@ -1,7 +1,7 @@
-"""Accuracies on the Long Range Arena as other papers print them, beside what is ours.
+"""Accuracies on the Long Range Arena as other papers print them.
 
-Not measured here. S4D's rows are those of its own table as Liquid-S4 (arXiv 2209.12951)
-and Solozabal et al. (arXiv 2508.20441) print them; both agree.
+They were not measured here. The rows of S4D are those of its own table as Liquid-S4
+(arXiv 2209.12951) and Solozabal et al. (arXiv 2508.20441) print them; both agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a task gives to whoever uses no model, or a linear one: the figures to beat."""
+"""Baselines of a task: predictions without a model, or with a linear one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated data sets, stored on disk: made once, checked whenever they are read."""
+"""Generated data sets, stored on disk and checked whenever they are read."""
 
 from __future__ import annotations
 

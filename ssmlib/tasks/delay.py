@@ -1,4 +1,4 @@
-"""Tasks of pure memory: what came long ago, asked for at the end or at each step."""
+"""Memory tasks: reproduce earlier inputs at the end or at each step."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""ListOps: nested operations on digits, as the Long Range Arena draws them.
+"""ListOps: nested operations on digits, drawn as in the Long Range Arena.
 
-A tree of MIN, MAX, MED (the median, its fraction dropped) and SM (the sum mod 10) over
-digits, written in prefix form: [MAX 2 9 [MIN 4 7 ] 0 ]. At each node less deep than
-`max_depth`, the root being 1 deep, an operator is drawn with probability 1/4, else a
-digit; an operator has 2 to `max_args` arguments. Source: the Long Range Arena
-(arXiv 2011.04006), ListOps (arXiv 1804.06028).
+An expression is a tree of MIN, MAX, MED (the median without its fraction) and SM (the
+sum mod 10) over digits, written in prefix form: [MAX 2 9 [MIN 4 7 ] 0 ]. The root has
+depth 1. At each node of a depth below `max_depth`, an operator is drawn with
+probability 1/4, otherwise a digit. An operator has 2 to `max_args` arguments. Source:
+the Long Range Arena (arXiv 2011.04006), ListOps (arXiv 1804.06028).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The Long Range Arena's files, as published, as splits. Nothing is downloaded.
+"""Read published files of the Long Range Arena as splits; nothing is downloaded.
 
-lra_release.gz of the Long Range Arena (arXiv 2011.04006), unpacked, holds the folders
+The unpacked lra_release.gz of the Long Range Arena (arXiv 2011.04006) has the folders
 that these functions read: listops-1000 and pathfinder32 (or 64, 128).
 """
 

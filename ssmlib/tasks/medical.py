@@ -1,4 +1,4 @@
-"""Medical: a record of arterial pressure, to be forecast."""
+"""A record of arterial pressure, to be forecast."""
 
 from __future__ import annotations
 

@@ -31,8 +31,7 @@ def load(source: str, column: str | None = None) -> Tensor:
         (T,) or (n, L), float64.
 
     Raises:
-        TypeError: if source is no text or path, column no text, or an array holds
-            complex numbers.
+        TypeError: if source is no text or path, column no text, or an array is complex.
         ValueError: for another name, with the names that are known; for a file that is
             missing, empty, of another kind or damaged; for text, gaps, Booleans, NaN or
             infinity; for a column that is missing or ambiguous; for other shapes.

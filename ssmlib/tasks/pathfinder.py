@@ -1,12 +1,12 @@
-"""Pathfinder-like pictures: are two marked ends those of one dashed path?
+"""Pathfinder-like pictures: decide whether two discs mark the ends of one dashed path.
 
-Drawn from the published description of the cluttered snakes that the Long Range Arena
-uses, in NumPy and Pillow; the original program does not run on today's versions, and
+They are drawn from the published description of the cluttered snakes of the Long Range
+Arena, in NumPy and Pillow. The original program does not run on today's versions, and
 these pictures match it in kind, not pixel by pixel. Two paths of `segments` dashes grow
-in turn from seeds a set distance apart; each dash starts where the last one pointed,
-turns little, and keeps clear of what is drawn; shorter paths distract. Two discs mark
-an end of one path, and the other end of the same path (label 1) or of the other (0).
-Source: the Long Range Arena (arXiv 2011.04006), Pathfinder (arXiv 1805.08315).
+in turn from seeds at a given distance. Each dash starts where the last one pointed,
+turns little, and stays clear of all that is drawn; shorter paths distract. Two discs
+mark an end of one path, and the other end of the same path (label 1) or of the other
+one (0). Source: the Long Range Arena (arXiv 2011.04006), Pathfinder (arXiv 1805.08315).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Real series, from near-white to near-constant, as installed packages carry them."""
+"""Real series from installed packages, from near-white to near-constant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech: vowels of nine speakers, as cepstral coefficients over time."""
+"""Vowels of nine speakers, as cepstral coefficients over time."""
 
 from __future__ import annotations
 

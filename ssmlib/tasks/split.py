@@ -1,4 +1,4 @@
-"""What every task returns: data to train on, to choose on, and to test on."""
+"""The data that every task returns: training, validation and test part."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The Gram matrix of an SSM's kernels: how hard its readout is to learn.
+"""The Gram matrix of the kernels of an SSM: how difficult its readout is to learn.
 
-With fixed eigenvalues, y = sum_j c_j phi_j * x is linear in the readout c, and the
-loss a quadratic with Hessian G = <phi_j, phi_k>, in the metric of the input's second
-moment. Readout "real": phi_j = Re exp(w_j t). "complex": beside it Im exp(w_j t), so
-that G is (2m, 2m), real parts first; a zero sine is left out.
-Derived in chapter `imaginary-part`.
+With fixed eigenvalues, y = sum_j c_j phi_j * x is linear in the readout c, and the loss
+is a quadratic with Hessian G = <phi_j, phi_k>, in the metric of the second moment of
+the input. Readout "real" has phi_j = Re exp(w_j t). Readout "complex" has Im exp(w_j t)
+too, so that G is (2m, 2m), real parts first; a sine that is zero is left out. Chapter
+`imaginary-part` has the derivation.
 """
 
 from __future__ import annotations

@@ -125,11 +125,12 @@ def least_error(F: Tensor, target: Tensor, cut: float = 1e-9) -> float:
 
 
 def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:
-    """Return the share of x_{L-s} that the state holds, by lag s.
+    """Return the share of x_{L-s} that the state represents, by lag s.
 
-    The share of the variance of white noise s steps back that a linear readout of
-    the state explains, F_s^T G^+ F_s; its sum is the rank of F. By an SVD with a cut;
-    `theory.memory.finite_memory_function` has it from the eigenvalues, without one.
+    It is the share of the variance of white noise s steps back that a linear readout of
+    the state explains, F_s^T G^+ F_s. Its sum is the rank of F. It is computed by an
+    SVD with a cut; `theory.memory.finite_memory_function` computes it from the
+    eigenvalues, without a cut.
 
     Args:
         F: features (L, m), real.

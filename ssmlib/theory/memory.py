@@ -1,20 +1,20 @@
-"""The memory function: how much of an input tau steps back a linear state holds.
+"""The memory function: the share of an earlier input that a linear state represents.
 
-State x_t = A x_{t-1} + b u_t with independent inputs of variance 1. MF(tau) is the
-share of u_{t-tau}'s variance that a linear readout of x_t explains. It depends on the
-eigenvalues alone, and with the all-pass filter of the same poles,
+The state is x_t = A x_{t-1} + b u_t with independent inputs of variance 1. MF(tau) is
+the share of the variance of u_{t-tau} that a linear readout of x_t explains. It depends
+only on the eigenvalues. With the all-pass filter of the same poles,
 ``prod_k (z - conj(lambda_k)) / (1 - lambda_k z) = sum_j b_j z^j``, it is
-``MF(tau) = 1 - sum_{j <= tau} |b_j|^2``. It follows from rational orthonormal
-bases (Kautz 1954; Heuberger, de Hoog, Van den Hof and Wahlberg 2003).
+``MF(tau) = 1 - sum_{j <= tau} |b_j|^2``. It follows from rational orthonormal bases
+(Kautz 1954; Heuberger, de Hoog, Van den Hof and Wahlberg 2003).
 
-Eigenvalues are those of the discrete map, `exp(dt * spectrum(A))`, a complex (n,);
-each counts a complex weight, so that a real readout of stored modes is the
-conjugate-closed set. Whatever their device, the work is done on the CPU, in float64,
-and the result returns to it; the result has no gradient.
+Eigenvalues are those of the discrete map, `exp(dt * spectrum(A))`, a complex (n,). Each
+one has a complex weight, so that a real readout of stored modes is the conjugate-closed
+set. The work is done on the CPU in float64, and the result is returned to the device of
+the eigenvalues. It has no gradient.
 
-The past is infinite here. `memory_window` has a state that began at zero and input
-that is correlated, `memory_noise` a readout or a state with noise; their functions can
-be called from this module too.
+The past is infinite here. `memory_window` has a state that started at zero and input
+that is correlated, and `memory_noise` a readout or a state with noise. Their functions
+can be called from this module too.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _memory(poles: _poles.Complex, T: int) -> np.ndarray:
 def whitened_kernels(eigenvalues: Tensor, T: int) -> Tensor:
     """Return alpha_tau for tau < T, the kernels of a state of covariance 1.
 
-    The state x_t = sum_tau alpha_tau u_{t - tau} spans what the m distinct modes span,
+    The state x_t = sum_tau alpha_tau u_{t - tau} has the span of the m distinct modes,
     so that ``|alpha_tau|^2`` is MF(tau). Any other such state is a unitary matrix
     times this one, the Takenaka-Malmquist basis.
 

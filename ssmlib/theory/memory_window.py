@@ -1,6 +1,6 @@
-"""The memory of a window: a state that began at zero, and input that is correlated.
+"""The memory of a state that started at zero, and of correlated input.
 
-`memory` says what eigenvalues are here. These functions take ``|lambda| = 1`` too.
+Eigenvalues are as in `memory`. These functions accept ``|lambda| = 1`` too.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def _orthonormal(poles: _poles.Complex, T: int) -> _poles.Complex:
 
 
 def window_basis(eigenvalues: Tensor, T: int) -> Tensor:
-    """Return orthonormal rows that span those of lambda^tau, tau < T.
+    """Return orthonormal rows that span the sequences lambda^tau, tau < T.
 
-    The part of a target (T,) by delay along them is the part that a state holds which
-    began at zero T steps ago.
+    A state that started at zero T steps ago can represent the part of a target (T,), by
+    delay, that lies in their span.
 
     Args:
         eigenvalues: complex (n,), ``|lambda| <= 1``, m of them distinct.
@@ -59,12 +59,12 @@ def window_basis(eigenvalues: Tensor, T: int) -> Tensor:
 
 
 def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
-    """Return MF(tau) for tau < T of a state that began at zero T steps ago.
+    """Return MF(tau) for tau < T of a state that started at zero T steps ago.
 
-    The leverage scores of the columns lambda^tau; their sum is min(n, T). They need
-    not fall with tau: a window's oldest inputs have no older ones beside them. Where
-    an SVD can tell the modes apart, `theory.learning.recovery` of their kernels is the
-    same.
+    The values are the leverage scores of the columns lambda^tau; their sum is min(n,
+    T). They may rise with tau, because no older inputs compete with the oldest ones of
+    a window. If an SVD can distinguish the modes, `theory.learning.recovery` of their
+    kernels gives the same values.
 
     Args:
         eigenvalues: complex (n,), ``|lambda| <= 1``.

@@ -1,14 +1,14 @@
-"""How large the output of a random diagonal SSM is, given its input's second moment.
+"""The size of a random diagonal SSM's output, given the second moment of its input.
 
-The model of "Autocorrelation Matters": h_k = exp(dt w) h_{k-1} + beta x_k with
-beta = (exp(dt w) - 1) / w * b, and y_L = sum over modes of a random readout c.
-With u_j = (exp(dt w_j s))_s, the energy of mode j at step L is
+The model of "Autocorrelation Matters" is h_k = exp(dt w) h_{k-1} + beta x_k with beta =
+(exp(dt w) - 1) / w * b, and y_L is the sum over modes of a random readout c. With u_j =
+(exp(dt w_j s))_s, the energy of mode j at step L is
 
-    abs(beta_j)^2 u_j^H R u_j,    R = E[x x^T] read backwards in time,
+    abs(beta_j)^2 u_j^H R u_j,    R = E[x x^T] read backward in time,
 
-and the readout fixes how modes add up. Every sum over s is a geometric series, so a
-Toeplitz R costs O(m L). Derived in chapter `timescale`. `tails` has the output's
-distribution; its functions can be called from this module too.
+and the readout decides how modes add up. Every sum over s is a geometric series, so
+that a Toeplitz R costs O(m L). Chapter `timescale` has the derivation. `tails` has the
+distribution of the output; its functions can be called from this module too.
 """
 
 from __future__ import annotations

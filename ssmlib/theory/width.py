@@ -1,4 +1,4 @@
-"""What the normal part of HiPPO-LegS becomes as its state grows, exactly and in steps.
+"""The limit of the normal part of HiPPO-LegS as its state grows.
 
 With P = B / sqrt(2), A + P P^T is normal, and by Sherman and Morrison
 
@@ -120,7 +120,7 @@ def normal_kernels(
         dt: time per step, positive.
         L: number of steps.
         discretization: "zoh" or "bilinear".
-        input_scale: what B is multiplied by; the limit has 1/2.
+        input_scale: factor of B; the limit has 1/2.
 
     Returns:
         (n, L) float64.

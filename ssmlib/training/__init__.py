@@ -1,4 +1,4 @@
-"""Training a grid of models at once, and comparing what it holds."""
+"""Train a grid of models at once, and compare its arms."""
 
 from ssmlib.training.grid import Configuration, configurations
 from ssmlib.training.loop import Fit, fit

@@ -1,4 +1,4 @@
-"""The grid of a fit: what each model begins with, and its learning rates."""
+"""The grid of a fit: initializations and learning rates, one per model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""fit(): trains a whole grid of configurations and seeds at once.
+"""Train a whole grid of configurations and seeds at once: `fit`.
 
-The grid is one ensemble: a step costs little more than that of one model, until
-the arithmetic itself fills the machine.
+The grid is one ensemble. A step costs little more than a step of one model, until the
+arithmetic itself uses the whole machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The arguments of a fit, checked together with its data: what is to be trained."""
+"""The arguments of a fit, checked together with its data."""
 
 from __future__ import annotations
 

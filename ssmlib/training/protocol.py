@@ -1,8 +1,8 @@
-"""compare(): arms against each other, each at its own best learning rate.
+"""Compare arms, each at its own best learning rate: `compare`.
 
-What a conclusion from training needs before it is one: the rate is an axis, the same
-for all; validation data choose it; no best rate is an end of what was tried; and the
-best rates are tried again for longer.
+A conclusion from training requires that all arms try the same rates, that validation
+data choose the rate, that no best rate is an end of the range, and that the best rates
+are trained again for longer.
 """
 
 from __future__ import annotations

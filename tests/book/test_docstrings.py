@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import runpy
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from ssmlib.layers import S4D
+from ssmlib.models import Model
 from tests.conftest import ROOT
 
 DIRECTIVE = re.compile(
@@ -110,3 +113,14 @@ def test_the_pages_were_read():
         "ssmlib.initialization.Initialization.modes",
         "ssmbook.record",
     } <= set(CALLABLES)
+
+
+def test_the_signature_of_a_layer_shows_its_parameters():
+    path = ROOT / "book" / "_ext" / "constructors.py"
+    shown = runpy.run_path(str(path))["constructor"]
+    given = "(*_, **__)"
+    signature, _ = shown(None, "class", "S4D", S4D, None, given, None)
+    assert signature.startswith("(d_model, d_state=64, *, init='lin', dt=None")
+    assert (
+        shown(None, "class", "Model", Model, None, "(channels, outputs)", None) is None
+    )
