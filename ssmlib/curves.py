@@ -57,7 +57,7 @@ def _power(size: float) -> int:
 
 
 def _times(value: float, power: int) -> float:
-    """Return the value times a power of two, infinite outside the range of float64."""
+    """The value times a power of two, infinite where float64 does not hold it."""
     with np.errstate(over="ignore"):
         return float(np.ldexp(value, power))
 

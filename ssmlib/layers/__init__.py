@@ -1,4 +1,4 @@
-"""State space layers with one interface: read `S4D` first, then `SSM`."""
+"""State space layers, all with one interface: read `s4d`, then `modal`, then `base`."""
 
 from ssmlib.layers.base import SSM
 from ssmlib.layers.diagonal import DiagonalSSM

@@ -61,7 +61,7 @@ class Canvas:
         return (rows - t * a) ** 2 + (columns - t * b) ** 2 <= self.reach**2
 
     def inside(self, points: np.ndarray) -> np.ndarray:
-        """Return whether each point (..., 2) is inside the picture, off its edge."""
+        """Whether each point (..., 2) is in the picture, off its edge."""
         return np.all((points >= 1) & (points <= self.size - 2), -1)
 
     def grow(self, path: list[Dash], start: tuple, last: bool) -> None:

@@ -29,7 +29,7 @@ def load(source: str, column: str | None = None) -> Tensor:
         (T,) or (n, L), float64.
 
     Raises:
-        TypeError: if an array is complex.
+        TypeError: if an array holds complex numbers.
         ValueError: for another name, with the names that are known; for a file that is
             missing, empty, of another kind or damaged; for text, gaps, Booleans, NaN or
             infinity; for a column that is missing or ambiguous; for other shapes.
