@@ -136,7 +136,7 @@ def toeplitz_moment(x: Tensor) -> Tensor:
 
 
 def _windows_gram(series: Tensor, n: int, L: int) -> Tensor:
-    """x^T x of the n windows, a step apart, of a series (n + L - 1,): (L, L).
+    """Return x^T x, (L, L), of the n windows of a series (n + L - 1,), one per step.
 
     Down a diagonal, a product enters and one leaves: O(L^2 + n log n), where a
     product of matrices takes O(n L^2).

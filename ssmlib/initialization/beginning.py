@@ -82,7 +82,7 @@ class Initialization:
 
     @property
     def fixed_dt(self) -> float:
-        """The time per step as one number.
+        """Return the time per step as one number.
 
         Raises:
             ValueError: if dt is a range.

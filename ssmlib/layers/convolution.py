@@ -16,7 +16,7 @@ from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Silence(torch.autograd.Function):
-    """Zeros in y where `silent`; the derivative is y's own, for u may change there."""
+    """Set y to 0 where `silent`, but leave its derivative, for u may change there."""
 
     generate_vmap_rule = True
 

@@ -28,7 +28,7 @@ class Recurrence(nn.Module):
     It computes x_t = A_bar x_{t-1} + u_t and y_t = 2 Re sum_n C_n B_bar_n x_t + D u_t.
     A layer's `recurrence(dtype)` makes it. It has buffers and no parameters. The state
     has the real and imaginary parts of (1 + i) x, (2, N/2, B, H), so that the input is
-    added to both alike. After T steps its phases are off by about T times the rounding
+    added to both. After T steps its phases are off by about T times the rounding
     error of dtype: use float64 for long runs without damping.
 
     Args:

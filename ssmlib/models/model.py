@@ -221,7 +221,8 @@ class Model(Described):
             (B, outputs), or (B, outputs, L) with pooling "none".
 
         Raises:
-            TypeError: for x, masks or lengths of another type or dtype.
+            TypeError: for x of another dtype, or masks or lengths of another type or
+                dtype.
             ValueError: for another shape or, on a CPU, tokens outside 0 .. channels-1
                 or lengths outside 1 .. L.
         """

@@ -61,15 +61,15 @@ class Canvas:
         return (rows - t * a) ** 2 + (columns - t * b) ** 2 <= self.reach**2
 
     def inside(self, points: np.ndarray) -> np.ndarray:
-        """Return whether each point (..., 2) is inside the picture, off its edge."""
+        """Whether each point (..., 2) is in the picture, off its edge."""
         return np.all((points >= 1) & (points <= self.size - 2), -1)
 
     def grow(self, path: list[Dash], start: tuple, last: bool) -> None:
-        """One dash more for a path, or Blocked.
+        """Add a dash to a path, or raise Blocked.
 
-        The path's own last dash does not block it. The angle is drawn by cos^2 of how
-        far it turns, among those that keep clear and, unless it is the last, leave room
-        for a next one.
+        The last dash of the path does not block it. The angle is drawn with a
+        probability that is the squared cosine of its turn, among those that stay clear
+        of other dashes. Unless it is the last dash, there must be space for a next one.
         """
         style, before = self.style, path[-1] if path else None
         if before is None:
@@ -137,7 +137,7 @@ def long_paths(canvas: Canvas) -> list[list[Dash]]:
 
 
 def draw_distractors(canvas: Canvas) -> None:
-    """Short paths where there is room; one that is blocked stays as it is."""
+    """Draw short paths; a path that is blocked stays shorter."""
     for _ in range(canvas.style.distractors):
         for _ in range(4):
             path: list[Dash] = []

@@ -1,4 +1,4 @@
-"""Decide whether the first line of a text table holds names or data."""
+"""Decide whether the first line of a text table has names or data."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def listed(names: list[str], most: int = 12) -> str:
 
 
 def is_header(path: Path, rows: list[list[str]], column: str | None) -> bool:
-    """Whether the first row holds names: text where the second has something else.
+    """Return whether the first row has names: text above other values in the second.
 
     Args:
         path: the table, for messages.
         rows: the first rows of a table, as fields.
-        column: the column that a user asks for, or None.
+        column: the requested column, or None.
 
     Raises:
         ValueError: if the first row may be names as well as data.

@@ -12,7 +12,7 @@ class File:
 
     Attributes:
         package: name of the package that carries it, as the lock writes it; "" if the
-            user names a folder that holds it.
+            user names its folder.
         path: where it is in that package.
         sha256: checksum of its content, unpacked if the package is "".
     """

@@ -25,8 +25,8 @@ def baselines(data: Split) -> pd.DataFrame:
 
     For regression (mean square) the baselines are "mean" of the training targets;
     "last", the last value of a single channel, for targets (n,); and "linear", ridge
-    regression on the whole window, 0 beyond its length. For classes (cross-entropy)
-    they are "prior", the training frequencies, and "linear", logistic regression. The
+    regression on the whole window, 0 after its length. For classes (cross-entropy) they
+    are "prior", the training frequencies, and "linear", logistic regression. The
     penalty is chosen on validation data. It needs scikit-learn.
 
     Args:

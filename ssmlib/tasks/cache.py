@@ -103,7 +103,7 @@ def _write(
 
 
 def _clear(place: Path) -> None:
-    """Remove what killed processes left of the same set."""
+    """Remove temporary files of the same set that killed processes left."""
     for left in place.parent.glob(f".{place.name}-*"):
         if time.time() - left.stat().st_mtime > ABANDONED:
             shutil.rmtree(left, ignore_errors=True)

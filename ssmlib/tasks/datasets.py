@@ -1,7 +1,7 @@
-"""The registry of data sets: what each is, whose it is, and how it is loaded.
+"""The registry of data sets: content, source and loader of each.
 
 `recommend`, `ssmbook doctor`, the page *Data and licenses* and the description of an
-archive all read it. It holds no data and loads nothing.
+archive all read it. It has no data and loads nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Dataset:
     Attributes:
         name: unique name, by which `recommend` loads a series or images.
         kind: the kind of data.
-        what: one phrase about the content.
+        what: the content, in one phrase.
         length: steps of a series or of one sequence, in words.
         unit: unit of a series; "" for other kinds.
-        license: the license, and who states it.
+        license: the license, and its source.
         citations: BibTeX keys in the book's references.
         loader: "module:function" of `ssmlib.tasks`.
         files: the files that are read, with checksums; none if it is generated.

@@ -93,7 +93,7 @@ def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a text file; ValueError for what is no UTF-8."""
+    """Return the lines of a text file; raise ValueError if it is not UTF-8."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             for line in file:
@@ -175,7 +175,7 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
 
 
 def _picture(path: Path) -> np.ndarray:
-    """Grey values (height, width) uint8; ValueError for what is no such picture."""
+    """Return gray values (height, width) uint8; raise ValueError for other files."""
     Image = optional("PIL.Image", "data")
     try:
         with Image.open(path) as image:

@@ -102,7 +102,7 @@ def _unknown(source: str) -> ValueError:
 
 
 def _npy(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The array of a .npy file as float64, and what was guessed of its shape."""
+    """Return the array of a .npy file as float64, and notes on its shape."""
     values = _mapped(path)
     kind, shape = values.dtype.kind, values.shape
     if kind == "c":

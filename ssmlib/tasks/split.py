@@ -89,7 +89,11 @@ class Split:
         return self.map_x(lambda x: x / unit / size)
 
     def counted(self, name: str) -> Tensor:
-        """The x of a part, 0 at the steps beyond each sequence's length."""
+        """Return the x of a part, 0 at the steps after the length of each sequence.
+
+        Args:
+            name: "train", "valid" or "test".
+        """
         x, lengths = getattr(self, f"x_{name}"), getattr(self, f"lengths_{name}")
         if lengths is None:
             return x
@@ -97,7 +101,14 @@ class Split:
         return torch.where(valid.view(len(x), *[1] * (x.ndim - 2), -1), x, 0)
 
     def without_lengths(self, name: str) -> Split:
-        """The split itself, under this name in the error, if all steps count."""
+        """Return the split itself if all steps count.
+
+        Args:
+            name: name of the split, for the message.
+
+        Raises:
+            ValueError: if a part has lengths.
+        """
         if any(getattr(self, f"lengths_{part}") is not None for part in PARTS):
             raise ValueError(
                 f"{name} must be of sequences whose steps all count, got lengths"

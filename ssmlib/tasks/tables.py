@@ -45,7 +45,7 @@ _COMMA = r"[+-]?\d*(?:,\d+)?(?:[eE][+-]?\d+)?"
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table is written: what stands before its rows, and how they are split."""
+    """The format of a table: the lines before its rows, and how rows are split."""
 
     separator: str
     names: list[str]
@@ -104,7 +104,7 @@ def read(path: Path, column: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _text(path: Path) -> tuple[str, list[str]]:
-    """The file's text with line feeds only, and what was guessed of its encoding."""
+    """Return the text of a file with line feeds only, and a note on its encoding."""
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name a file in it")
     if not path.is_file():
@@ -170,7 +170,7 @@ def _separator(sample: list[str]) -> str:
 
 
 def _position(path: Path, layout: _Layout, column: str | None) -> int:
-    """The number of the column asked for, from 0."""
+    """Return the number of the requested column, from 0."""
     names = layout.names
     if column is None:
         if len(names) > 1:

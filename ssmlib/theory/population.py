@@ -140,7 +140,7 @@ def loss_gradient(
 
 
 def _restored(name: str, gradient: Tensor, *by: int) -> Tensor:
-    """A gradient in the units of its arguments, refused where those do not hold it."""
+    """Return a gradient in the units of its arguments, if they can represent it."""
     parts = torch.view_as_real(gradient.resolve_conj())
     parts = _scale.restored(f"the gradient to {name}", parts, *by)
     return torch.view_as_complex(parts)
@@ -151,8 +151,8 @@ def readout_kernel(eigenvalues: Tensor, T: int, *, whitened: bool = False) -> Te
 
     The flow is gamma' = -2 K (gamma - beta). In the weights of `population_loss`, K is
     ``Re sum_k lambda_k^tau conj(lambda_k)^sigma``; in those of a whitened state, the
-    projector on what the modes and their conjugates span, with MF on its diagonal. The
-    squared gradient is ``4 e^T K e`` in either, e = gamma - beta.
+    projector on the span of the modes and their conjugates, with MF on its diagonal.
+    The squared gradient is ``4 e^T K e`` in either, e = gamma - beta.
 
     Args:
         eigenvalues: complex (n,), ``|lambda| < 1``.

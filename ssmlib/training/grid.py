@@ -109,9 +109,9 @@ def configurations(grid: Mapping | Sequence[Mapping]) -> list[Configuration]:
 
     Args:
         grid: a mapping of lists, which is multiplied out, or a list of mappings. Keys
-            are init (a name, a pair (A, B) or an `Initialization`); real, imag_scale, B
-            and dt, with a name only; later_dt, lr, ssm_lr, C_lr, frozen, weight_decay
-            and dropout.
+            are init (a name, a pair (A, B) or an `Initialization`); real, imag_scale
+            and B, with a name only; dt, with a name or a pair; later_dt, lr, ssm_lr,
+            C_lr, frozen, weight_decay and dropout.
 
     Raises:
         TypeError: for a bare tuple, or values that are not in a list.

@@ -341,6 +341,7 @@ RAISES = {
     ],
     "statistics.holm": [
         (lambda: statistics.holm([], level=1.0), ValueError, r"level must be in"),
+        (lambda: statistics.holm("a"), TypeError, "estimates must be"),
     ],
 }
 #: names whose refusals another test has, as file::test
