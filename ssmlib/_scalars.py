@@ -84,6 +84,7 @@ def fits(name: str, value: int, numbers: int) -> int:
 
 
 def exact(value: Integral) -> bool:
+    """Return whether float64 represents an integer exactly."""
     try:
         return int(float(value)) == int(value)
     except OverflowError:
@@ -91,6 +92,6 @@ def exact(value: Integral) -> bool:
 
 
 def short(value: Integral) -> str:
-    """An integer, or the number of its binary digits if it is long."""
+    """Return an integer as text, or the number of its binary digits if it is long."""
     size = int(value).bit_length()
     return str(value) if size <= 128 else f"one of {size} bits"

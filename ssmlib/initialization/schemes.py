@@ -151,7 +151,18 @@ def is_random(name: str) -> bool:
 
 
 def check_options(name: str, real: float | None, imag_scale: float, B: str) -> None:
-    """Refuse options that neither `initialize` nor `Initialization` accepts."""
+    """Refuse options that neither `initialize` nor `Initialization` accepts.
+
+    Args:
+        name: one of `names()`.
+        real: at most 0, or None.
+        imag_scale: a finite number.
+        B: "one", or "hippo" for `legs` and `fout`.
+
+    Raises:
+        TypeError: for a value of another type.
+        ValueError: for a value outside these limits.
+    """
     _checks.one_of("name", name, SCHEMES)
     if real is not None:
         _check_real(real)
@@ -168,7 +179,15 @@ def _check_real(real: float) -> float:
 
 
 def check_hippo(what: str, name) -> str:
-    """Return the name of a HiPPO matrix's scheme; refuse others, which `what` needs."""
+    """Return the name of a HiPPO matrix's scheme, and refuse other schemes.
+
+    Args:
+        what: the option that needs such a scheme, for the message.
+        name: the scheme.
+
+    Raises:
+        ValueError: for every scheme except `legs` and `fout`.
+    """
     if not isinstance(name, str) or name not in HIPPO:
         known = " and ".join(HIPPO)
         raise ValueError(f"{what} goes with the schemes {known} only, not {name!r}")
@@ -176,7 +195,16 @@ def check_hippo(what: str, name) -> str:
 
 
 def check_state_size(name: str, N: int) -> None:
-    """Refuse all but a real state size: an even integer, at least 2."""
+    """Refuse all but a real state size.
+
+    Args:
+        name: the argument, for the message.
+        N: an even integer, at least 2.
+
+    Raises:
+        TypeError: if N is not an integer.
+        ValueError: if N is odd or less than 2.
+    """
     _checks.integer(name, N, least=2)
     if N % 2:
         raise ValueError(f"{name} must be even: modes come in conjugate pairs; got {N}")
