@@ -56,10 +56,10 @@ def _float64(name: str, found: np.ndarray, values) -> np.ndarray:
     try:
         read = found.astype(float)
     except OverflowError:
-        read = None
-    if read is not None and not (np.abs(read) >= 2.0**53).any():
+        read = np.full(found.shape, np.inf)  # an integer that is refused below
+    if not (np.abs(read) >= 2.0**53).any():
         return read
-    if read is None or found.dtype.kind != "f" or isinstance(values, list | tuple):
+    if found.dtype.kind != "f" or isinstance(values, list | tuple):
         each = np.asarray(values, dtype=object)  # a float in a list makes all floats
         for value in each.flat:
             if isinstance(value, Integral) and not exact(value):

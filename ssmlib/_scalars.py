@@ -91,7 +91,7 @@ def exact(value: Integral) -> bool:
         return False
 
 
-def short(value: Integral) -> str:
+def short(value: Integral | int) -> str:
     """Return an integer as text, or the number of its binary digits if it is long."""
     size = int(value).bit_length()
     return str(value) if size <= 128 else f"one of {size} bits"
