@@ -31,6 +31,39 @@ def test_toc_orders_the_chapters_and_numbers_them(root):
         assert find(root, slug) == find(root, str(number)) == path
 
 
+def missing(root, slug):
+    """Return the files that each chapter needs and that do not have this one."""
+    keys = {
+        "notebooks/full.yml": f"{slug}:",
+        "notebooks/smoke.yml": f"{slug}:",
+        "book/findings.yml": f"{slug}:",
+        "_toc.yml": f"/{slug}",
+    }
+    found = [
+        name
+        for name, key in keys.items()
+        if not re.search(
+            rf"(^|\S){re.escape(key)}(\s|$)", (root / name).read_text("utf-8"), re.M
+        )
+    ]
+    claims = f"book/claims/{slug}.yml"
+    return found + [claims] * (not (root / claims).is_file())
+
+
+def test_each_chapter_is_in_each_file_that_lists_chapters(root, path):
+    assert missing(root, path.stem) == []
+
+
+def test_a_file_that_a_chapter_is_missing_in_is_named(root):
+    assert missing(root, "no-such-chapter") == [
+        "notebooks/full.yml",
+        "notebooks/smoke.yml",
+        "book/findings.yml",
+        "_toc.yml",
+        "book/claims/no-such-chapter.yml",
+    ]
+
+
 def test_a_notebook_that_is_not_listed_is_refused(tmp_path):
     (tmp_path / "notebooks" / "part").mkdir(parents=True)
     for name in ("a", "b"):
