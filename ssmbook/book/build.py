@@ -147,6 +147,7 @@ def _executed(
     def done(job: Job, run: Run) -> None:
         source = known[job.notebook].path
         name = "failed" if run.failed else job.notebook
+        assert kept.folder is not None  # it is on this machine
         path = kept.folder / job.folder / f"{name}.ipynb"
         if not path.is_file():
             raise OSError(f"{job.notebook} cannot be kept: {run.error}")

@@ -105,6 +105,6 @@ def _print_with(program: str, page: Path, target: Path) -> None:
             display_header_footer=True,
             header_template="<span></span>",
             footer_template=_FOOT,
-            margin=dict.fromkeys(("top", "bottom", "left", "right"), "17mm"),
+            margin={"top": "17mm", "bottom": "17mm", "left": "17mm", "right": "17mm"},
         )
         browser.close()

@@ -156,7 +156,7 @@ def sweep(
     if source is not None:
         choices = sweeps.from_file(source)
     else:
-        named = [parameters.assigned(known, text, "--grid") for text in grid]
+        named = [parameters.assigned(known, text, "--grid") for text in grid or []]
         parameters.check_distinct([name for name, _ in named], "--grid")
         axes = {n: sweeps.axis(known[n], text, "--grid") for n, text in named}
         choices = sweeps.zipped(axes) if zip else sweeps.product(axes)

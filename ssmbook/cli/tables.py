@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from ssmbook.cli import terminal
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class LeftOut:
@@ -73,13 +77,13 @@ def _write_table(
         raise ValueError(
             f"no record {', '.join(unknown)}; there are {', '.join(records)}"
         )
-    complete = table[table["status"] == "complete"]
-    if complete["state"].nunique() > 1:
+    complete = _rows(table, "status", "complete")
+    if results.column(complete, "state").nunique() > 1:
         terminal.say(
             "these runs come from several states of notebook, library or lock (see the "
             "column state): the figure shows those of the newest"
         )
-        complete = complete[complete["state"] == complete["state"].iloc[-1]]
+        complete = _rows(complete, "state", complete["state"].tolist()[-1])
     if results.varied(complete, parameters) and records:
         moving = results.varied(complete, records) or records
         figure = results.figure(complete, parameters, drawn or moving[:4])
@@ -88,3 +92,7 @@ def _write_table(
         svg = drawing.getvalue()
         stores.replace(output / "results.svg", svg[svg.index(b"<svg") :])
         typer.echo(output / "results.svg")
+
+
+def _rows(table: pandas.DataFrame, column: str, value: str) -> pandas.DataFrame:
+    return cast("pandas.DataFrame", table[table[column] == value])

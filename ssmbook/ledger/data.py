@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -16,8 +16,8 @@ from ssmbook.notebook.recorded import Record
 Number = int | float
 
 
-def _about(kind: Any, says: str) -> Any:
-    return Annotated[kind, Field(description=says)]
+def _about(says: str) -> Any:
+    return Field(description=says)
 
 
 class _Closed(BaseModel):
@@ -28,14 +28,15 @@ class Measured(_Closed):
     """A record."""
 
     value: Number
-    se: _about(Number, "standard error of the mean") = None
+    # Left out of a record that has none, never null.
+    se: Annotated[Number, _about("standard error of the mean")] = cast(Any, None)
 
 
 class Prediction(_Closed):
     """What a claim predicts of its records, and what was measured."""
 
     predicts: str
-    because: _about(str, "the formula, source or chosen margin behind it")
+    because: Annotated[str, _about("the formula, source or chosen margin behind it")]
     state: Literal["holds", "fails", "open", "missing"] | None
     measured: dict[str, Measured]
 
@@ -51,30 +52,38 @@ class Registration(_Closed):
 class JudgedClaim(_Closed):
     """A claim and its verdict."""
 
-    claim: _about(str, "its name; its entry is book/claims.html#claim-<name>")
-    kind: _about(Kind, "of a paper; of this book; a formula that checks its code")
-    says: _about(str, "what is claimed, in our words")
-    paper: _about(str | None, "the paper's key in references.bib; null: this book's")
-    where: _about(str, "where in the paper")
-    source: _about(Source, "how we know that the paper says it")
-    url: _about(str | None, "where we saw it")
-    seen: _about(str | None, "when, year and month")
-    chapter: _about(str, "the chapter that measures it")
-    judged_on: _about(JudgedOn, "the chapter's page, or its longer run")
+    claim: Annotated[
+        str, _about("its name; its entry is book/claims.html#claim-<name>")
+    ]
+    kind: Annotated[
+        Kind, _about("of a paper; of this book; a formula that checks its code")
+    ]
+    says: Annotated[str, _about("what is claimed, in our words")]
+    paper: Annotated[
+        str | None, _about("the paper's key in references.bib; null: this book's")
+    ]
+    where: Annotated[str, _about("where in the paper")]
+    source: Annotated[Source, _about("how we know that the paper says it")]
+    url: Annotated[str | None, _about("where we saw it")]
+    seen: Annotated[str | None, _about("when, year and month")]
+    chapter: Annotated[str, _about("the chapter that measures it")]
+    judged_on: Annotated[JudgedOn, _about("the chapter's page, or its longer run")]
     scale: Scale
-    valid_for: _about(
+    valid_for: Annotated[
         dict[str, tuple[Number, Number]],
-        "range of each parameter outside of which it is not judged",
-    )
-    verdict: _about(
-        Verdict | Literal["not judged", "limits do not hold"], "of this build"
-    )
-    ledger: _about(Verdict, "of the stored ledger")
+        _about("range of each parameter outside of which it is not judged"),
+    ]
+    verdict: Annotated[
+        Verdict | Literal["not judged", "limits do not hold"], _about("of this build")
+    ]
+    ledger: Annotated[Verdict, _about("of the stored ledger")]
     expect: Annotated[list[Prediction], Field(min_length=1)]
-    limits: _about(list[Prediction], "where the claim stops")
-    why: _about(str, "the reason for the ledger's verdict")
-    registered: _about(list[Registration], "the predictions' first day, each change")
-    values: _about(dict[str, Number], "every record that it reads")
+    limits: Annotated[list[Prediction], _about("where the claim stops")]
+    why: Annotated[str, _about("the reason for the ledger's verdict")]
+    registered: Annotated[
+        list[Registration], _about("the predictions' first day, each change")
+    ]
+    values: Annotated[dict[str, Number], _about("every record that it reads")]
 
 
 _FILE = TypeAdapter(list[JudgedClaim])

@@ -21,15 +21,14 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 
 from ssmbook.ledger import faults
 from ssmbook.ledger.expectations import (
-    CONFIG,
     Expectation,
     Interval,
     Number,
     Text,
+    checked,
     predictions_hash,
 )
 from ssmbook.notebook import strict_yaml
@@ -62,7 +61,7 @@ def _day(value: object) -> object:
 Day = Annotated[Text, BeforeValidator(_day)]
 
 
-@dataclass(frozen=True, config=CONFIG)
+@checked
 class Version:
     """An entry's predictions as they stood from a day on."""
 
@@ -70,14 +69,14 @@ class Version:
     hash: Day
 
 
-@dataclass(frozen=True, config=CONFIG)
+@checked
 class Change(Version):
     """Predictions that replaced others, and why they did."""
 
     because: Text
 
 
-@dataclass(frozen=True, config=CONFIG)
+@checked
 class Reruns:
     """How many runs with other seeds, rates and steps there were, and left it open."""
 
@@ -95,7 +94,7 @@ class Reruns:
         return 2 * self.open >= self.of
 
 
-@dataclass(frozen=True, config=CONFIG)
+@checked
 class Claim:
     """An entry of the ledger; the page How to read says what its fields mean.
 

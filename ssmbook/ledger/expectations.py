@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -33,13 +33,24 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+T = TypeVar("T")
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, BeforeValidator(_number)]
 Interval = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
 Slack = Annotated[Number, Field(ge=0)]
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def checked(kind: type[T]) -> type[T]:
+    """Make a class a frozen dataclass whose fields pydantic checks.
+
+    A type checker loses the fields where pydantic's decorator is called with options.
+    """
+    made: Any = dataclass(frozen=True, config=CONFIG)(kind)
+    return made
+
+
+@checked
 class Expectation:
     """A statement about records: a range, a value with a tolerance, or an order."""
 
@@ -62,15 +73,22 @@ class Expectation:
     @property
     def keys(self) -> tuple[str, ...]:
         """The records that it reads."""
-        return self.order or (self.key,)
+        if self.order is not None:
+            return self.order
+        assert self.key is not None  # by `_FORMS`
+        return (self.key,)
 
     @property
     def ends(self) -> tuple[float, float]:
         """The range of the record; of an order, zeros."""
         if self.between is not None or self.order is not None:
             return self.between or (0.0, 0.0)
-        slack = self.atol if self.rtol is None else abs(self.value) * self.rtol
-        return self.value - slack, self.value + slack
+        value, slack = self.value, self.atol
+        assert value is not None  # by `_FORMS`
+        if self.rtol is not None:
+            slack = abs(value) * self.rtol
+        assert slack is not None  # by `_FORMS`
+        return value - slack, value + slack
 
     def holds(self, values: Mapping[str, float]) -> bool:
         """Return whether the records are as predicted."""

@@ -37,6 +37,7 @@ _REFUTED = ("not reproduced", "limits do not hold")
 
 def _p_value(expectation: Expectation, record: Record) -> float:
     """Of the nearest edge of what is predicted, two-sided."""
+    assert record.se  # `states` asks for no other
     apart = min(abs(record.value - edge) for edge in expectation.ends)
     freedom = record.freedom or float("inf")
     return float(2 * stats.t.sf(apart / record.se, freedom))
@@ -51,7 +52,8 @@ def states(
     for an order of figures that have errors: bare means say nothing of one.
     """
     values = {key: record.value for key, record in records.items()}
-    found, uncertain = [], {}
+    found: list[str] = []
+    uncertain: dict[int, float] = {}
     for k, e in enumerate(expectations):
         if not all(key in records for key in e.keys):
             found.append("missing")
@@ -59,14 +61,15 @@ def states(
         found.append("holds" if e.holds(values) else "fails")
         if not any(records[key].se for key in e.keys):
             continue
-        if len(e.keys) > 1:
+        key, *others = e.keys
+        if others:
             raise ValueError(
                 f"an order of {', '.join(e.keys)}: some have a standard error; record "
                 "their difference, and predict that"
             )
-        uncertain[k] = _p_value(e, records[e.keys[0]])
+        uncertain[k] = _p_value(e, records[key])
     left = len(uncertain)
-    for k in sorted(uncertain, key=uncertain.get):
+    for k in sorted(uncertain, key=uncertain.__getitem__):
         if uncertain[k] > (1 - LEVEL) / left:
             found[k] = "open"  # and so are all that follow
         else:
@@ -152,7 +155,7 @@ def judge(
 
     for slug, where in dict.fromkeys(map(place, ledger)):
         own = [claim for claim in ledger if place(claim) == (slug, where)]
-        known = studies if where == "deposit" else notebooks
+        known = notebooks if studies is None or where != "deposit" else studies
         if slug not in known:
             raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
         judged |= {j.claim.id: j for j in _judge(own, known[slug])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import check_name, shown
@@ -42,7 +43,7 @@ def _files(toc: object) -> list[tuple[str, bool]]:
     return found
 
 
-def _is_map(value: object) -> bool:
+def _is_map(value: object) -> TypeGuard[dict]:
     return isinstance(value, dict)
 
 

@@ -23,7 +23,8 @@ def text_agrees(stored: str, fresh: str) -> bool:
     pairs = zip(_DECIMAL.findall(stored), _DECIMAL.findall(fresh), strict=True)
     for left, right in pairs:
         a, b = Decimal(left), Decimal(right)
-        unit = Decimal(1).scaleb(max(a.as_tuple().exponent, b.as_tuple().exponent))
+        # Of what is neither infinite nor NaN, as here, an exponent is a number.
+        unit = Decimal(1).scaleb(max(int(x.as_tuple().exponent) for x in (a, b)))
         if abs(a - b) > unit:
             return False
     return True

@@ -121,16 +121,17 @@ def notebook_of(content: bytes, where: str | Path):
     from nbformat.validator import iter_validate
 
     parts = json_object(content, where)
-    version = parts.get("nbformat"), parts.get("nbformat_minor")
+    major, minor = parts.get("nbformat"), parts.get("nbformat_minor")
     newest = nbformat.v4.nbformat_minor
     if (
-        any(type(number) is not int for number in version)
-        or version[0] != 4
-        or not 0 <= version[1] <= newest
+        type(major) is not int
+        or type(minor) is not int
+        or major != 4
+        or not 0 <= minor <= newest
     ):
         raise ValueError(
             f"{where} must be a notebook of nbformat 4, nbformat_minor 0 to {newest}, "
-            f"got {shown(version[0])} and {shown(version[1])}"
+            f"got {shown(major)} and {shown(minor)}"
         )
     try:
         for error in iter_validate(parts):

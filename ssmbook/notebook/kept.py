@@ -77,7 +77,9 @@ def read_by(sources: Iterable[str]) -> set[Path]:
                 continue
             if ast.unparse(node.func) not in ("ssmbook.kept", "kept"):
                 continue
-            if not (node.args and isinstance(node.args[0], ast.Constant)):
+            first = node.args[0] if node.args else None
+            slug = first.value if isinstance(first, ast.Constant) else None
+            if not isinstance(slug, str):
                 raise ValueError(f"{ast.unparse(node)} must name its chapter as text")
-            found.add(_path(node.args[0].value))
+            found.add(_path(slug))
     return found

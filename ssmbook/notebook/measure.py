@@ -26,7 +26,7 @@ def times(calls: dict[str, Callable], repeats: int) -> dict[str, float]:
 
 def _status(field: str) -> int:
     text = Path("/proc/self/status").read_text(encoding="utf-8")
-    return 1024 * int(re.search(rf"{field}:\s+(\d+) kB", text)[1])
+    return 1024 * int(re.findall(rf"{field}:\s+(\d+) kB", text)[0])
 
 
 def peak_memory(call: Callable) -> int:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import read_notebook, shown
@@ -58,7 +59,8 @@ def _cell(notebook, path):
 def _parse(line: str, path) -> Parameter:
     code, _, comment = line.partition("#")
     try:
-        (node,) = ast.parse(code.strip()).body
+        parsed: Any = ast.parse(code.strip())  # of any statement
+        (node,) = parsed.body
         name, kind = node.target.id, ast.unparse(node.annotation)
         default = ast.literal_eval(node.value)
         if kind not in _TYPES:
@@ -142,7 +144,7 @@ def ran_with(notebook, path: str | Path) -> dict[str, Value]:
     return check(known, values, str(path))
 
 
-def _check_one(parameter: Parameter, value: object, where: str) -> Value:
+def _check_one(parameter: Parameter, value: Any, where: str) -> Value:
     """Return a value of a parameter, a whole number as float where that is its type."""
     if parameter.type == "float" and type(value) is int and abs(value) < 2**63:
         value = float(value)
@@ -151,9 +153,10 @@ def _check_one(parameter: Parameter, value: object, where: str) -> Value:
     return value
 
 
-def _wanted(parameter: Parameter, value: object) -> str | None:
+def _wanted(parameter: Parameter, value: Any) -> str | None:
     """What a value must be and is not; None where it is allowed."""
     kind, got = parameter.type, f"got {shown(value)}"
+    low, high = parameter.low, parameter.high
     if type(value) is int and not -(2**63) <= value < 2**63:
         return f"in [-2^63..2^63), {got}"
     if type(value) is not _TYPES[kind]:
@@ -162,9 +165,9 @@ def _wanted(parameter: Parameter, value: object) -> str | None:
         return (
             f"in {parameter.allowed}, {got}" if parameter.allowed else f"finite, {got}"
         )
-    if kind == "str" and not _is_unicode(value):
+    if kind == "str" and not _is_unicode(str(value)):
         return f"Unicode text without NUL, {got}"
-    if parameter.low is not None and not parameter.low <= value <= parameter.high:
+    if low is not None and high is not None and not low <= value <= high:
         return f"in {parameter.allowed}, {got}"
     if parameter.choices is not None and str(value) not in parameter.choices:
         return f"one of {', '.join(parameter.choices)}, {got}"

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from dataclasses import asdict, dataclass, fields
+from typing import TypeGuard
 
 from ssmbook.notebook.files import shown
 
@@ -47,7 +48,7 @@ class Record:
         if set(self.tolerance) != set(fresh.tolerance):
             return False
         apart = abs(fresh.value - self.value)
-        if self.se is not None:
+        if self.se is not None and fresh.se is not None:
             return apart <= ERRORS * math.hypot(self.se, fresh.se)
         if self.tolerance != fresh.tolerance:
             return False
@@ -56,7 +57,7 @@ class Record:
         return self.rtol is None or apart <= self.rtol * abs(self.value)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -34,6 +34,7 @@ class _Loader(yaml.SafeLoader):
         if self.depth > DEEPEST:
             self.refuse(f"it is nested deeper than {DEEPEST} levels", event)
         node = super().compose_node(parent, index)
+        assert node is not None  # the stubs say that it may be
         if isinstance(event, yaml.AliasEvent) and node not in self.sizes:
             self.refuse(f"*{event.anchor} contains itself", event)
         self.count += self.sizes.get(node, 1)

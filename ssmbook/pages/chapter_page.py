@@ -122,7 +122,7 @@ def _with_alts(node: NotebookNode, alts: Mapping[str, str]) -> NotebookNode:
     for cell in node.cells:
         for output in cell.get("outputs", []):
             name = _name(output)
-            if name in alts:
+            if name is not None and name in alts:
                 output["data"]["text/plain"] = alts[name]
                 shown = cell.metadata.setdefault("mystnb", {})
                 shown["image"] = {"alt": alts[name]}
@@ -142,7 +142,7 @@ def _with_own_runs(node: NotebookNode) -> NotebookNode:
         cells.append(cell)
         for name in map(_name, cell.get("outputs", [])):
             longer = f"deposit-{name}"
-            if longer in placed and name not in placed:
+            if name is not None and longer in placed and name not in placed:
                 said = f"As {{numref}}`fig-{longer}`, of this page's own, shorter run."
                 block = f"```{{glue:figure}} {name}\n{said}\n```"
                 cells.append(_banner(name, block))

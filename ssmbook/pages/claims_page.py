@@ -75,11 +75,11 @@ def _bibtex(judgement: Judgement, citation: dict) -> str:
 
 def _registered(claim: Claim) -> list[str]:
     """When its predictions were first written down, and each change since."""
-    if not claim.versions:
+    first = claim.registered
+    if first is None:
         return []
-    first, *changes = claim.versions
     lines = [f"Predictions registered {first.date} (`{first.hash}`)."]
-    lines += [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in changes]
+    lines += [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in claim.history]
     return [*lines, ""]
 
 

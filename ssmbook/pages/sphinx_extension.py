@@ -16,7 +16,7 @@ import difflib
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -42,9 +42,10 @@ _FIGURE = re.compile(r"_figures/([\w-]+)\.svg")
 
 def _site(env: BuildEnvironment) -> Site:
     """What this build shows, read once."""
-    if not hasattr(env.app, "ssmbook_site"):
-        env.app.ssmbook_site = Site.read(Path(env.srcdir))
-    return env.app.ssmbook_site
+    app = cast(Any, env.app)
+    if not hasattr(app, "ssmbook_site"):
+        app.ssmbook_site = Site.read(Path(env.srcdir))
+    return app.ssmbook_site
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
@@ -164,7 +165,7 @@ class Pasted(PasteAnyDirective):
 class Figure(PasteFigureDirective):
     """`{glue:figure}` with the notebook's alt text, and the label `fig-<name>`."""
 
-    option_spec: ClassVar[dict] = dict(PasteFigureDirective.option_spec)
+    option_spec: ClassVar[dict] = dict(PasteFigureDirective.option_spec or {})
 
     def run(self) -> list[nodes.Node]:
         """Return the figure, or "(missing)" if its notebook failed."""
@@ -175,7 +176,7 @@ class Figure(PasteFigureDirective):
         self.options.setdefault("name", f"fig-{name}")
         if name in site.alts:
             self.options.setdefault("alt", site.alts[name])
-        return super().run()
+        return [*super().run()]
 
 
 class Alts(SphinxTransform):

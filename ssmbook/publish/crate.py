@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
@@ -54,7 +54,7 @@ def describe(
     crate.root_dataset["citation"] = [_paper(crate, p) for p in citation["references"]]
     code, text = crate.license
     crate.root_dataset["publisher"] = crate.root_dataset["author"]
-    datasets = {
+    datasets: dict[str, Any] = {
         path: crate.add_dataset(
             dest_path=f"{path}/",
             properties={"name": name, "description": says, "license": licence},
@@ -123,7 +123,8 @@ def _file(
     known = {"encodingFormat": form, "license": licence}
     if (folder / path).is_file():
         known["contentSize"] = str((folder / path).stat().st_size)
-    return crate.add_file(dest_path=path, properties=properties | known)
+    added = crate.add_file(dest_path=path, properties=properties | known)
+    return cast(Entity, added)  # a tuple for several only
 
 
 def _licence(crate: ROCrate, name: str):

@@ -105,7 +105,7 @@ def _members(path: Path) -> dict[str, bytes]:
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f"{path} is no complete .tar.gz: {error}") from error
     # The reader of tarfile stops at the first header that it cannot read.
-    if not found or data[end:].strip(b"\0"):
+    if epoch is None or data[end:].strip(b"\0"):
         raise ValueError(f"{path} holds bytes that belong to no file, from {end} on")
     whole = end + 2 * tarfile.BLOCKSIZE
     if len(data) != whole + -whole % tarfile.RECORDSIZE:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT, interrupts
@@ -180,10 +180,10 @@ class _Queue:
                     "finished is stored, and the same command continues from there"
                 )
             try:
-                ended = wait(list(self.submitted), INTERVAL, "FIRST_COMPLETED").done
+                answer: Any = wait(list(self.submitted), INTERVAL, "FIRST_COMPLETED")
             except TimeoutError:
                 continue
-            for future in ended:
+            for future in answer.done:
                 self._collect(future)
 
     def _submit(self, fit: dict[str, int]) -> None:
@@ -224,15 +224,15 @@ def _worker() -> Callable[[dict, dict], dict]:
             from ssmbook.runs import jobs
             from ssmbook.runs.stores import Store
 
-            job = jobs.Job(**job)
-            jobs.check_surroundings(job)
+            own = jobs.Job(**job)
+            jobs.check_surroundings(own)
         except Exception as error:
             from distributed import get_worker
 
             return {"unfit": get_worker().address, "error": str(error)}
         store = Store(options["address"])
         run = jobs.run_job(
-            job, store, force=options["force"], timeout=options["timeout"]
+            own, store, force=options["force"], timeout=options["timeout"]
         )
         return run.as_dict()
 
@@ -243,8 +243,9 @@ def _worker() -> Callable[[dict, dict], dict]:
 def _scheduler_lost(client: Client) -> Iterator[None]:
     """Say in a line where the scheduler is gone."""
     from distributed import CancelledError
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
+    assert client.scheduler is not None  # it is connected
     address = client.scheduler.address
     try:
         yield

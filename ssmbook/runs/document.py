@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ssmbook.notebook.files import check_name, sealed, shown, unsealed
 from ssmbook.notebook.parameters import Value
@@ -26,7 +26,7 @@ _REQUIRED = ("notebook", "key", "state", "status", "started", "seconds", "parame
 Form = Callable[[object], bool]
 
 
-def _text(value: object) -> bool:
+def _text(value: object) -> TypeGuard[str]:
     """Text that UTF-8 has: half of a surrogate pair could not be shown or stored."""
     return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import nbformat
 
@@ -101,7 +102,7 @@ def execute(
 
 
 def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
-    from jupyter_client import AsyncKernelManager
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient import client
     from papermill import execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
@@ -122,7 +123,7 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
     values = check(known, values, "parameters")
     readable = coverage.readable(notebook, known, values, folder)
     partial: list = []
-    asked = nbformat.from_dict(notebook)
+    asked = cast(nbformat.NotebookNode, nbformat.from_dict(notebook))
     asked.cells = [*notebook.cells, nbformat.v4.new_code_cell(isolation.LOADED)]
     try:
         node = execute_notebook(
@@ -163,8 +164,8 @@ def write(node, path: Path) -> None:
     replace(path, (nbformat.writes(node) + "\n").encode())
 
 
-def _failure(error: Exception, partial: list) -> NotebookFailed:
-    """What nbclient or papermill raised, as one kind of error."""
+def _failure(error: Any, partial: list) -> NotebookFailed:
+    """What nbclient or papermill raised, as one kind of error; some have `ename`."""
     node = _bare(partial[0]) if partial else None
     details = _ANSI.sub("", str(error)).strip()
     if hasattr(error, "ename"):

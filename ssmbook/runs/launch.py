@@ -154,9 +154,11 @@ def main() -> None:
     """Serve a kernel until it is shut down."""
     root, packages, readable = sys.argv[1:4]
     del sys.argv[1:4]
-    sys.ssmbook_refusals = str(Path(readable).with_name("refusals"))
+    refusals = str(Path(readable).with_name("refusals"))
+    # The code of `isolation.LOADED` reads it at the end.
+    sys.ssmbook_refusals = refusals  # pyright: ignore[reportAttributeAccessIssue]
     rules = json.loads(Path(readable).read_text(encoding="utf-8"))
-    sys.addaudithook(Reads(**rules, refusals=sys.ssmbook_refusals))
+    sys.addaudithook(Reads(**rules, refusals=refusals))
     sys.meta_path.insert(0, Repository(Path(root), packages.split(",")))
     from ipykernel.kernelapp import IPKernelApp
 

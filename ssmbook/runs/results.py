@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -84,9 +84,14 @@ def write(table: pd.DataFrame, folder: Path) -> tuple[Path, Path]:
     return paths
 
 
+def column(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column of a table, which has no name twice."""
+    return cast(pd.Series, table[name])
+
+
 def varied(table: pd.DataFrame, columns: list[str]) -> list[str]:
     """The columns with more than one value, most values first."""
-    counts = {name: table[name].astype(str).nunique() for name in columns}
+    counts = {name: column(table, name).astype(str).nunique() for name in columns}
     return sorted((n for n in columns if counts[n] > 1), key=lambda n: -counts[n])
 
 
@@ -104,10 +109,14 @@ def figure(table: pd.DataFrame, parameters: list[str], records: list[str]) -> Fi
     if not moving:
         raise ValueError("nothing varies between these runs, so there is no figure")
     across, *others = moving
-    split = next((n for n in others if n != "seed" and table[n].nunique() <= 5), None)
+    split = next(
+        (n for n in others if n != "seed" and column(table, n).nunique() <= 5), None
+    )
     fig = Figure(figsize=(6.4, 2.2 * len(records)), layout="constrained")
     axes = fig.subplots(len(records), 1, squeeze=False, sharex=True)
-    groups = [(None, table)] if split is None else list(table.groupby(split))
+    groups: list[tuple[Any, Any]] = [(None, table)]
+    if split is not None:
+        groups = list(table.groupby(split))
     for axis, record in zip(axes[:, 0], records, strict=True):
         for k, (value, rows) in enumerate(groups):
             spread = rows.groupby(across)[record].agg(["mean", "min", "max"])
@@ -122,8 +131,9 @@ def figure(table: pd.DataFrame, parameters: list[str], records: list[str]) -> Fi
                 label=None if split is None else f"{split} = {value}",
             )
         axis.set_ylabel(record)
-        if across in numbers and table[across].min() > 0:
-            if table[across].max() >= 20 * table[across].min():
+        if across in numbers:
+            points = column(table, across)
+            if points.min() > 0 and points.max() >= 20 * points.min():
                 axis.set_xscale("log")
     axes[-1, 0].set_xlabel(across)
     if split is not None:

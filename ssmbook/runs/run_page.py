@@ -38,7 +38,7 @@ def _prose(text: str, values: dict) -> str:
     return _LINK.sub(r"\1", text)
 
 
-def _about(run: Run) -> dict[str, str]:
+def _about(run: Run) -> dict[str, str | None]:
     """What the head of the page says, by row."""
     commit = run.git["commit"]
     changed = "" if run.git["clean"] in (True, None) else ", with changes"

@@ -103,6 +103,7 @@ def store_outputs(
         return [job for chapter in chosen for job in plan_runs(chapter.path, [{}])]
 
     def made(kept: Store, job: Job, run: Run) -> dict[Path, bytes]:
+        assert kept.folder is not None  # it is on this machine
         node = read_notebook(kept.folder / job.folder / f"{job.notebook}.ipynb")
         return {Path(job.path): (nbformat.writes(node) + "\n").encode()}
 

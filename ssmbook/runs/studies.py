@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
+from typing import cast
 
 import nbformat
 
@@ -94,7 +95,7 @@ def named_outputs(study: Study) -> list:
         scrapbook = output.get("metadata", {}).get("scrapbook")
         if scrapbook is None:
             continue
-        copy = nbformat.from_dict(output)
+        copy = cast(nbformat.NotebookNode, nbformat.from_dict(output))
         prefix = PREFIX if glue.PREFIX in scrapbook["mime_prefix"] else "deposit-"
         copy.metadata.scrapbook.name = prefix + scrapbook["name"]
         renamed.append(copy)
@@ -110,7 +111,9 @@ def make(root: Path, names: list[str], say: Say, *, jobs: int | None = None) -> 
 
     def made(kept: Store, job: Job, run: Run) -> dict[Path, bytes]:
         notebook, document = _files(root, job)
-        content = code_and_outputs(kept.read(f"{job.folder}/{notebook.name}"))
+        executed = kept.read(f"{job.folder}/{notebook.name}")
+        assert executed is not None  # the run ended well, so it is stored
+        content = code_and_outputs(executed)
         files = run.files | {notebook.name: sha256(content)}
         return {notebook: content, document: changed(run, files=files).to_json()}
 

@@ -25,6 +25,7 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
     Commas inside double quotes separate nothing. Raises ValueError, also for more than
     MOST values.
     """
+    chosen: list[Value]
     if parameter.type == "int" and ":" in text:
         try:
             parts = [from_text(parameter, part, where) for part in text.split(":")]

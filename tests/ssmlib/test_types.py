@@ -1,4 +1,4 @@
-"""Types: pyright accepts the library and a user's code, and reports a user's typos."""
+"""Types: pyright accepts the packages and a user's code, and reports a user's typos."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def errors() -> dict[Path, dict[int, str]]:
     command = shutil.which("pyright", path=os.pathsep.join(folders))
     if command is None:
         pytest.skip("pyright is not installed")
-    files = [ROOT / "ssmlib", HERE / "user_code.py", TYPOS]
+    files = [ROOT / "ssmlib", ROOT / "ssmbook", HERE / "user_code.py", TYPOS]
     call = [command, "--outputjson", "--pythonpath", sys.executable, *map(str, files)]
     run = subprocess.run(call, capture_output=True, encoding="utf-8", cwd=ROOT)
     found: dict[Path, dict[int, str]] = {}
@@ -38,9 +38,10 @@ def errors() -> dict[Path, dict[int, str]]:
     return found
 
 
-def test_the_library_has_no_error(errors):
-    own = {path: found for path, found in errors.items() if path.parent != HERE}
-    assert own == {}
+@pytest.mark.parametrize("package", ["ssmlib", "ssmbook"])
+def test_a_package_has_no_error(errors, package):
+    folder = ROOT / package
+    assert {p: found for p, found in errors.items() if p.is_relative_to(folder)} == {}
 
 
 def test_a_user_s_code_has_no_error(errors):
