@@ -99,7 +99,7 @@ def test_one_unfit_worker_costs_nothing_but_a_line(own, cluster):
         shutil.copytree(own / package, other / package)
     for lock in ("requirements.lock", "requirements-torch.lock"):
         shutil.copy(own / lock, other)
-    (other / "toylib" / "base.py").write_text("# another\n", encoding="utf-8")
+    (other / "toylib" / "base.py").write_text("ANOTHER = 1\n", encoding="utf-8")
     for folder in (own, other):
         cluster.worker(folder, "--nthreads", "1")
     command = ["sweep", "1", "--grid", "n=1:6", "--scheduler", cluster.address]
@@ -114,7 +114,7 @@ def test_a_run_that_a_worker_keeps_elsewhere_is_not_complete(own, cluster, tmp_p
     script = own / "ssmbook" / "runs" / "jobs.py"
     text = script.read_text(encoding="utf-8")
     lost = "    store = Store(str(store).replace('runs', 'elsewhere'))\n"
-    mark = "    page.write_mathjax(store)\n"
+    mark = "    run_page.write_mathjax(store)\n"
     assert mark in text
     shutil.copytree(own, away)
     (away / "ssmbook" / "runs" / "jobs.py").write_text(

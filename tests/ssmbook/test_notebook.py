@@ -12,7 +12,7 @@ from IPython.utils.capture import capture_output
 
 import ssmbook
 from ssmbook.notebook import comparison, glue, parameters
-from ssmbook.notebook.executed import Executed, records
+from ssmbook.notebook.executed import Executed, output_records, records
 from ssmbook.notebook.glue import record
 from ssmbook.notebook.recorded import Record
 from tests.ssmbook.outputs import notebook, output_of
@@ -394,13 +394,13 @@ def test_figures_of_one_tolerance_are_stored_together():
     with capture_output() as said:
         glue.record_all(values, rtol=1e-6, c=7, d=found)
     made = nbformat.v4.new_output
-    stored = glue.output_records(
+    stored = output_records(
         [made("display_data", o.data, metadata=o.metadata) for o in said.outputs]
     )
     assert stored == {
-        "a": glue.Record(0.5, rtol=1e-6),
-        "b": glue.Record(3, rtol=1e-6),
-        "c": glue.Record(7, rtol=1e-6),
-        "d": glue.Record(found.value, se=found.se, freedom=2),
+        "a": Record(0.5, rtol=1e-6),
+        "b": Record(3, rtol=1e-6),
+        "c": Record(7, rtol=1e-6),
+        "d": Record(found.value, se=found.se, freedom=2),
     }
     assert [type(r.value) for r in stored.values()] == [float, int, int, float]

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ssmlib import _origins, _sameness
-from ssmlib.layers import S4, S4D
+from ssmlib.layers import DSS, S4D
 from ssmlib.models import Ensemble, Model
 from ssmlib.training import fit
 from tests.ssmlib.test_training_options import task
@@ -282,7 +282,7 @@ CHANGES = {
     "a property": lambda k: property(lambda self: k),
     "a class method": lambda k: classmethod(lambda cls: k),
     "one that wraps the first": lambda k: functools.wraps(MODES)(lambda self: k),
-    "another class's": lambda k: (S4D.modes, S4.modes)[k - 1],
+    "another class's": lambda k: (S4D.modes, DSS.modes)[k - 1],
 }
 MODES = S4D.modes
 
