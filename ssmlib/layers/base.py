@@ -206,10 +206,11 @@ class SSM(Parametrized):
             y (B, H, L) in the dtype of u; with a state, (y, the state after u).
 
         Raises:
-            TypeError: if u is not real floating point.
+            TypeError: if u is not a tensor of real floating point.
             ValueError: for u of another shape, a state of another layer or batch size,
                 or a state for a bidirectional layer.
         """
+        _checks.is_tensor("u", u)
         if u.ndim != 3 or u.shape[1] != self.d_model or u.shape[2] == 0:
             raise ValueError(
                 f"u must have shape (B, {self.d_model}, L) with L >= 1, got "

@@ -158,9 +158,10 @@ class Ensemble(nn.Module):
             k: index of the model, in 0 .. E-1.
 
         Raises:
+            TypeError: if k is not an integer.
             ValueError: for k outside 0 .. E-1.
         """
-        if not 0 <= k < self.size:
+        if not 0 <= _checks.integer("k", k, least=-(2**62)) < self.size:
             raise ValueError(f"k must be in 0 .. {self.size - 1}, got {k}")
         model = copy.deepcopy(self.stacked)
         with torch.inference_mode(False):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def check_shape(model: Model, x: Tensor) -> None:
-    """Raise ValueError for x of another shape, TypeError for tokens not in int64."""
+    """Raise ValueError for another shape, TypeError for another type or dtype."""
+    _checks.is_tensor("x", x)
     shape = "(B, L)" if model.tokens else f"(B, {model.channels}, L)"
     right = x.ndim == 2 if model.tokens else x.shape[1:-1] == (model.channels,)
     if not right or not x.shape[-1]:

@@ -69,6 +69,7 @@ def common(make):
         (lambda: make()(U[:, :2]), ValueError, "u must have shape"),
         (lambda: make()(U[..., :0]), ValueError, "u must have shape"),
         (lambda: make()(U.long()), TypeError, "u must be real floating point"),
+        (lambda: make()([1.0]), TypeError, "u must be a tensor, got list"),
         (lambda: make()(U, make().initial_state(3)), ValueError, "state must be this"),
         (
             lambda: make(bidirectional=True)(U, make().initial_state(2)),
