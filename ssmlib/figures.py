@@ -127,8 +127,8 @@ def sweep(
         axis: where to draw a single panel; a new figure by default.
         height: of the new figure, in inches.
         log: the logarithmic axes: "x", "y", "xy", "2" for x in powers of two, "2y".
-        fmt: matplotlib's format of each curve, repeated in turn; "o" becomes the
-            marker of the curve's color.
+        fmt: matplotlib's format of each curve, repeated in turn; "o" is replaced
+            by the marker that belongs to the curve's color.
         colors: of each curve, repeated in turn: places in `COLOURS`, or colors.
         legend: True for a legend in the first panel if it has several labels, a place
             of matplotlib, "above" for one above the panels, "direct" for a label at

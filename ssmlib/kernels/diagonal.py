@@ -43,7 +43,7 @@ def _split(L: int) -> tuple[int, int]:
 def conjugate(z: Tensor) -> Tensor:
     """Return conj(z) as a tensor of its own.
 
-    `torch.func` has no rule for the parts of a lazy conjugate.
+    `torch.func` cannot take the real and imaginary parts of a lazy conjugate.
 
     Args:
         z: complex, any shape.

@@ -28,13 +28,15 @@ class DSS(S4D):
 
         K_l = 2 Re sum_n (C_n / A_n) exp(z_n l) / sum_{r < length} exp(z_n r).
 
-    The sum always has `length` terms, also for a shorter input and in the step. A
-    longer input is refused. Where x = A (exp(z length) - 1) is near 0, its reciprocal
-    is guarded: conj(x) / (x conj(x) + 1e-7). Variant "exp" is S4D with zero-order hold
-    and B = 1; it does not depend on a length.
+    The sum over r always has `length` terms, also for a shorter input and in the step.
+    A longer input is refused. In closed form the kernel contains 1 / x with
+    x = A (exp(z length) - 1). It is computed as conj(x) / (x conj(x) + 1e-7), which is
+    finite for x near 0. Variant "exp" is S4D with zero-order hold and B = 1; it does
+    not depend on a length.
 
     N is the real state size: there are N/2 modes, and the kernel is twice the real
-    part. The paper has N complex modes and the real part.
+    part. In the paper there are N complex modes, and the kernel is the real part,
+    without the factor 2.
 
     Args:
         d_model: number of features H, at least 1.

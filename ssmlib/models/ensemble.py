@@ -18,11 +18,12 @@ from ssmlib.models.model import LayerInputs, Model
 class Ensemble(nn.Module):
     """E models as one module: x (G, B, channels, L) -> (E, B, outputs).
 
-    `stacked` is a model in which each parameter and buffer has E in front. A part that
-    is frozen in some models only is a parameter there, and a training step must not
-    change it. The models are copied. They may differ in the values of their parameters,
-    in their frozen parts, and in the `init` and `seed` of their layers. Every other
-    attribute of every module must be the same, and so must shapes, dtypes and devices.
+    `stacked` is a model in which each parameter and buffer has E in front. If a part is
+    frozen in only some of the models, it is a parameter in `stacked`, and a training
+    step must not change its entries for the models in which it is frozen. The models
+    are copied. They may differ in the values of their parameters, in their frozen
+    parts, and in the `init` and `seed` of their layers. Every other attribute of every
+    module must be the same, and so must shapes, dtypes and devices.
 
     Args:
         models: E models, at least one.

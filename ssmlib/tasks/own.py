@@ -23,7 +23,8 @@ def load(source: str, column: str | None = None) -> Tensor:
 
     Args:
         source: a text table whose name ends in .csv, .tsv or .txt; a .npy file with an
-            array (T,) or (n, L); or one of `names()`, of images their training part.
+            array (T,) or (n, L); or one of `names()`; for an image data set,
+            its training part is loaded.
         column: the column of a text table, by its name, or by its number, from 1, if
             the table has no header; None if it has one column only.
 
@@ -31,7 +32,8 @@ def load(source: str, column: str | None = None) -> Tensor:
         (T,) or (n, L), float64.
 
     Raises:
-        TypeError: if source is no text or path, column no text, or an array is complex.
+        TypeError: if source is neither a string nor a path, if column is not a
+            string, or if an array is complex.
         ValueError: for another name, with the names that are known; for a file that is
             missing, empty, of another kind or damaged; for text, gaps, Booleans, NaN or
             infinity; for a column that is missing or ambiguous; for other shapes.

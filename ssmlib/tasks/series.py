@@ -116,7 +116,7 @@ def load(name: str) -> Series:
 
 
 def block(name: str, seed: int = 0) -> Tensor:
-    """Return four fifths of a series, scaled by its own first half.
+    """Return a block of four fifths of a series, scaled by the block's first half.
 
     The first half of the block has mean 0 and mean square 1.
 
@@ -164,8 +164,8 @@ def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Spli
     Args:
         name: one of `names()`.
         L: steps in a window.
-        n: at most this number of training windows, evenly spaced; n / 2 in the other
-            parts. At least 2.
+        n: the largest number of training windows, at least 2. Each other part has at
+            most n / 2 windows. The windows are evenly spaced.
         seed: places the block, a non-negative integer.
         horizon: number of steps from the end of the window to the target.
 

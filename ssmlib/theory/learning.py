@@ -86,7 +86,7 @@ def _cut(curvature: Tensor, cut: float) -> Tensor:
 def descent_error(F: Tensor, target: Tensor, steps) -> Tensor:
     """Return ``J / |t|^2`` after gradient descent from c = 0.
 
-    Steps have size 1 / lambda_max on J / 2. Along an eigenvector of F F^T with
+    J / 2 is minimized with step size 1 / lambda_max. Along an eigenvector of F F^T with
     curvature lambda the residual shrinks by 1 - lambda / lambda_max per step.
 
     Args:
@@ -151,7 +151,7 @@ def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:
 def descent_excess(G: Tensor, best: Tensor, steps) -> Tensor:
     """Return J(c_T) - J(best) after T steps of gradient descent from c = 0.
 
-    Steps have size 1 / lambda_max on J / 2.
+    J / 2 is minimized with step size 1 / lambda_max.
 
     Args:
         G: (m, m) real, symmetric, positive semidefinite.
