@@ -28,8 +28,9 @@ class S4(ModalSSM):
     contains one 2 x 2 block per mode. The parameter C is C itself, not
     C (1 - A_bar^L) for some length, so that every length and the recurrence are exact.
     Zero-order hold takes one matrix exponential, the bilinear rule one solve, and the
-    kernel is `kernels.dense_kernel`: O(N^3 log L + N L) per feature. A kernel cannot be exported with an open length, because the number
-    of its products depends on the length.
+    kernel is `kernels.dense_kernel`: O(N^3 log L + N L) per feature. A kernel
+    cannot be exported with an open length, because the number of its products depends
+    on the length.
 
     Weights of the authors' code are copied as `S4D` describes, P in the same way, and C
     after its truncation is undone.
