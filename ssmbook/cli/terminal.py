@@ -104,7 +104,7 @@ def _of_a_file(error: OSError) -> str:
         tried = map(Path, (".", ROOT, tempfile.gettempdir()))
         full = [str(p.absolute()) for p in tried if shutil.disk_usage(p).free < 2**20]
         where = ", ".join(full) or "the answer or a temporary file"
-    return _no_space(where, error.strerror)
+    return _no_space(where, str(error.strerror))
 
 
 def _no_space(where: str, reason: str) -> str:

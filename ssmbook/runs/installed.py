@@ -76,7 +76,9 @@ def _places(name: str) -> list[Path]:
     if spec is None:
         return []
     folders = spec.submodule_search_locations
-    return [*map(Path, folders if folders is not None else [spec.origin])]
+    if folders is not None:
+        return [*map(Path, folders)]
+    return [Path(spec.origin)] if spec.origin else []
 
 
 def startup() -> dict[str, str]:

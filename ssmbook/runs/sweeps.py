@@ -6,6 +6,7 @@ import csv
 import itertools
 import math
 from pathlib import Path
+from typing import cast
 
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import shown
@@ -28,7 +29,9 @@ def axis(parameter: Parameter, text: str, where: str) -> list[Value]:
     chosen: list[Value]
     if parameter.type == "int" and ":" in text:
         try:
-            parts = [from_text(parameter, part, where) for part in text.split(":")]
+            parts = [
+                cast(int, from_text(parameter, part, where)) for part in text.split(":")
+            ]
             counted = range(*parts)
         except (TypeError, ValueError) as error:
             raise ValueError(
