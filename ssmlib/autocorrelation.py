@@ -232,7 +232,7 @@ def moment_timescale(R: Tensor) -> float:
     top = moment_largest_eigenvalue(R)
     if top <= 0:
         raise ValueError("R must not be zero throughout: it has no timescale")
-    return 1 / math.sqrt(len(R) * top)
+    return 1 / math.sqrt(len(R)) / math.sqrt(top)
 
 
 def _moment_top(R: Tensor) -> float:

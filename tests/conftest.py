@@ -1,4 +1,5 @@
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,15 @@ import ssmbook
 from tests.ssmbook import toy
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _git():
+    """Repositories that tests make are not those that a variable of git names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

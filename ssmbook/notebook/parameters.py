@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.files import read_notebook, shown
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -185,6 +184,8 @@ def _hint(kind: str, value) -> str:
 
 def _digits(parameter: Parameter, text: str) -> str:
     """How a number that is refused is written."""
+    from ssmbook.notebook import strict_yaml  # PyYAML is in an extra
+
     if parameter.type in ("int", "float") and strict_yaml.is_ambiguous(text):
         return " (write it in the digits 0 to 9, without a leading zero)"
     return ""
@@ -200,6 +201,8 @@ def from_text(parameter: Parameter, text: str, where: str) -> Value:
     Text stays text where the type is str. Raises ValueError for text that is no value
     of the type.
     """
+    from ssmbook.notebook import strict_yaml  # PyYAML is in an extra
+
     try:
         if parameter.type == "bool":
             return _WORDS[text.lower()]
@@ -255,6 +258,8 @@ def profile(path: str | Path, notebooks: dict[str, Path]) -> dict[str, dict]:
 
     Raises ValueError for an unknown notebook, or as `strict_yaml.load` and `check`.
     """
+    from ssmbook.notebook import strict_yaml  # PyYAML is in an extra
+
     chosen = strict_yaml.load(path)
     chosen = {} if chosen is None else chosen
     if not isinstance(chosen, dict) or not all(

@@ -24,6 +24,7 @@ UNCHECKED = {
 #: functions with a result that may be exactly zero, or smaller than any float64
 MAY_VANISH = {
     *("mean_delay", "memory_quantile", "cost", "edges", "legs_basis", "minimum"),
+    "ceiling",
     *("normal_responses", "tail_probability", "effective_capacity", "final_state"),
     *("zoh", "bilinear", "dplr_kernel_reference", "timescale", "normal_kernels"),
 }

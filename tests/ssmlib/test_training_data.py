@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ssmlib import _checks
+from ssmlib import _scalars
 from ssmlib.initialization import Initialization
 from ssmlib.tasks.split import Split, evenly
 from ssmlib.training import Configuration, configurations, fit, loop
@@ -239,7 +239,7 @@ def test_arguments_are_named_before_training(untrained, arguments, error, messag
 def test_huge_ids_are_refused_before_allocation(
     untrained, monkeypatch, name, largest, memory
 ):
-    monkeypatch.setattr(_checks, "_memory", lambda: memory)
+    monkeypatch.setattr(_scalars, "_memory", lambda: memory)
     data = DATA if name[0] == "y" else DATA.map_x(lambda x: (x > 0).long())
     ids = getattr(data, name).clone()
     ids.view(-1)[0] = largest
@@ -249,7 +249,7 @@ def test_huge_ids_are_refused_before_allocation(
 
 
 def test_ids_that_do_not_fit_into_memory_are_refused(untrained, monkeypatch):
-    monkeypatch.setattr(_checks, "_memory", lambda: 1e5)
+    monkeypatch.setattr(_scalars, "_memory", lambda: 1e5)
     y = DATA.y_train.clone()
     y[0] = 5000
     with pytest.raises(ValueError, match=r"classes of y must be .* got 5000 .* memory"):
