@@ -235,3 +235,22 @@ def test_an_estimate_is_of_numbers(arguments, kind, message):
 def test_comparisons_are_of_estimates(estimates):
     with pytest.raises(TypeError, match=r"estimates must .* got"):
         statistics.holm(estimates)
+
+
+def test_a_slope_has_two_degrees_of_freedom_fewer_than_points():
+    x = np.arange(7.0)
+    assert statistics.slope(x, x**2).freedom == 5
+    assert statistics.log_log_slope(x + 1, x + 2).freedom == 5
+
+
+@pytest.mark.parametrize(("value", "p"), [(0.0, 1.0), (1.0, 0.0), (-2.0, 0.0)])
+def test_a_value_without_error_is_zero_or_not(value, p):
+    assert statistics.Estimate(value, 0.0, 3).p == p
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 4), (4, 3)])
+def test_pairs_have_one_length(n, m):
+    with pytest.raises(ValueError, match=f"one length, got {n} and {m}"):
+        statistics.paired(np.arange(n), np.arange(m))
+    with pytest.raises(ValueError, match="x and y must be of one length"):
+        statistics.slope(np.arange(n), np.arange(m))
