@@ -6,7 +6,6 @@ The names and formats are those that `ssmbook.notebook.glue` writes.
 from __future__ import annotations
 
 import re
-from ast import literal_eval
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from ssmbook.notebook.files import read_notebook, shown
 from ssmbook.notebook.glue import NUMBER, PREFIX, SVG
 from ssmbook.notebook.parameters import Parameter, Value, declared, ran_with
 from ssmbook.notebook.recorded import Record, as_record
+from ssmbook.notebook.syntax import literal
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -190,7 +190,7 @@ def _stored(key: str, output: dict) -> Record:
     """The record that an output holds; ValueError where `record` did not write it."""
     text, tolerance = output["data"][NUMBER], output["metadata"].get("tolerance")
     try:
-        return as_record(key, {"value": literal_eval(text)} | dict(tolerance))
+        return as_record(key, {"value": literal(text)} | dict(tolerance))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(
             f"the record {key!r} is damaged: {shown(text)}, tolerance "

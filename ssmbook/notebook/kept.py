@@ -10,6 +10,7 @@ from pathlib import Path
 import ssmbook
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of, unsealed
+from ssmbook.notebook.syntax import parse
 
 ROOT = Path(ssmbook.__file__).resolve().parents[1]
 
@@ -72,7 +73,7 @@ def read_by(sources: Iterable[str]) -> set[Path]:
     """
     found = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parse(source)):
             if not isinstance(node, ast.Call):
                 continue
             if ast.unparse(node.func) not in ("ssmbook.kept", "kept"):

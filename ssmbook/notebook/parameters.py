@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmbook.notebook.files import read_notebook, shown
+from ssmbook.notebook.syntax import parse
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 _WORDS = {"true": True, "false": False}
@@ -58,7 +59,7 @@ def _cell(notebook, path):
 def _parse(line: str, path) -> Parameter:
     code, _, comment = line.partition("#")
     try:
-        parsed: Any = ast.parse(code.strip())  # of any statement
+        parsed: Any = parse(code.strip())  # of any statement
         (node,) = parsed.body
         name, kind = node.target.id, ast.unparse(node.annotation)
         default = ast.literal_eval(node.value)
@@ -131,7 +132,7 @@ def ran_with(notebook, path: str | Path) -> dict[str, Value]:
         if "injected-parameters" not in cell.metadata.get("tags", []):
             continue
         try:
-            for node in ast.parse(cell.source).body:
+            for node in parse(cell.source).body:
                 (target,) = node.targets
                 values[target.id] = ast.literal_eval(node.value)
         except (ValueError, AttributeError, SyntaxError, TypeError, RecursionError,

@@ -14,6 +14,7 @@ import nbformat
 
 from ssmbook.notebook import glue
 from ssmbook.notebook.executed import Executed
+from ssmbook.notebook.syntax import parse
 from ssmbook.runs import execution, studies
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def does(source: str) -> str:
     """What a cell's code does, in a few words: its first comment, or what it makes."""
     if source.startswith("# "):
         return source.partition("\n")[0].removeprefix("# ").rstrip(".")
-    tree = ast.parse(source)
+    tree = parse(source)
     called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     parts = []
     if any(isinstance(n, ast.Import | ast.ImportFrom) for n in tree.body):

@@ -6,6 +6,8 @@ import ast
 import hashlib
 from functools import cache
 
+from ssmbook.notebook.syntax import parse
+
 #: names by which code reads docstrings, or its own source
 _READERS = {"__doc__", "getcomments", "getdoc", "getsource", "getsourcelines"}
 _READERS |= {"get_source", "linecache", "pydoc", "tokenize"}
@@ -58,7 +60,7 @@ def _is_reader(node: ast.AST) -> bool:
 
 def _parsed(content: bytes) -> ast.Module | None:
     try:
-        return ast.parse(content)
+        return parse(content)
     except (SyntaxError, ValueError):
         return None
 

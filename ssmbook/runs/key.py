@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import ssmbook
 from ssmbook.notebook.kept import read_by
+from ssmbook.notebook.syntax import parse
 from ssmbook.runs import code, inputs, installed
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _plain(source: str) -> str:
 def _imported(source: str | bytes) -> set[str]:
     """The names that Python code imports, modules or not."""
     names = set()
-    for statement in ast.walk(ast.parse(source)):
+    for statement in ast.walk(parse(source)):
         if isinstance(statement, ast.Import):
             names |= {alias.name for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom) and not statement.level:
