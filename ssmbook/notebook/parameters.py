@@ -132,7 +132,8 @@ def ran_with(notebook, path: str | Path) -> dict[str, Value]:
         if "injected-parameters" not in cell.metadata.get("tags", []):
             continue
         try:
-            for node in parse(cell.source).body:
+            statements: list[Any] = parse(cell.source).body  # assignments, or refused
+            for node in statements:
                 (target,) = node.targets
                 values[target.id] = ast.literal_eval(node.value)
         except (ValueError, AttributeError, SyntaxError, TypeError, RecursionError,
