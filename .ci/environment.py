@@ -1,6 +1,6 @@
 """Make .venv where what is installed is not what the repository asks for.
 
-`python .ci/environment.py MAKE`. It compares contents, since git sets times anew. The
+`python .ci/environment.py MAKE`. It compares contents, because git changes times. The
 locks decide about everything; the tables of pyproject.toml that pip reads, and the
 version, decide about the two packages of the repository alone. One process installs at
 a time; another waits, and then finds everything installed.

@@ -18,23 +18,11 @@ from torch import Tensor, nn
 
 from ssmlib import _origins, _values
 from ssmlib._origins import digest, library
+from ssmlib._values import Bound
 
-#: attributes of a class that say nothing about what its objects do
-_NAMES = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__"}
-_NAMES |= {"__annotations__", "__firstlineno__", "__static_attributes__", "_abc_impl"}
-_NAMES |= {"__abstractmethods__", "__dataclass_fields__", "__dataclass_params__"}
 #: attributes of a module that `structure` describes in its own way
 REGISTERED = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 _CACHE = type(functools.cache(len))
-_DOCSTRING = 0x4000000  # the flag that Python 3.13 sets where there is one
-
-
-class Bound(ValueError):
-    """For a function that refers to the model that holds it."""
-
-
-#: what a text is made of without a look inside
-_PLAIN = str | bytes | bool | None | torch.dtype | torch.device | type(...)
 _LONG = 500  # characters from which a digest stands for a text
 
 
@@ -142,7 +130,7 @@ class Describe:
             return repr(bool(value))
         if isinstance(value, str | bytes):
             return repr(str(value) if isinstance(value, str) else bytes(value))
-        if isinstance(value, _PLAIN | range | slice):
+        if isinstance(value, _values.PLAIN | range | slice):
             return repr(value)
         if isinstance(value, torch.Generator):
             return self(value.get_state())
@@ -216,7 +204,11 @@ class Describe:
         others.append(self._changed(outside))
         others.append(self(type(value)))  # its metaclass
         parts = [
-            {k: self._lenient(v) for k, v in vars(base).items() if k not in _NAMES}
+            {
+                k: self._lenient(v)
+                for k, v in vars(base).items()
+                if k not in _values.CLASS_NAMES
+            }
             for base in own
         ]
         called = f"{value.__module__}.{value.__qualname__}"
@@ -272,7 +264,7 @@ class Describe:
             if k or not (without_docstring and isinstance(c, str))
         ]
         arguments = (code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
-        flags = code.co_flags & ~_DOCSTRING
+        flags = code.co_flags & ~_values.DOCSTRING_FLAG
         names = (code.co_names, code.co_varnames, code.co_freevars)
         return digest(repr((code.co_code, constants, arguments, flags, names)))
 

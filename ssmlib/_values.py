@@ -32,6 +32,24 @@ BUILT_IN = (
 #: a module's dictionaries of hooks, whose keys are counted through the process
 HOOKS = {name for name in vars(nn.Module()) if "_hooks" in name}
 
+#: attributes of a class that say nothing about what its objects do
+CLASS_NAMES = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__"}
+CLASS_NAMES |= {
+    "__annotations__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "_abc_impl",
+}
+CLASS_NAMES |= {"__abstractmethods__", "__dataclass_fields__", "__dataclass_params__"}
+#: set in `co_flags` by Python 3.13 for a function with a docstring
+DOCSTRING_FLAG = 0x4000000
+#: types whose text is made without a look inside
+PLAIN = str | bytes | bool | None | torch.dtype | torch.device | type(...)
+
+
+class Bound(ValueError):
+    """For a function that refers to the model that holds it."""
+
 
 def not_comparable(value, error: Exception) -> ValueError:
     """Make the error for objects whose comparison raises one."""
