@@ -9,6 +9,7 @@ from __future__ import annotations
 from ssmbook.notebook.executed import records
 from ssmbook.notebook.glue import estimate, figure, record, record_all, text
 from ssmbook.notebook.kept import kept
+from ssmbook.notebook.losses import record_losses, study
 from ssmbook.notebook.session import start
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "kept",
     "record",
     "record_all",
+    "record_losses",
     "records",
     "start",
+    "study",
     "text",
 ]

@@ -179,6 +179,45 @@ def make_studies(
     studies.make(root, names or [], terminal.say, jobs=jobs)
 
 
+@partial(command, name="study")
+def run_study(
+    chapter: Annotated[str, typer.Argument(help="a chapter with a study.yml")],
+    design: Annotated[
+        str | None, typer.Option(help="one design of the study; default: all")
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="FIRST:STOP, whole parts without STOP; default: all"),
+    ] = None,
+    jobs: runs.Jobs = None,
+) -> None:
+    """Measure the missing parts of a study, and store each when it is finished.
+
+    If it is interrupted, run the same command again: it continues with the next part.
+    """
+    from ssmbook.studies import running
+
+    running.run(
+        terminal.repository(),
+        chapter,
+        terminal.say,
+        design=design,
+        seeds=_seeds(seeds),
+        workers=jobs,
+    )
+
+
+def _seeds(text: str | None) -> range | None:
+    if text is None:
+        return None
+    first, colon, stop = text.partition(":")
+    if not (
+        colon and first.isdecimal() and stop.isdecimal() and int(first) < int(stop)
+    ):
+        raise ValueError(f"--seeds must be FIRST:STOP with FIRST < STOP, got {text}")
+    return range(int(first), int(stop))
+
+
 @partial(command, name="deposits")
 def make_deposits(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,

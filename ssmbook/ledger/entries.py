@@ -22,17 +22,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from ssmbook.ledger import faults
-from ssmbook.ledger.expectations import (
-    Expectation,
-    Interval,
-    Number,
-    Text,
-    checked,
-    predictions_hash,
-)
+from ssmbook.ledger.expectations import Expectation, predictions_hash
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.checked import Interval, Number, Text, checked, said
 from ssmbook.notebook.files import read_text, shown
 
 Verdict = Literal[
@@ -208,7 +201,7 @@ def read(path: Path) -> list[Claim]:
         try:
             found.append(_claim(entry | {"notebook": path.stem}))
         except ValidationError as error:
-            raise ValueError(f"{_place(path, entry)}: {faults.said(error)}") from None
+            raise ValueError(f"{_place(path, entry)}: {said(error)}") from None
     return found
 
 

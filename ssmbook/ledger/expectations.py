@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 
-CONFIG = ConfigDict(extra="forbid")
+from ssmbook.notebook.checked import Interval, Number, Slack, Text, checked
+
 _FORMS = (
     {"key", "between"},
+    {"key", "above"},
+    {"key", "below"},
     {"key", "value", "atol"},
     {"key", "value", "rtol"},
     {"order"},
 )
-
-
-def _number(value: object) -> object:
-    """YAML reads 1.0e-3 as a number, 1e-3 as text, and yes as true."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
-    if not ends[0] <= ends[1]:
-        raise ValueError("must be [low, high], with low <= high")
-    return ends
-
-
-T = TypeVar("T")
-Text = Annotated[str, Field(min_length=1)]
-Number = Annotated[float, BeforeValidator(_number)]
-Interval = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
-Slack = Annotated[Number, Field(ge=0)]
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
-def checked(kind: type[T]) -> type[T]:
-    """Make a class a frozen dataclass whose fields pydantic checks.
-
-    A type checker loses the fields where pydantic's decorator is called with options.
-    """
-    made: Any = dataclass(frozen=True, config=CONFIG)(kind)
-    return made
 
 
 @checked
@@ -60,14 +33,16 @@ class Expectation:
     value: Annotated[Number, Field(allow_inf_nan=False)] | None = None
     atol: Slack | None = None
     rtol: Slack | None = None
+    above: Number | None = None
+    below: Number | None = None
     order: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
 
     def __post_init__(self) -> None:
         given = {name for name, part in vars(self).items() if part is not None}
         if given - {"because"} not in _FORMS:
             raise ValueError(
-                "must be {key, between: [a, b]}, {key, value, atol or rtol} or "
-                "{order: [k1, k2, ...]}, with because"
+                "must be {key, between: [a, b]}, {key, above}, {key, below}, {key, "
+                "value, atol or rtol} or {order: [k1, k2, ...]}, with because"
             )
 
     @property
@@ -83,6 +58,10 @@ class Expectation:
         """The range of the record; of an order, zeros."""
         if self.between is not None or self.order is not None:
             return self.between or (0.0, 0.0)
+        if self.above is not None:
+            return self.above, math.inf
+        if self.below is not None:
+            return -math.inf, self.below
         value, slack = self.value, self.atol
         assert value is not None  # by `_FORMS`
         if self.rtol is not None:
@@ -105,6 +84,10 @@ class Expectation:
         if self.order is not None:
             return " < ".join(named)
         low, high = self.ends
+        if self.above is not None:
+            return f"{named[0]} > {low:.6g}"
+        if self.below is not None:
+            return f"{named[0]} < {high:.6g}"
         interval = f"in [{low:.6g}, {high:.6g}]"
         return f"{named[0]} {interval if low < high else f'= {low:.6g}'}"
 

@@ -7,12 +7,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-import ssmbook
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.files import check_name, notebook_of, unsealed
 from ssmbook.notebook.syntax import parse
 
-ROOT = Path(ssmbook.__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _folder() -> Path:
@@ -31,9 +30,13 @@ def _folder() -> Path:
     )
 
 
+def folder_of(slug: str) -> Path:
+    """Return the folder of a chapter's longer runs."""
+    return _folder() / check_name(slug, "the chapter of a longer run")
+
+
 def _path(slug: str) -> Path:
-    check_name(slug, "the chapter of a longer run")
-    return _folder() / slug / f"{slug}.ipynb"
+    return folder_of(slug) / f"{slug}.ipynb"
 
 
 def kept(slug: str, name: str) -> str:
@@ -67,20 +70,26 @@ def kept(slug: str, name: str) -> str:
 
 
 def read_by(sources: Iterable[str]) -> set[Path]:
-    """The longer runs that code cells read: by calls of `ssmbook.kept`.
+    """The longer runs that code cells read: by calls of `ssmbook.kept` and `.study`.
 
-    Raises ValueError for a call whose chapter is not written out.
+    Raises ValueError for a call whose chapter or design is not written out.
     """
     found = set()
     for source in sources:
         for node in ast.walk(parse(source)):
             if not isinstance(node, ast.Call):
                 continue
-            if ast.unparse(node.func) not in ("ssmbook.kept", "kept"):
+            called = ast.unparse(node.func).removeprefix("ssmbook.")
+            if called not in ("kept", "study"):
                 continue
-            first = node.args[0] if node.args else None
-            slug = first.value if isinstance(first, ast.Constant) else None
-            if not isinstance(slug, str):
+            needed = node.args[:1] if called == "kept" else node.args
+            given = [a.value if isinstance(a, ast.Constant) else None for a in needed]
+            if node.keywords or not given or not all(isinstance(g, str) for g in given):
                 raise ValueError(f"{ast.unparse(node)} must name its chapter as text")
-            found.add(_path(slug))
+            slug, *rest = map(str, given)
+            if called == "kept":
+                found.add(_path(slug))
+            else:
+                design = folder_of(slug) / (rest[0] if rest else "base")
+                found |= {*design.glob("*.csv"), *design.glob("*.json")}
     return found

@@ -205,7 +205,8 @@ def files(node) -> list[Path]:
     """The files whose content the key of a notebook covers, whatever its parameters."""
     loaded = modules(node)
     kept = read_by(map(_plain, _cells(node)))
-    documents = [path.with_name("run.json") for path in kept]  # checked as it is read
+    # A document is checked as its notebook is read.
+    documents = [p.with_name("run.json") for p in kept if p.suffix == ".ipynb"]
     data = [path for path, kind in _data(loaded) if kind is None]
     return [*map(source, loaded), *data, *kept, *documents]
 

@@ -3,5 +3,14 @@
 from ssmlib.training.grid import Configuration, configurations
 from ssmlib.training.loop import Fit, fit
 from ssmlib.training.protocol import Comparison, compare
+from ssmlib.training.table import loss_table
 
-__all__ = ["Comparison", "Configuration", "Fit", "compare", "configurations", "fit"]
+__all__ = [
+    "Comparison",
+    "Configuration",
+    "Fit",
+    "compare",
+    "configurations",
+    "fit",
+    "loss_table",
+]

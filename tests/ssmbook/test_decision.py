@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ssmbook.ledger.decision import Part, decide
-from ssmbook.ledger.pooling import pooled
+from ssmbook.studies.pooling import pooled
 
 EDGE, SEEDS = 20.0, 14
 SD = 12.0  # per seed, the median over the trained comparisons of `ablations`

@@ -1,14 +1,23 @@
-"""Faults of an entry of the ledger, as pydantic finds them, in the ledger's words."""
+"""Dataclasses whose fields pydantic checks, and its errors in the words of YAML."""
 
 from __future__ import annotations
 
 import re
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic.dataclasses import dataclass
 
 from ssmbook.notebook.files import shown
 
-#: pydantic's words, and those of the ledger
+_CONFIG = ConfigDict(extra="forbid")
+#: pydantic's words, and those of YAML
 _WORDS = (
     ("Input should be", "must be"),
     ("String should have at least 1 character", "must not be empty"),
@@ -17,6 +26,36 @@ _WORDS = (
     ("tuple", "list"),
     (r"(valid )?dictionary( or an instance of \w+)?", "mapping"),
 )
+
+
+def _number(value: object) -> object:
+    """YAML reads 1.0e-3 as a number, 1e-3 as text, and yes as true."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if not ends[0] <= ends[1]:
+        raise ValueError("must be [low, high], with low <= high")
+    return ends
+
+
+T = TypeVar("T")
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, BeforeValidator(_number)]
+Interval = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
+Slack = Annotated[Number, Field(ge=0)]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def checked(kind: type[T]) -> type[T]:
+    """Make a class a frozen dataclass whose fields pydantic checks.
+
+    A type checker loses the fields where pydantic's decorator is called with options.
+    """
+    made: Any = dataclass(frozen=True, config=_CONFIG)(kind)
+    return made
 
 
 def said(error: ValidationError) -> str:

@@ -1,0 +1,181 @@
+"""What a study states before its first part runs: studies/<chapter>/study.yml.
+
+    parameters: {steps: 120}        # of the chapter's notebook, for all designs
+    per_part: 4                     # seeds per part
+    designs:
+      base: {seeds: [300, 339]}     # the first and the last seed
+      untrained: {seeds: [400, 403], parameters: {train: false}}
+    contrasts:                      # comparisons of two arms
+      real_digits: {ratio: [real throughout, S4D-Lin], task: digits}
+
+Claims are evaluated on the design `base`. The design `untrained` runs the same
+pipeline with a rate of zero; a claim that holds there as well shows nothing. Each other design
+changes parameters, to show where a claim still holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from ssmbook.notebook import strict_yaml
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.checked import Text, checked, said
+
+BASE, UNTRAINED = "base", "untrained"
+Seed = Annotated[int, Field(ge=0, strict=True)]
+
+
+def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
+    if not ends[0] < ends[1]:
+        raise ValueError("must be [first, last], with first < last")
+    return ends
+
+
+Arms = tuple[Text, Text]
+Tasks = Annotated[tuple[Text, ...], Field(min_length=1)]
+Given = dict[str, bool | int | float | str]
+
+
+@checked
+class Contrast:
+    """A comparison of two arms, paired by seed.
+
+    Attributes:
+        ratio: the arms a and b of a ratio of losses a / b. Its draws are natural
+            logarithms.
+        difference: the arms a and b of a difference a - b, for accuracies.
+        task: one task or several; the draw of a seed is the mean over them. None for
+            all tasks of the study.
+        across: what is drawn: "seeds", or "tasks", each with its mean over seeds.
+        budget: the training time, as the tables name it.
+        column: of the tables.
+    """
+
+    ratio: Arms | None = None
+    difference: Arms | None = None
+    task: Tasks | Text | None = None
+    across: Literal["seeds", "tasks"] = "seeds"
+    budget: Text = "long"
+    column: Literal["test_loss", "test_accuracy"] = "test_loss"
+
+    def __post_init__(self) -> None:
+        if (self.ratio is None) == (self.difference is None):
+            raise ValueError("must have one of ratio and difference: [arm, arm]")
+        if len(set(self.arms)) == 1:
+            raise ValueError(f"must compare two different arms, got {self.arms[0]}")
+
+    @property
+    def arms(self) -> Arms:
+        """Return both arms."""
+        arms = self.ratio or self.difference
+        assert arms is not None  # by `__post_init__`
+        return arms
+
+    @property
+    def tasks(self) -> tuple[str, ...] | None:
+        """Return the tasks, None for all."""
+        return (self.task,) if isinstance(self.task, str) else self.task
+
+
+@checked
+class Design:
+    """One setting of the experiment, with the seeds that it is measured on."""
+
+    seeds: Annotated[tuple[Seed, Seed], AfterValidator(_ascending)]
+    parameters: Given = Field(default_factory=dict)
+
+    @property
+    def all_seeds(self) -> range:
+        """Return every seed."""
+        return range(self.seeds[0], self.seeds[1] + 1)
+
+
+@checked
+class Study:
+    """A study as its file states it.
+
+    Attributes:
+        chapter: the chapter whose notebook measures it.
+        designs: the settings, by name; one is called `base`.
+        contrasts: the comparisons, by name.
+        parameters: of the notebook, for all designs.
+        per_part: seeds per part.
+    """
+
+    chapter: Text
+    designs: dict[Text, Design]
+    contrasts: dict[Text, Contrast]
+    parameters: Given = Field(default_factory=dict)
+    per_part: Annotated[int, Field(ge=1, strict=True)] = 4
+
+    def __post_init__(self) -> None:
+        if BASE not in self.designs:
+            raise ValueError(f"designs must have one called {BASE}")
+        taken: dict[int, str] = {}
+        for name, design in self.designs.items():
+            for seed in design.all_seeds:
+                if seed in taken:
+                    raise ValueError(
+                        f"seed {seed} is in the designs {taken[seed]} and {name}: "
+                        "designs have different seeds"
+                    )
+                taken[seed] = name
+            if fixed := {"seed", "n_seeds"} & {*self.parameters, *design.parameters}:
+                raise ValueError(f"{min(fixed)} follows from seeds and per_part")
+
+    def blocks(self, design: str) -> list[range]:
+        """Return the seeds of each part of a design."""
+        seeds = self.designs[design].all_seeds
+        return [seeds[k : k + self.per_part] for k in range(0, len(seeds), self.per_part)]
+
+    def values(self, design: str, block: range) -> dict:
+        """Return the parameters of the notebook for one part."""
+        own = self.parameters | self.designs[design].parameters
+        return own | {"seed": block.start, "n_seeds": len(block)}
+
+    def stated(self, names: Iterable[str]) -> dict:
+        """Return what decides the measurement of some contrasts, in JSON's types."""
+        return {
+            "contrasts": {name: asdict(self.contrasts[name]) for name in sorted(names)},
+            "parameters": self.parameters | self.designs[BASE].parameters,
+            "seeds": list(self.designs[BASE].seeds),
+        }
+
+
+_study = TypeAdapter(Study).validate_python
+
+
+def read(path: Path) -> Study:
+    """Return the study of a file; its chapter is the name of the folder.
+
+    Raises:
+        ValueError: for a bad entry: the file, the field, the value and the values
+            allowed.
+    """
+    parts = strict_yaml.load(path)
+    if not isinstance(parts, dict) or "chapter" in parts:
+        raise ValueError(f"{path} must be a mapping with designs and contrasts")
+    try:
+        return _study(parts | {"chapter": path.parent.name})
+    except ValidationError as error:
+        raise ValueError(f"{path}: {said(error)}") from None
+
+
+def studies(root: Path) -> dict[str, Study]:
+    """Return every study of a repository, by chapter.
+
+    Raises:
+        ValueError: as `read`, or for a folder of no chapter.
+    """
+    known = chapters(root)
+    found = {}
+    for path in sorted((root / "studies").glob("*/study.yml")):
+        if path.parent.name not in known:
+            raise ValueError(f"{path}: no chapter is called {path.parent.name}")
+        found[path.parent.name] = read(path)
+    return found

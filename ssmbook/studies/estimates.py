@@ -1,0 +1,150 @@
+"""What the finished parts of a study say of its contrasts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ssmbook.studies.design import BASE, Contrast
+from ssmbook.studies.parts import Measured
+from ssmbook.studies.pooling import Pooled, pooled
+
+LEVEL = 0.95
+Row = Mapping[str, str | int | float]
+#: (task, arm, seed) -> value, of one budget and column
+Values = dict[tuple[str, str, int], float]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The pooled estimate of a contrast.
+
+    Attributes:
+        kind: "ratio" or "difference".
+        pooled: of the draws: natural logarithms for a ratio.
+        unit: what one draw is, "seeds" or "tasks".
+    """
+
+    kind: str
+    pooled: Pooled
+    unit: str
+
+    @property
+    def n(self) -> int:
+        """Return the number of draws."""
+        return self.pooled.n
+
+    def _shown(self, value: float) -> float:
+        return math.exp(value) if self.kind == "ratio" else value
+
+    @property
+    def value(self) -> float:
+        """Return the ratio or the difference."""
+        return self._shown(self.pooled.value)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Return the ends of the 95 % interval."""
+        half = float(stats.t.ppf((1 + LEVEL) / 2, self.pooled.freedom)) * self.pooled.se
+        low, high = self.pooled.value - half, self.pooled.value + half
+        return self._shown(low), self._shown(high)
+
+    @property
+    def text(self) -> str:
+        """Return the effect in words: "1.24 times (1.05 to 1.46)"."""
+        low, high = self.ends
+        if self.kind == "ratio":
+            return f"{self.value:.3g} times ({low:.3g} to {high:.3g})"
+        return f"{self.value:+.3g} ({low:+.3g} to {high:+.3g})"
+
+
+def effect(
+    contrast: Contrast,
+    runs: Mapping[str, Iterable[Row]],
+    change: Callable[[Values], Values] = lambda values: values,
+) -> Effect:
+    """Return the effect of a contrast over all seeds of several runs.
+
+    Args:
+        contrast: what is compared.
+        runs: by the name of a run, the rows of its losses.
+        change: applied to the values of each run before they are compared, such as an
+            exchange of labels.
+
+    Raises:
+        ValueError: for an arm, a task, a budget or a column that a run does not have,
+            for a model that diverged, or for fewer than two draws.
+    """
+    draws = {n: _draws(contrast, change(_values(contrast, r))) for n, r in runs.items()}
+    kind = "ratio" if contrast.ratio else "difference"
+    if contrast.across == "tasks":
+        together = {pair: v for own in draws.values() for pair, v in own.items()}
+        return Effect(kind, pooled({"all": _means(together, 1)}), "tasks")
+    by_seed = {name: _means(own, 0) for name, own in draws.items()}
+    return Effect(kind, pooled(by_seed), "seeds")
+
+
+def _means(draws: Mapping[tuple[int, int], float], axis: int) -> dict[int, float]:
+    """The mean of draws (seed, task) by seed (axis 0) or by task (axis 1)."""
+    groups: dict[int, list[float]] = {}
+    for pair, value in draws.items():
+        groups.setdefault(pair[axis], []).append(value)
+    return {key: float(np.mean(own)) for key, own in groups.items()}
+
+
+def effects(measured: Measured, design: str = BASE) -> dict[str, Effect]:
+    """Return the effect of each contrast, over all finished parts of a design."""
+    runs = {part.name: part.losses.rows for part in measured.parts[design]}
+    return {n: effect(c, runs) for n, c in measured.study.contrasts.items()}
+
+
+def _values(contrast: Contrast, rows: Iterable[Row]) -> Values:
+    """The values of all arms that the contrast's tasks have."""
+    values: Values = {}
+    for row in rows:
+        if row["budget"] != contrast.budget:
+            continue
+        task, arm, seed = str(row["task"]), str(row["arm"]), int(row["seed"])
+        if arm in contrast.arms and row["status"] != "finished":
+            raise ValueError(
+                f"{arm!r} {row['status']} on {task} at seed {seed}: its comparison has "
+                "no value"
+            )
+        if contrast.column in row:
+            values[task, arm, seed] = float(row[contrast.column])
+    if not values:
+        raise ValueError(
+            f"no row has the budget {contrast.budget!r} and {contrast.column}"
+        )
+    return values
+
+
+def _draws(contrast: Contrast, values: Values) -> dict[tuple[int, int], float]:
+    """The draws of one run, by seed and number of the task."""
+    tasks = contrast.tasks or tuple(dict.fromkeys(task for task, _, _ in values))
+    seeds = sorted({seed for _, _, seed in values})
+    missing = [
+        f"{arm!r} on {task}, seed {seed}"
+        for task in tasks
+        for arm in contrast.arms
+        for seed in seeds
+        if (task, arm, seed) not in values
+    ]
+    if missing:
+        raise ValueError(f"there is no loss of {missing[0]}")
+    a, b = contrast.arms
+
+    def draw(task: str, seed: int) -> float:
+        own = values[task, a, seed], values[task, b, seed]
+        if contrast.difference:
+            return own[0] - own[1]
+        if min(own) <= 0:
+            raise ValueError(f"a ratio needs positive values, got {own} on {task}")
+        return math.log(own[0] / own[1])
+
+    pairs = [(seed, k) for seed in seeds for k in range(len(tasks))]
+    return {(seed, k): draw(tasks[k], seed) for seed, k in pairs}

@@ -1,0 +1,196 @@
+"""Run the missing parts of a study, and store each as soon as it is finished."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace as changed
+from pathlib import Path
+
+import nbformat
+
+from ssmbook.notebook.chapters import chapters
+from ssmbook.notebook.executed import Executed
+from ssmbook.notebook.files import notebook_of, read_notebook
+from ssmbook.notebook.losses import NAME, Losses
+from ssmbook.runs import cluster, sharing
+from ssmbook.runs.document import Run
+from ssmbook.runs.execution import CELL_TIMEOUT
+from ssmbook.runs.jobs import Job, plan_runs
+from ssmbook.runs.stores import Store, replace, sha256
+from ssmbook.runs.storing import Say
+from ssmbook.studies.design import Study, studies
+from ssmbook.studies.parts import folder, of_study, part_name
+
+#: the tag of the cells that a part executes, beside those of the parameters
+TAG = "part"
+
+
+def measurement(node) -> nbformat.NotebookNode:
+    """Return the cells of a chapter that a part executes, without outputs.
+
+    Args:
+        node: the chapter's notebook.
+
+    Raises:
+        ValueError: if no cell has the tag `part`.
+    """
+    own = copy.deepcopy(node)
+    own.cells = [c for c in own.cells if {TAG, "parameters"} & {*_tags(c)}]
+    if not any(TAG in _tags(cell) for cell in own.cells):
+        raise ValueError(f"no cell has the tag {TAG!r}, which a study's part executes")
+    for cell in own.cells:
+        cell.outputs, cell.execution_count = [], None
+    return own
+
+
+def _tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def run(
+    root: Path,
+    chapter: str,
+    say: Say,
+    *,
+    design: str | None = None,
+    seeds: range | None = None,
+    workers: int | None = None,
+) -> None:
+    """Run the parts of a study that are missing.
+
+    Each part is stored when it is finished. If the command is interrupted, the same
+    command continues with the next part.
+
+    Args:
+        root: the repository.
+        chapter: the chapter of the study.
+        say: told of each part.
+        design: one design; None for all.
+        seeds: parts within these seeds; None for all.
+        workers: parts at once; None for as many as there are cores.
+
+    Raises:
+        ValueError: for a chapter without a study, an unknown design, or seeds that
+            are not whole parts.
+        RuntimeError: that names the parts that failed.
+    """
+    study = _study(root, chapter)
+    wanted = _wanted(study, design, seeds)
+    home = root / "studies" / chapter
+    with sharing.lock(root / "_build" / "studies" / chapter):
+        done = of_study(root, study)
+        left = {
+            name: [block for block in blocks if block in done.missing(name)]
+            for name, blocks in wanted.items()
+        }
+        jobs, places = _planned(root, study, left)
+        if not jobs:
+            say(f"{chapter}: all parts are finished")
+            return
+        failed, started = {}, time.monotonic()
+        store = Store(root / "_build" / "runs")
+
+        def finished(job: Job, run: Run) -> None:
+            path = places.pop(job.key)
+            place = f"{chapter}, {path.parent.name}, seeds {path.stem}"
+            try:
+                if run.failed:
+                    raise ValueError(run.error)
+                _store(store, job, run, path)
+            except ValueError as error:
+                failed[place] = str(error)
+                say(f"{place}: FAILED: {error}")
+                return
+            each = (time.monotonic() - started) / (len(jobs) - len(places))
+            hours = each * len(places) / 3600
+            say(
+                f"{place}: {run.seconds:.0f} s; {len(places)} parts are left, about "
+                f"{hours:.1f} hours"
+            )
+
+        cluster.run_all(
+            jobs,
+            store,
+            finished,
+            workers=workers or cluster.workers_for(1),
+            timeout=100 * CELL_TIMEOUT,
+        )
+    if failed:
+        reasons = "; ".join(f"{place}: {error}" for place, error in failed.items())
+        raise RuntimeError(f"not stored in {home}: {reasons}")
+
+
+def _study(root: Path, chapter: str) -> Study:
+    known = studies(root)
+    if chapter not in known:
+        raise ValueError(
+            f"there is no study of {chapter!r}: studies/{chapter}/study.yml does not "
+            f"exist; there are {', '.join(known) or 'none'}"
+        )
+    return known[chapter]
+
+
+def _wanted(
+    study: Study, design: str | None, seeds: range | None
+) -> dict[str, list[range]]:
+    """The parts that were asked for, by design."""
+    if design is not None and design not in study.designs:
+        raise ValueError(
+            f"design must be one of {', '.join(study.designs)}, got {design!r}"
+        )
+    wanted = {
+        name: [
+            block
+            for block in study.blocks(name)
+            if seeds is None or {*block} <= {*seeds}
+        ]
+        for name in ([design] if design else study.designs)
+    }
+    if seeds is not None and sum(map(len, sum(wanted.values(), []))) != len(seeds):
+        blocks = [part_name(b) for name in wanted for b in study.blocks(name)]
+        raise ValueError(
+            f"seeds {seeds.start}:{seeds.stop} are not whole parts; the parts are "
+            f"{', '.join(blocks)}"
+        )
+    return wanted
+
+
+def _planned(
+    root: Path, study: Study, left: dict[str, list[range]]
+) -> tuple[list[Job], dict[str, Path]]:
+    """The jobs of parts, and the table that each writes, by the job's key.
+
+    Parts of one seed range of every design come before later ones, so that an
+    interrupted study has a little of everything.
+    """
+    chapter = chapters(root)[study.chapter]
+    # The kernel works in this folder; nothing that a part reads lies beside it.
+    path = root / "_build" / "studies" / study.chapter / f"{study.chapter}.ipynb"
+    node = measurement(read_notebook(chapter.path))
+    replace(path, (nbformat.writes(node) + "\n").encode())
+    jobs, places = [], {}
+    for design, blocks in left.items():
+        for block, job in zip(
+            blocks,
+            plan_runs(path, [study.values(design, block) for block in blocks]),
+            strict=True,
+        ):
+            jobs.append((block.start - study.designs[design].seeds[0], job))
+            places[job.key] = folder(root, study, design) / f"{part_name(block)}.csv"
+    return [job for _, job in sorted(jobs, key=lambda pair: pair[0])], places
+
+
+def _store(store: Store, job: Job, run: Run, path: Path) -> None:
+    """Write a part: its document, then its table, without which it is not finished."""
+    name = f"{job.notebook}.ipynb"
+    content = store.read(f"{job.folder}/{name}")
+    assert content is not None  # the run ended well, so it is stored
+    texts = Executed(name, notebook_of(content, name)).texts
+    if NAME not in texts:
+        raise ValueError("the notebook stores no losses: call ssmbook.record_losses")
+    table = texts[NAME].encode()
+    Losses.from_csv(table, path)
+    document = changed(run, files={path.name: sha256(table)})
+    replace(path.with_suffix(".json"), document.to_json())
+    replace(path, table)
