@@ -18,6 +18,9 @@ from ssmbook.pages import benchmarks_page, chapter_page, claims_page, front_page
 from ssmbook.pages.chapter_page import Page
 from ssmbook.pages.site import Site
 from ssmbook.runs import studies
+from ssmbook.studies.design import BASE
+from ssmbook.studies.estimates import effects
+from ssmbook.studies.parts import Measured, measured
 
 _FIGURE = re.compile(r"```\{figure\} _figures/([\w-]+)\.svg\n")
 _EMPTY = (
@@ -61,8 +64,10 @@ def assemble(
     failed = {s: sorted(one.names) for s, one in ran.items() if one.failure is not None}
     if failed:
         _draw_missing(tree / "book")
-    judged = judge(load(root), ran, longer)
-    _site(root, known, ran, judged, alts=alts, stored=failed, pdf=with_pdf).write(tree)
+    trained = measured(root)
+    judged = judge(load(root), ran, longer, trained)
+    own = {"effects": _effects(trained), "alts": alts, "stored": failed}
+    _site(root, known, ran, judged, **own, pdf=with_pdf).write(tree)
     citation = strict_yaml.load(root / "CITATION.cff")
     for name, text in (
         ("claims.md", claims_page.page(judged, known, citation)),
@@ -97,6 +102,18 @@ def _write_chapters(
         chapter_page.write(page, tree / known[slug].document, own, study)
         alts |= own
     return alts
+
+
+def _effects(trained: Mapping[str, Measured]) -> dict[str, dict[str, str]]:
+    """The effects of every study in words; of one that is not complete, so far."""
+    found = {}
+    for slug, study in trained.items():
+        known = effects(study) if len(study.parts[BASE]) else {}
+        found[slug] = {
+            name: known[name].text if known else "(not measured yet)"
+            for name in study.study.contrasts
+        }
+    return found
 
 
 def _draw_missing(book: Path) -> None:

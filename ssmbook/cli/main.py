@@ -64,6 +64,7 @@ def claims(
     from ssmbook.notebook.executed import Executed
     from ssmbook.runs import studies
     from ssmbook.runs.reading import run_in
+    from ssmbook.studies.parts import measured
 
     root = terminal.repository()
     claimed, notebooks = answerable(load(root), check or root / "notebooks")
@@ -79,7 +80,8 @@ def claims(
                 run_in(path.parent)
     needed = {c.notebook for c in claimed if check or c.judged_on == "notebook"}
     ran = {s: Executed.read(path) for s, path in notebooks.items() if s in needed}
-    judged = judge(claimed, ran, None if check else studies.read(root))
+    longer, trained = (None, None) if check else (studies.read(root), measured(root))
+    judged = judge(claimed, ran, longer, trained)
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(

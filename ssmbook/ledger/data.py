@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ssmbook.ledger.entries import JudgedOn, Kind, Scale, Source, Verdict
+from ssmbook.ledger.entries import JudgedOn, Kind, Scale, Source, Verdict, Version
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.glue import paste_own
-from ssmbook.notebook.recorded import Record
 
 Number = int | float
 
@@ -28,6 +27,11 @@ class Measured(_Closed):
     """A record."""
 
     value: Number
+    interval: Annotated[
+        tuple[Number, Number],
+        _about("95 % interval of a ratio or difference over seeds or tasks"),
+    ] = cast(Any, None)
+    n: Annotated[int, _about("number of seeds, or of tasks")] = cast(Any, None)
     # Left out of a record that has none, never null.
     se: Annotated[Number, _about("standard error of the mean")] = cast(Any, None)
 
@@ -47,6 +51,7 @@ class Registration(_Closed):
     date: str
     hash: str
     because: str | None
+    words: Annotated[str, _about("the hash of the wording")] = cast(Any, None)
 
 
 class JudgedClaim(_Closed):
@@ -99,16 +104,27 @@ def schema() -> dict:
 
 def why(judgement: Judgement) -> str:
     """Return the reason for the ledger's verdict, with the records that it pastes."""
+    values: dict[str, int | float | str]
     values = {key: record.value for key, record in judgement.records.items()}
-    return paste_own(judgement.claim.why, values)
+    values |= {key: own.text for key, own in judgement.effects.items()}
+    return paste_own(judgement.claim.why.replace("{effect}", "{glue:text}"), values)
 
 
-def _measured(e: Expectation, records: Mapping[str, Record]) -> dict[str, dict]:
-    known = {key: records[key] for key in e.keys if key in records}
+def _measured(e: Expectation, j: Judgement) -> dict[str, dict]:
+    pooled = {key: j.effects[key] for key in e.keys if key in j.effects}
+    known = {key: j.records[key] for key in e.keys if key in j.records}
     return {
+        key: {"value": own.value, "interval": own.ends, "n": own.n}
+        for key, own in pooled.items()
+    } | {
         key: {"value": r.value} | ({"se": r.se} if r.se else {})
         for key, r in known.items()
     }
+
+
+def _version(version: Version) -> dict[str, str | None]:
+    parts = {"because": None} | vars(version)
+    return {k: v for k, v in parts.items() if v is not None or k != "words"}
 
 
 def as_data(judged: Sequence[Judgement]) -> list[dict]:
@@ -122,7 +138,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "predicts": e.predicts.replace("`", ""),
                 "because": e.because,
                 "state": state,
-                "measured": _measured(e, j.records),
+                "measured": _measured(e, j),
             }
             for e, state in zip(claim.predictions, states, strict=True)
         ]
@@ -145,7 +161,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "expect": made[:n],
                 "limits": made[n:],
                 "why": why(j),
-                "registered": [{"because": None} | vars(v) for v in claim.versions],
+                "registered": [_version(v) for v in claim.versions],
                 "values": j.values,
             }
         )

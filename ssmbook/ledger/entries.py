@@ -40,7 +40,7 @@ Source = Literal[
     "our reading",
 ]
 Scale = Literal["exact", "reduced", "paper"]
-JudgedOn = Literal["notebook", "deposit"]
+JudgedOn = Literal["notebook", "deposit", "study"]
 Kind = Literal["paper", "found", "identity"]
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -56,17 +56,21 @@ Day = Annotated[Text, BeforeValidator(_day)]
 
 @checked
 class Version:
-    """An entry's predictions as they stood from a day on."""
+    """An entry's predictions, and its wording, as they stood from a day on.
+
+    words: the hash of its wording, for a claim that is evaluated on a study.
+    """
 
     date: Day
     hash: Day
+    words: Day | None = None
 
 
 @checked
 class Change(Version):
     """Predictions that replaced others, and why they did."""
 
-    because: Text
+    because: Text = Field(kw_only=True)
 
 
 @checked
@@ -129,11 +133,18 @@ class Claim:
             )
         if self.history and not self.registered:
             raise ValueError("history needs registered: the date and hash at first")
-        if self.versions and self.versions[-1].hash != self.hash:
+        if self.judged_on == "study":
+            self._check_trained()
+        elif self.versions and self.versions[-1].hash != self.hash:
             raise ValueError(
                 "its predictions are not those registered: add a line to history with "
                 f"hash: {self.hash}, the date and the reason"
             )
+
+    def _check_trained(self) -> None:
+        """Raise ValueError for an order, which no contrast decides."""
+        if any(e.order is not None for e in self.predictions):
+            raise ValueError("a claim on a study predicts contrasts: give no order")
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -20,15 +20,18 @@ fails where none of it is, and is open across the edge. Then
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scipy import stats
 
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.expectations import Expectation
+from ssmbook.ledger.trained import check_registered, outcomes
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.recorded import Record
+from ssmbook.studies.estimates import Effect
+from ssmbook.studies.parts import Measured
 
 LEVEL = 0.95
 _PASSED = ("reproduced", "qualified")
@@ -110,6 +113,7 @@ class Judgement:
     """A claim, what the records say of it, and all records of its notebook.
 
     states: of its expectations, then of its limits. reason: why it was not judged.
+    effects: the contrasts of the chapter's study.
     """
 
     claim: Claim
@@ -117,6 +121,7 @@ class Judgement:
     records: dict[str, Record]
     states: tuple[str, ...] = ()
     reason: str | None = None
+    effects: Mapping[str, Effect] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
@@ -132,7 +137,7 @@ class Judgement:
     @property
     def values(self) -> dict[str, float]:
         """The records that the claim reads."""
-        known = self.records
+        known: Mapping[str, Record | Effect] = {**self.records, **self.effects}
         return {k: known[k].value for k in self.claim.keys if k in known}
 
 
@@ -140,26 +145,50 @@ def judge(
     ledger: list[Claim],
     notebooks: Mapping[str, Executed],
     studies: Mapping[str, Executed] | None = None,
+    trained: Mapping[str, Measured] | None = None,
 ) -> list[Judgement]:
     """Every claim against the records of executed notebooks, given by slug.
 
     studies: longer runs that carry the claims judged on them; without these, all are
     judged on the notebooks. The claims of a chapter that are judged on the same run
-    are corrected for together. Raises ValueError for a claim whose notebook or
-    study is missing or was not executed, or whose key it does not record.
+    are corrected for together. trained: the studies in parts; without these, the
+    claims that are evaluated on them are not judged. Raises ValueError for a claim
+    whose notebook or study is missing or was not executed, or whose key it does not
+    record; and as `trained.check_registered` and `trained.outcomes`.
     """
     judged = {}
 
     def place(claim: Claim) -> tuple[str, str]:
-        return claim.notebook, claim.judged_on if studies is not None else "notebook"
+        elsewhere = studies is not None or claim.judged_on == "study"
+        return claim.notebook, claim.judged_on if elsewhere else "notebook"
 
     for slug, where in dict.fromkeys(map(place, ledger)):
         own = [claim for claim in ledger if place(claim) == (slug, where)]
+        if own[0].judged_on == "study":
+            judged |= {j.claim.id: j for j in _on_study(own, trained)}
+            continue
         known = notebooks if studies is None or where != "deposit" else studies
         if slug not in known:
             raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
         judged |= {j.claim.id: j for j in _judge(own, known[slug])}
     return [judged[claim.id] for claim in ledger]
+
+
+def _on_study(
+    claims: list[Claim], trained: Mapping[str, Measured] | None
+) -> list[Judgement]:
+    if trained is None:
+        reason = "a run does not measure its study again"
+        return [Judgement(c, "not judged", {}, reason=reason) for c in claims]
+    study = trained.get(claims[0].notebook)
+    for claim in claims:
+        check_registered(claim, study)
+    assert study is not None  # by `check_registered`
+    found, effects = outcomes(claims, study)
+    return [
+        Judgement(c, own.verdict, {}, own.states, own.reason, effects)
+        for c, own in ((claim, found[claim.id]) for claim in claims)
+    ]
 
 
 def _judge(claims: list[Claim], ran: Executed) -> list[Judgement]:

@@ -207,6 +207,6 @@ def paste(source: str, lookup: Callable[[str, str], object]) -> str:
     return _BLOCK.sub(block, _ROLE.sub(role, source))
 
 
-def paste_own(source: str, values: dict[str, int | float]) -> str:
+def paste_own(source: str, values: Mapping[str, int | float | str]) -> str:
     """Text with the roles of its own notebook replaced; a key unknown as its name."""
     return paste(source, lambda document, key: values.get(key, key))

@@ -11,7 +11,6 @@ from ssmbook.ledger.entries import KINDS, Claim
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.chapters import Chapter
-from ssmbook.notebook.recorded import Record
 from ssmbook.pages.badges import badge, words
 from ssmbook.runs.bibliography import cited
 
@@ -29,6 +28,11 @@ _ABOUT = {
 #: whose a claim is, in a chapter's table
 _WHOSE = {"paper": "on the paper", "found": "ours", "identity": "identity"}
 _NAMES = {"companion": "this book"}
+_MEASURED = {
+    "notebook": "",
+    "deposit": " by its longer run",
+    "study": " by its study, pooled over all parts",
+}
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
 #: what the ledger adds in brackets, a sentence of its own: how it is read here
 _ASIDE = re.compile(r"(?<=\.) \([A-Z]")
@@ -39,8 +43,12 @@ def sentence(claim: Claim) -> str:
     return _ASIDE.split(claim.says)[0]
 
 
-def _values(e: Expectation, records: dict[str, Record], digits: int = 6) -> str:
-    """What was measured of what it predicts, with standard errors."""
+def _values(e: Expectation, judgement: Judgement, digits: int = 6) -> str:
+    """What was measured of what it predicts, with intervals or standard errors."""
+    pooled = [judgement.effects[key] for key in e.keys if key in judgement.effects]
+    if pooled:
+        return ", ".join(f"{own.text}, {own.n} {own.unit}" for own in pooled)
+    records = judgement.records
     known = [records[key] for key in e.keys if key in records]
     shown = [
         f"{r.value:.{digits}g}" + (f" ± {r.se:.2g}" if r.se else "") for r in known
@@ -49,12 +57,12 @@ def _values(e: Expectation, records: dict[str, Record], digits: int = 6) -> str:
 
 
 def _table(
-    expectations: tuple[Expectation, ...], states: tuple[str, ...], records: dict
+    expectations: tuple[Expectation, ...], states: tuple[str, ...], j: Judgement
 ) -> list[str]:
     rows = ["| predicted | measured | holds | because |", "|---|---|---|---|"]
     for k, e in enumerate(expectations):
         holds = _HOLDS[states[k]] if states else "–"
-        rows.append(f"| {e.predicts} | {_values(e, records)} | {holds} | {e.because} |")
+        rows.append(f"| {e.predicts} | {_values(e, j)} | {holds} | {e.because} |")
     return [*rows, ""]
 
 
@@ -107,15 +115,15 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         f"> {claim.says}",
         "",
         f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
-        + (" by its longer run, kept" if claim.judged_on == "deposit" else "")
+        + _MEASURED[claim.judged_on]
         + f"; scale: {claim.scale}"
         + (f"; judged for {ranges}." if ranges else "."),
         "",
-        *_table(claim.expect, judgement.states[:n], judgement.records),
+        *_table(claim.expect, judgement.states[:n], judgement),
     ]
     if claim.limits:
         parts += ["Where it stops:", ""]
-        parts += _table(claim.limits, judgement.states[n:], judgement.records)
+        parts += _table(claim.limits, judgement.states[n:], judgement)
     if not judgement.agrees:
         parts += [
             f"The ledger says {badge(claim.verdict)}; this run finds otherwise, "
@@ -204,8 +212,7 @@ def table(judged: list[Judgement]) -> str:
     for j in sorted(judged, key=lambda j: KINDS.index(j.claim.kind)):
         said = f"[{sentence(j.claim)}](claim-{j.claim.id})".replace("|", r"\|")
         lines = [
-            f"{e.predicts}: **{_values(e, j.records, digits=3)}**"
-            for e in j.claim.predictions
+            f"{e.predicts}: **{_values(e, j, digits=3)}**" for e in j.claim.predictions
         ]
         of = f"*{_WHOSE[j.claim.kind]}:* {said}"
         shown = badge(j.verdict)

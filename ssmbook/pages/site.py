@@ -20,6 +20,7 @@ class Site:
     Attributes:
         verdicts: the verdict of this run, by claim.
         papers: the verdicts on each paper, by its key in the bibliography.
+        effects: the effects of a study's contrasts in words, by slug and name.
         claims: the table of a chapter's claims, Markdown, by slug.
         chapters: the table of the chapters, Markdown.
         alts: the alt text of each figure, by the name of the figure.
@@ -29,6 +30,7 @@ class Site:
 
     verdicts: dict[str, str] = field(default_factory=dict)
     papers: dict[str, list[str]] = field(default_factory=dict)
+    effects: dict[str, dict[str, str]] = field(default_factory=dict)
     claims: dict[str, str] = field(default_factory=dict)
     chapters: str = ""
     alts: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The roles and directives of the book's pages, for Sphinx.
 
     {claim}`id`              the verdict on a claim, linked to its entry
+    {effect}`name`           the effect of a contrast of the chapter's study, in words
     ```{verdict-bar} paper   a bar of the verdicts on a paper
     ```{chapter-claims}      the table of the chapter's claims
     ```{chapter-table}       the table of all chapters
@@ -70,6 +71,21 @@ class ClaimRole(SphinxRole):
         badge = XRefBadgeRole(color(verdicts[claim]))
         text = f"{words(verdicts[claim])} <claim-{claim}>"
         return badge(self.name, self.rawtext, text, self.lineno, self.inliner)
+
+
+class EffectRole(SphinxRole):
+    """The effect of a contrast: a ratio or a difference with its interval."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the words; a warning for a contrast that the study does not have."""
+        document, _, name = self.text.strip().rpartition("::")
+        slug = Path(document or self.env.docname).name
+        known = _site(self.env).effects.get(slug, {})
+        if name not in known:
+            said = _unknown(f"contrast of the study {slug}", name, known)
+            _log.warning("%s", said, location=self.get_location())
+            return [nodes.problematic(self.rawtext, self.rawtext)], []
+        return [nodes.inline("", known[name])], []
 
 
 class _Made(SphinxDirective):
@@ -198,6 +214,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("myst_nb")
     app.setup_extension("sphinx_design")
     app.add_role("claim", ClaimRole())
+    app.add_role("effect", EffectRole())
     app.add_directive("verdict-bar", VerdictBar)
     app.add_directive("chapter-claims", ChapterClaims)
     app.add_directive("chapter-table", ChapterTable)

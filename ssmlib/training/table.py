@@ -56,4 +56,4 @@ def loss_table(
     ).assign(task=task, lr=0.0, status="finished")
     names = ["task", "arm", "seed", "budget", "lr", "valid_loss", "test_loss", "status"]
     names += [n for n in ("valid_accuracy", "test_accuracy") if n in best]
-    return pd.concat([best, rows], ignore_index=True)[names]
+    return pd.concat([best.reindex(columns=names), rows.reindex(columns=names)])

@@ -1,0 +1,198 @@
+"""Studies in parts: what a part must be, and what the pooled estimates are."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ssmbook.notebook.files import sealed
+from ssmbook.notebook.losses import Losses
+from ssmbook.studies.design import Contrast
+from ssmbook.studies.estimates import effect, effects
+from ssmbook.studies.parts import of_study
+from tests.ssmbook import synthetic
+from tests.ssmbook.synthetic import STUDY, csv, finished, rows, stated, write_part
+
+BASE = "studies/toy/base"
+
+
+def logs(task: str, arm: str, seeds: range) -> np.ndarray:
+    table = {(r["task"], r["arm"], r["seed"]): r["test_loss"] for r in rows(seeds)}
+    return np.log([table[task, arm, seed] for seed in seeds])
+
+
+def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
+    """Against SciPy, on the losses of all seeds in one array."""
+    found, seeds = effects(finished(tmp_path)), range(16)
+    a, b = (np.array([logs(t, arm, seeds) for t in synthetic.TASKS]) for arm in "ab")
+    for name, draws in {
+        "a_over_b": (a - b)[0],
+        "both": (a - b).mean(0),
+        "by_task": (a - b).mean(1),
+    }.items():
+        low, high = stats.ttest_1samp(draws, 0).confidence_interval(0.95)
+        own = found[name]
+        assert own.value == pytest.approx(np.exp(draws.mean()), rel=1e-6)
+        assert own.ends == pytest.approx((np.exp(low), np.exp(high)), rel=1e-6)
+        assert own.n == len(draws)
+    apart = np.exp(a[0]) - np.exp(b[0])
+    assert found["points"].value == pytest.approx(apart.mean(), rel=1e-6)
+    low, high = found["both"].ends
+    value = found["both"].value
+    assert found["both"].text == f"{value:.3g} times ({low:.3g} to {high:.3g})"
+    assert found["by_task"].unit == "tasks"
+
+
+def test_heterogeneity_is_that_of_the_parts(tmp_path):
+    """Q / (parts - 1) is the F of a one-way analysis of variance over the parts."""
+    pooled = effects(finished(tmp_path))["a_over_b"].pooled
+    draws = logs("one", "a", range(16)) - logs("one", "b", range(16))
+    F, p = stats.f_oneway(*draws.reshape(4, 4))
+    assert pooled.Q / 3 == pytest.approx(F, rel=1e-6)
+    assert pooled.p == pytest.approx(p, rel=1e-5)
+
+
+def test_missing_parts_are_known(tmp_path):
+    study = stated(tmp_path)
+    assert of_study(tmp_path, study).missing("base") == study.blocks("base")
+    write_part(tmp_path, study, "base", range(4, 8))
+    found = of_study(tmp_path, study)
+    assert found.missing("base") == [range(4), range(8, 12), range(12, 16)]
+    assert found.count("base") == 4
+
+
+PARTS = {
+    "another design": ({"steps": 6}, "steps must be 5, got 6"),
+    "a parameter that the design leaves at its default": (
+        {"d_model": 8},
+        "different values of d_model",
+    ),
+    "other seeds": ({"table": rows(range(8, 12))}, "must have the seeds 4-7"),
+    "a missing arm": (
+        {"table": [r for r in rows(range(4, 8)) if r["arm"] != "b"]},
+        "differ in the model",
+    ),
+    "another chapter": ({"notebook": "other"}, "complete run of toy, got other"),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_a_part_that_is_not_of_the_design_is_refused(tmp_path, case):
+    changes, said = PARTS[case]
+    changes = dict(changes)
+    study = stated(tmp_path)
+    write_part(tmp_path, study, "base", range(4))
+    notebook = changes.pop("notebook", None)
+    path = write_part(tmp_path, study, "base", range(4, 8), **changes)
+    if notebook:
+        document = path.with_suffix(".json")
+        parts = json.loads(document.read_bytes())
+        del parts["checksum"]
+        document.write_bytes(sealed(parts | {"notebook": notebook}))
+    with pytest.raises(ValueError, match=said):
+        of_study(tmp_path, study)
+
+
+def test_a_changed_table_or_document_is_refused(tmp_path):
+    study = stated(tmp_path)
+    path = write_part(tmp_path, study, "base", range(4))
+    document = path.with_suffix(".json")
+    content, sealed_parts = path.read_bytes(), document.read_bytes()
+    path.write_bytes(content.replace(b",a,0,", b",a,1,", 1))
+    with pytest.raises(ValueError, match="is not the table that"):
+        of_study(tmp_path, study)
+    path.write_bytes(content)
+    document.write_bytes(sealed_parts.replace(b'"steps": 5', b'"steps": 6'))
+    with pytest.raises(ValueError, match="checksum"):
+        of_study(tmp_path, study)
+    document.unlink()
+    with pytest.raises(ValueError, match="has no document"):
+        of_study(tmp_path, study)
+
+
+def test_parts_of_seeds_that_the_design_does_not_state_are_refused(tmp_path):
+    study = stated(tmp_path)
+    write_part(tmp_path, study, "base", range(20, 24))
+    with pytest.raises(ValueError, match="its seeds or per_part were changed"):
+        of_study(tmp_path, study)
+
+
+TABLES = {
+    "a loss that is not finite": (b"0.1,nan,finished", "test_loss must be finite"),
+    "a text in place of a loss": (b"0.1,x,finished", "could not convert"),
+    "a value too many": (b"0.1,1.0,finished,2", "more or fewer values"),
+    "a value too few": (b"0.1,1.0", "more or fewer values"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_bad_table_is_refused(case):
+    line, said = TABLES[case]
+    header = csv([]).decode().encode()
+    with pytest.raises(ValueError, match=f"line 2: .*{said}"):
+        Losses.from_csv(header + b"one,a,0,long," + line + b"\n", "t.csv")
+
+
+def test_a_table_with_a_model_twice_or_without_a_column_is_refused():
+    table = rows(range(1))
+    with pytest.raises(ValueError, match="two rows of"):
+        Losses.from_csv(csv([*table, table[0]]), "t.csv")
+    with pytest.raises(ValueError, match="must have the columns task"):
+        Losses.from_csv(csv(table).replace(b"arm", b"name", 1), "t.csv")
+
+
+STUDIES = {
+    "no base": ({"designs": {"other": {"seeds": [0, 3]}}}, "one called base"),
+    "shared seeds": (
+        {"designs": {"base": {"seeds": [0, 7]}, "more": {"seeds": [7, 9]}}},
+        "seed 7 is in the designs base and more",
+    ),
+    "a seed as parameter": ({"parameters": {"seed": 3}}, "seed follows from"),
+    "two kinds": (
+        {"contrasts": {"x": {"ratio": ["a", "b"], "difference": ["a", "b"]}}},
+        "one of ratio and difference",
+    ),
+    "one arm": ({"contrasts": {"x": {"ratio": ["a", "a"]}}}, "two different arms"),
+    "an unknown field": ({"seeds": [1, 2]}, "unknown field seeds"),
+    "falling seeds": ({"designs": {"base": {"seeds": [3, 0]}}}, "first < last"),
+}
+
+
+@pytest.mark.parametrize("case", STUDIES)
+def test_a_bad_study_is_refused(tmp_path, case):
+    changes, said = STUDIES[case]
+    with pytest.raises(ValueError, match=said) as raised:
+        stated(tmp_path, copy.deepcopy(STUDY) | changes)
+    assert "study.yml" in str(raised.value)
+
+
+def changed(table: list[dict], **values) -> list[dict]:
+    return [table[0] | values, *table[1:]]
+
+
+@pytest.mark.parametrize(
+    ("contrast", "table", "said"),
+    [
+        ({"ratio": ("a", "c")}, rows(range(4)), "no loss of 'c' on one"),
+        ({"ratio": ("a", "b"), "task": "four"}, rows(range(4)), "on four"),
+        ({"ratio": ("a", "b"), "budget": "short"}, rows(range(4)), "budget 'short'"),
+        (
+            {"ratio": ("a", "b")},
+            changed(rows(range(4)), status="diverged"),
+            "'a' diverged on one at seed 0",
+        ),
+        (
+            {"ratio": ("a", "b")},
+            changed(rows(range(4)), test_loss=0.0),
+            "positive values",
+        ),
+        ({"ratio": ("a", "b")}, rows(range(1)), "two draws"),
+    ],
+)
+def test_an_effect_without_a_value_is_an_error(contrast, table, said):
+    with pytest.raises(ValueError, match=said):
+        effect(Contrast(**contrast), {"part": table})

@@ -1,0 +1,133 @@
+"""Claims on studies: when they are decided, and when they are refused."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ssmbook.ledger import data
+from ssmbook.ledger.trained import check_registered, outcomes
+from ssmbook.ledger.verdicts import judge
+from ssmbook.studies.parts import of_study
+from tests.ssmbook.synthetic import STUDY, claim, finished, stated, write_part
+
+BETTER = {"key": "a_over_b", "below": 1.0}
+LEARNS = {"key": "learns", "below": 0.5}
+
+
+def verdict(study, *claims):
+    found = judge(list(claims), {}, {}, {"toy": study})
+    return [j.verdict for j in found]
+
+
+def test_verdicts_on_pooled_parts(tmp_path):
+    study = finished(tmp_path)
+    cases = {
+        "reproduced": [BETTER, LEARNS],
+        "not reproduced": [{"key": "a_over_b", "above": 1.0}, LEARNS],
+        "undecided": [{"key": "a_over_b", "below": 0.905}, LEARNS],
+    }
+    for expected, expect in cases.items():
+        assert verdict(study, claim(study, *expect)) == [expected]
+    limits = [{"key": "both", "above": 0.5, "because": "a margin"}]
+    assert verdict(study, claim(study, BETTER, LEARNS, limits=limits)) == ["qualified"]
+    limits = [{"key": "both", "above": 1.0, "because": "a margin"}]
+    found = verdict(study, claim(study, BETTER, LEARNS, limits=limits))
+    assert found == ["limits do not hold"]
+
+
+def test_a_claim_is_open_until_every_stated_seed_is_measured(tmp_path):
+    study = stated(tmp_path)
+    for block in study.blocks("base")[:3]:
+        write_part(tmp_path, study, "base", block)
+    partly = of_study(tmp_path, study)
+    own = claim(partly, BETTER, LEARNS)
+    (found,) = judge([own], {}, {}, {"toy": partly})
+    assert (found.verdict, found.reason) == ("undecided", "12 of 16 seeds are measured")
+    write_part(tmp_path, study, "base", study.blocks("base")[3])
+    assert verdict(of_study(tmp_path, study), own) == ["reproduced"]
+
+
+def test_a_claim_that_holds_without_training_is_refused(tmp_path):
+    """Two arms that nobody trained are equal, and beat nothing."""
+    study = finished(tmp_path)
+    alike = {"key": "both", "between": [0.8, 1.25]}
+    with pytest.raises(ValueError, match="a learning rate of zero"):
+        verdict(study, claim(study, alike))
+    assert verdict(study, claim(study, alike, LEARNS)) == ["reproduced"]
+
+
+def test_two_claims_of_one_prediction_are_refused(tmp_path):
+    study = finished(tmp_path)
+    one = claim(study, BETTER, LEARNS)
+    other = claim(study, LEARNS, BETTER, id="the-same")
+    with pytest.raises(ValueError, match="make the same prediction"):
+        verdict(study, one, other)
+    empty = of_study(tmp_path / "empty", stated(tmp_path / "empty"))
+    with pytest.raises(ValueError, match="make the same prediction"):
+        outcomes([one, other], empty)
+
+
+CHANGES = {
+    "an edge": {"expect": [{"key": "a_over_b", "below": 1.1, "because": "arithmetic"}]},
+    "a range of validity": {"valid_for": {"steps": [1, 9]}},
+    "the wording": {"says": "a has a far lower loss than b"},
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_change_without_a_dated_line_is_refused(tmp_path, case):
+    study = finished(tmp_path)
+    own = claim(study, {"key": "a_over_b", "below": 1.0})
+    check_registered(own, study)
+    known = {"registered": vars(own.registered)}
+    changed = claim(study, BETTER, **CHANGES[case] | known)
+    with pytest.raises(ValueError, match="add a line to history") as raised:
+        check_registered(changed, study)
+    said = str(raised.value)
+    line = {k: said.split(f"{k}: ")[1].split(",")[0] for k in ("hash", "words")}
+    history = [line | {"date": "2026-12", "because": "a reason"}]
+    mended = claim(study, BETTER, **CHANGES[case] | known, history=history)
+    check_registered(mended, study)
+
+
+@pytest.mark.parametrize("part", ["seeds", "contrast", "parameters"])
+def test_another_measurement_needs_a_dated_line_too(tmp_path, part):
+    own = claim(finished(tmp_path / "one"), BETTER)
+    other = copy.deepcopy(STUDY)
+    if part == "seeds":
+        other["designs"]["base"]["seeds"] = [0, 19]
+    elif part == "contrast":
+        other["contrasts"]["a_over_b"] = {"ratio": ["a", "b"], "task": "two"}
+    else:
+        other["parameters"] = {"steps": 7}
+    study = of_study(tmp_path / "two", stated(tmp_path / "two", other))
+    with pytest.raises(ValueError, match="not those registered"):
+        check_registered(own, study)
+
+
+def test_a_claim_without_study_or_contrast_is_refused(tmp_path):
+    study = finished(tmp_path)
+    own = claim(study, BETTER)
+    with pytest.raises(ValueError, match=r"no studies/toy/study\.yml"):
+        check_registered(own, None)
+    known = {"registered": vars(own.registered)}
+    other = claim(study, {"key": "none", "below": 1.0}, **known)
+    with pytest.raises(ValueError, match="no contrast none; it has a_over_b"):
+        check_registered(other, study)
+
+
+def test_a_rerun_of_the_chapter_does_not_decide_it(tmp_path):
+    (found,) = judge([claim(finished(tmp_path), BETTER)], {})
+    assert found.verdict == "not judged"
+
+
+def test_its_effect_is_shown_with_interval_and_n(tmp_path):
+    study = finished(tmp_path)
+    judged = judge([claim(study, BETTER, LEARNS)], {}, {}, {"toy": study})
+    (shown,) = data.as_data(judged)
+    measured = shown["expect"][0]["measured"]["a_over_b"]
+    assert measured["interval"][0] < measured["value"] < measured["interval"][1]
+    assert measured["n"] == 16
+    assert "times (" in shown["why"]
