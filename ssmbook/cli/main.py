@@ -59,6 +59,7 @@ def claims(
     The stored notebooks must give each verdict as the ledger has it. With --check, a
     run contradicts only what it judges the other way: an open one contradicts nothing.
     """
+    from ssmbook.ledger import nulls
     from ssmbook.ledger.entries import load
     from ssmbook.ledger.verdicts import answerable, judge
     from ssmbook.notebook.executed import Executed
@@ -82,6 +83,8 @@ def claims(
     ran = {s: Executed.read(path) for s, path in notebooks.items() if s in needed}
     longer, trained = (None, None) if check else (studies.read(root), measured(root))
     judged = judge(claimed, ran, longer, trained)
+    if trained is not None:
+        nulls.check_all(claimed, trained)
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
     if json:
         terminal.answer(

@@ -130,8 +130,8 @@ def decide_copies(claims: Sequence[Claim]) -> None:
 def _decided(
     claims: Sequence[Claim], found: Mapping[str, Effect]
 ) -> dict[str, Outcome]:
-    expected = decide({c.id: _parts(c.expect, found) for c in claims})
-    limits = decide({c.id: _parts(c.limits, found) for c in claims if c.limits})
+    expected = decide({c.id: as_parts(c.expect, found) for c in claims})
+    limits = decide({c.id: as_parts(c.limits, found) for c in claims if c.limits})
     return {
         claim.id: Outcome(
             _verdict(expected[claim.id], limits.get(claim.id)),
@@ -151,9 +151,10 @@ def _verdict(expect: Decision, limits: Decision | None) -> str:
     return "qualified" if limits.state == "holds" else "limits do not hold"
 
 
-def _parts(
+def as_parts(
     expectations: Sequence[Expectation], found: Mapping[str, Effect]
 ) -> list[Part]:
+    """Return the parts of a claim: the effects, and the ranges predicted for them."""
     parts = []
     for e in expectations:
         (key,) = e.keys

@@ -54,6 +54,9 @@ def read(root: Path) -> dict[str, Study]:
         if slug not in known:
             raise ValueError(f"{folder}: no chapter is called {slug}")
         document, notebook = folder / "run.json", folder / f"{slug}.ipynb"
+        alone = not (document.exists() or notebook.exists())
+        if alone and (folder / "study.yml").is_file():
+            continue  # it has parts only
         if not (document.is_file() and notebook.is_file()):
             raise ValueError(f"{folder} must contain run.json and {slug}.ipynb")
         run = Run.from_json(document.read_bytes(), document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,23 +63,19 @@ class Effect:
 
 
 def effect(
-    contrast: Contrast,
-    runs: Mapping[str, Iterable[Row]],
-    change: Callable[[Values], Values] = lambda values: values,
+    contrast: Contrast, runs: Mapping[str, Iterable[Row]]
 ) -> Effect:
     """Return the effect of a contrast over all seeds of several runs.
 
     Args:
         contrast: what is compared.
         runs: by the name of a run, the rows of its losses.
-        change: applied to the values of each run before they are compared, such as an
-            exchange of labels.
 
     Raises:
         ValueError: for an arm, a task, a budget or a column that a run does not have,
             for a model that diverged, or for fewer than two draws.
     """
-    draws = {n: _draws(contrast, change(_values(contrast, r))) for n, r in runs.items()}
+    draws = {n: _draws(contrast, _values(contrast, r)) for n, r in runs.items()}
     kind = "ratio" if contrast.ratio else "difference"
     if contrast.across == "tasks":
         together = {pair: v for own in draws.values() for pair, v in own.items()}

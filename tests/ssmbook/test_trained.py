@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
-from ssmbook.ledger import data
+from ssmbook.ledger import data, nulls
 from ssmbook.ledger.trained import check_registered, outcomes
 from ssmbook.ledger.verdicts import judge
+from ssmbook.studies.estimates import effects
 from ssmbook.studies.parts import of_study
 from tests.ssmbook.synthetic import STUDY, claim, finished, stated, write_part
 
@@ -131,3 +133,30 @@ def test_its_effect_is_shown_with_interval_and_n(tmp_path):
     assert measured["interval"][0] < measured["value"] < measured["interval"][1]
     assert measured["n"] == 16
     assert "times (" in shown["why"]
+
+
+def test_a_claim_that_holds_where_labels_are_exchanged_is_refused(tmp_path):
+    """Two alike arms are alike under any labels; a lower loss than b's is not."""
+    study = finished(tmp_path)
+    nulls.check([claim(study, BETTER, LEARNS)], study)
+    assert nulls.count(claim(study, BETTER), study) <= 10
+    wide = {"key": "points", "between": [-0.9, 0.9]}
+    with pytest.raises(ValueError, match="200 of 200 random exchanges"):
+        nulls.check([claim(study, wide)], study)
+    every = [claim(study, wide)]
+    with pytest.raises(ValueError, match="tests nothing"):
+        nulls.check_all(every, {"toy": study})
+
+
+def test_an_exchange_moves_labels_within_a_task_and_seed_alone(tmp_path):
+    study = finished(tmp_path)
+    rows = [row for part in study.parts["base"] for row in part.losses.rows]
+    arms, tasks = ["a", "b", "constant"], ["one", "two", "three"]
+    table = nulls._table(study.study.contrasts["both"], rows, tasks, arms)
+    order = nulls._exchange(np.random.default_rng(0), np.ones((3, 3), bool), 16)
+    found = np.take_along_axis(table, order, axis=1)
+    assert not np.array_equal(found, table)
+    assert np.array_equal(np.sort(found, axis=1), np.sort(table, axis=1))
+    plain = nulls._draws(study.study.contrasts["both"], table, tasks, arms)
+    pooled = effects(study)["both"].pooled
+    assert plain.mean() == pytest.approx(pooled.value, rel=1e-12)
