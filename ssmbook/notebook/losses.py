@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: of one model: which task, arm, seed and training time, and what came of it
 COLUMNS = ("task", "arm", "seed", "budget", "lr", "test_loss", "status")
-#: columns that a table may have in addition, and that a model may lack
-FURTHER = ("valid_loss", "valid_accuracy", "test_accuracy")
 #: what the text is called that stores a table
 NAME = "losses"
 _PLACE = ("task", "arm", "seed", "budget")
@@ -33,7 +31,7 @@ _TEXTS = ("task", "arm", "budget", "status")
 
 @dataclass(frozen=True)
 class Losses:
-    """A table of losses.
+    """A table of losses, and of other numbers in further columns.
 
     Attributes:
         rows: one mapping per model, from the name of a column to its value.
@@ -60,10 +58,10 @@ class Losses:
         """
         reader = csv.DictReader(io.StringIO(decoded(content, where)), strict=True)
         names = tuple(reader.fieldnames or ())
-        if names[: len(COLUMNS)] != COLUMNS or set(names) - {*COLUMNS, *FURTHER}:
+        if names[: len(COLUMNS)] != COLUMNS or len(set(names)) < len(names):
             raise ValueError(
-                f"{where} must have the columns {', '.join(COLUMNS)} and may have "
-                f"{', '.join(FURTHER)} after them, got {', '.join(names)}"
+                f"{where} must have the columns {', '.join(COLUMNS)}, and any further "
+                f"ones after them, each once; got {', '.join(names)}"
             )
         try:
             rows = tuple(_row(row) for row in reader)
@@ -88,8 +86,8 @@ def _row(texts: dict[str, str]) -> dict[str, str | int | float]:
             row[name] = text
         elif name == "seed":
             row[name] = int(text)
-        elif name in FURTHER and not text:
-            continue
+        elif name not in COLUMNS and not text:
+            continue  # a value that this model does not have
         else:
             row[name] = float(text)
             if not math.isfinite(float(text)):
@@ -137,8 +135,7 @@ def study(slug: str, design: str = "base") -> pd.DataFrame:
         design: the name of one of its designs.
 
     Returns:
-        One row per model, with the columns of `COLUMNS` and those of `FURTHER` that
-        the tables have.
+        One row per model, with the columns of `COLUMNS` and further ones.
 
     Raises:
         FileNotFoundError: if the study has no finished part of this design.
@@ -160,15 +157,15 @@ def record_losses(rows: pd.DataFrame) -> None:
     """Store the losses of this run, which become a part of a study.
 
     Args:
-        rows: one row per model, with the columns of `COLUMNS` and, if known, those of
-            `FURTHER`; others are left out. Losses are stored with nine digits.
+        rows: one row per model, with the columns of `COLUMNS`, and further ones with
+            numbers, which may be missing. Numbers are stored with nine digits.
 
     Raises:
-        ValueError: for a missing column, or a loss that is not finite.
+        ValueError: for a missing column, or a value that is not a finite number.
     """
     if missing := [name for name in COLUMNS if name not in rows]:
         raise ValueError(f"rows must have the columns {', '.join(missing)}")
-    names = [*COLUMNS, *(name for name in FURTHER if name in rows)]
+    names = [*COLUMNS, *(name for name in rows if name not in COLUMNS)]
     content = rows[names].to_csv(index=False, float_format="%.9g", lineterminator="\n")
     Losses.from_csv(content.encode(), "rows")
     glue.text(content, NAME)

@@ -9,7 +9,8 @@
       real_digits: {ratio: [real throughout, S4D-Lin], task: digits}
 
 Claims are evaluated on the design `base`. The design `untrained` runs the same
-pipeline with a rate of zero; a claim that holds there as well shows nothing. Each other design
+pipeline with a rate of zero; a claim that holds there as well shows nothing. The design
+`pilot` runs first: it searches the rates at which the others train. Each other design
 changes parameters, to show where a claim still holds.
 """
 
@@ -26,7 +27,7 @@ from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.checked import Text, checked, said
 
-BASE, UNTRAINED = "base", "untrained"
+BASE, UNTRAINED, PILOT = "base", "untrained", "pilot"
 Seed = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -61,7 +62,7 @@ class Contrast:
     task: Tasks | Text | None = None
     across: Literal["seeds", "tasks"] = "seeds"
     budget: Text = "long"
-    column: Literal["test_loss", "test_accuracy"] = "test_loss"
+    column: Text = "test_loss"
 
     def __post_init__(self) -> None:
         if (self.ratio is None) == (self.difference is None):
@@ -125,6 +126,11 @@ class Study:
                         "designs have different seeds"
                     )
                 taken[seed] = name
+            if name == PILOT and len(design.all_seeds) > self.per_part:
+                raise ValueError(
+                    f"the design {PILOT} must be one part, of at most {self.per_part} "
+                    f"seeds, got {len(design.all_seeds)}"
+                )
             if fixed := {"seed", "n_seeds"} & {*self.parameters, *design.parameters}:
                 raise ValueError(f"{min(fixed)} follows from seeds and per_part")
 

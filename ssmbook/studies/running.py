@@ -19,7 +19,7 @@ from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.stores import Store, replace, sha256
 from ssmbook.runs.storing import Say
-from ssmbook.studies.design import Study, studies
+from ssmbook.studies.design import PILOT, Study, studies
 from ssmbook.studies.parts import folder, of_study, part_name
 
 #: the tag of the cells that a part executes, beside those of the parameters
@@ -77,48 +77,71 @@ def run(
     """
     study = _study(root, chapter)
     wanted = _wanted(study, design, seeds)
-    home = root / "studies" / chapter
     with sharing.lock(root / "_build" / "studies" / chapter):
-        done = of_study(root, study)
-        left = {
-            name: [block for block in blocks if block in done.missing(name)]
-            for name, blocks in wanted.items()
-        }
-        jobs, places = _planned(root, study, left)
-        if not jobs:
+        left = _missing(root, study, wanted)
+        if not any(left.values()):
             say(f"{chapter}: all parts are finished")
             return
-        failed, started = {}, time.monotonic()
-        store = Store(root / "_build" / "runs")
-
-        def finished(job: Job, run: Run) -> None:
-            path = places.pop(job.key)
-            place = f"{chapter}, {path.parent.name}, seeds {path.stem}"
-            try:
-                if run.failed:
-                    raise ValueError(run.error)
-                _store(store, job, run, path)
-            except ValueError as error:
-                failed[place] = str(error)
-                say(f"{place}: FAILED: {error}")
-                return
-            each = (time.monotonic() - started) / (len(jobs) - len(places))
-            hours = each * len(places) / 3600
-            say(
-                f"{place}: {run.seconds:.0f} s; {len(places)} parts are left, about "
-                f"{hours:.1f} hours"
-            )
-
-        cluster.run_all(
-            jobs,
-            store,
-            finished,
-            workers=workers or cluster.workers_for(1),
-            timeout=100 * CELL_TIMEOUT,
-        )
+        # The others read the rates that the pilot chose.
+        first = {PILOT: left.pop(PILOT, [])}
+        failed = _run_parts(root, study, first, say, workers)
+        if not failed:
+            failed = _run_parts(root, study, left, say, workers)
     if failed:
         reasons = "; ".join(f"{place}: {error}" for place, error in failed.items())
-        raise RuntimeError(f"not stored in {home}: {reasons}")
+        raise RuntimeError(f"not stored: {reasons}")
+
+
+def _missing(
+    root: Path, study: Study, wanted: dict[str, list[range]]
+) -> dict[str, list[range]]:
+    done = of_study(root, study)
+    return {
+        name: [block for block in blocks if block in done.missing(name)]
+        for name, blocks in wanted.items()
+    }
+
+
+def _run_parts(
+    root: Path,
+    study: Study,
+    left: dict[str, list[range]],
+    say: Say,
+    workers: int | None,
+) -> dict[str, str]:
+    """Run parts and store them; what failed, and why."""
+    if not any(left.values()):
+        return {}
+    jobs, places = _planned(root, study, left)
+    failed, started = {}, time.monotonic()
+    store = Store(root / "_build" / "runs")
+
+    def finished(job: Job, run: Run) -> None:
+        path = places.pop(job.key)
+        place = f"{study.chapter}, {path.parent.name}, seeds {path.stem}"
+        try:
+            if run.failed:
+                raise ValueError(run.error)
+            _store(store, job, run, path)
+        except ValueError as error:
+            failed[place] = str(error)
+            say(f"{place}: FAILED: {error}")
+            return
+        each = (time.monotonic() - started) / (len(jobs) - len(places))
+        hours = each * len(places) / 3600
+        say(
+            f"{place}: {run.seconds:.0f} s; {len(places)} parts are left, about "
+            f"{hours:.1f} hours"
+        )
+
+    cluster.run_all(
+        jobs,
+        store,
+        finished,
+        workers=workers or cluster.workers_for(1),
+        timeout=100 * CELL_TIMEOUT,
+    )
+    return failed
 
 
 def _study(root: Path, chapter: str) -> Study:

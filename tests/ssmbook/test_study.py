@@ -157,6 +157,10 @@ STUDIES = {
         "one of ratio and difference",
     ),
     "one arm": ({"contrasts": {"x": {"ratio": ["a", "a"]}}}, "two different arms"),
+    "a pilot of many parts": (
+        {"designs": STUDY["designs"] | {"pilot": {"seeds": [200, 209]}}},
+        "pilot must be one part, of at most 4",
+    ),
     "an unknown field": ({"seeds": [1, 2]}, "unknown field seeds"),
     "falling seeds": ({"designs": {"base": {"seeds": [3, 0]}}}, "first < last"),
 }
