@@ -3,12 +3,13 @@
 from ssmlib.training.grid import Configuration, configurations
 from ssmlib.training.loop import Fit, fit
 from ssmlib.training.protocol import Comparison, compare
-from ssmlib.training.table import loss_table
+from ssmlib.training.table import chosen_rates, loss_table
 
 __all__ = [
     "Comparison",
     "Configuration",
     "Fit",
+    "chosen_rates",
     "compare",
     "configurations",
     "fit",

@@ -1,9 +1,11 @@
-"""The losses of a comparison as one table, with those of baselines."""
+"""The losses of comparisons on several tasks as one table, with those of baselines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ssmlib._imports import optional
 from ssmlib.tasks.baselines import baselines
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 else:
     pd = optional("pandas", "train")
 
+_NAMES = ("task", "arm", "seed", "budget", "lr", "test_loss", "status", "valid_loss")
+_ACCURACIES = ("valid_accuracy", "test_accuracy")
+
 
 def loss_table(
-    found: Comparison, data: Split | Sequence[Split], task: str
+    found: Mapping[str, Comparison], data: Mapping[str, Split | Sequence[Split]]
 ) -> pd.DataFrame:
     """Return the losses of each arm at its chosen rate, and those of the baselines.
 
@@ -25,20 +30,30 @@ def loss_table(
     "linear", and has the same loss in every budget.
 
     Args:
-        found: a comparison.
-        data: the data that it was trained on: one split, or one per seed.
-        task: the name of the data, a column of the table.
+        found: a comparison per task, by the name of the task.
+        data: the data that each was trained on: one split, or one per seed.
 
     Returns:
-        One row per arm, budget and seed, with the columns task, arm, seed, budget, lr,
-        valid_loss, test_loss, status and, for classes, the accuracies.
+        One row per task, arm, budget and seed, with the columns task, arm, seed,
+        budget, lr, test_loss, status, valid_loss and, for classes, the accuracies.
 
     Raises:
-        ValueError: if data has another number of splits than there are seeds.
+        KeyError: for a task without data.
         TypeError: if data is no split.
+        ValueError: if data has another number of splits than there are seeds.
     """
+    tables = [
+        _of_task(own, data[task]).assign(task=task) for task, own in found.items()
+    ]
+    together = pd.concat(tables, ignore_index=True)
+    further = [name for name in _ACCURACIES if name in together]
+    columns = [*_NAMES, *further]
+    return together.reindex(columns=columns).reset_index(drop=True)
+
+
+def _of_task(found: Comparison, data: Split | Sequence[Split]) -> pd.DataFrame:
     table = found.table
-    best = table[table.lr == table.arm.map(found.chosen)].assign(task=task)
+    best = table[table.lr == table.arm.map(found.chosen)]
     seeds = list(dict.fromkeys(table.seed))  # in the order of the splits
     splits = [data] if isinstance(data, Split) else list(data)
     if len(splits) not in (1, len(seeds)):
@@ -47,13 +62,32 @@ def loss_table(
         )
     fitted = [baselines(split) for split in splits]
     many = fitted * len(seeds) if len(fitted) == 1 else fitted
-    rows = pd.concat(
-        [
-            own.rename_axis("arm").reset_index().assign(seed=seed, budget=budget)
-            for seed, own in zip(seeds, many, strict=True)
-            for budget in dict.fromkeys(table.budget)
-        ]
-    ).assign(task=task, lr=0.0, status="finished")
-    names = ["task", "arm", "seed", "budget", "lr", "valid_loss", "test_loss", "status"]
-    names += [n for n in ("valid_accuracy", "test_accuracy") if n in best]
-    return pd.concat([best.reindex(columns=names), rows.reindex(columns=names)])
+    rows = [
+        own.rename_axis("arm").reset_index().assign(seed=seed, budget=budget)
+        for seed, own in zip(seeds, many, strict=True)
+        for budget in dict.fromkeys(table.budget)
+    ]
+    beside = pd.concat(rows).assign(lr=0.0, status="finished")
+    return pd.concat([best, beside])
+
+
+def chosen_rates(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return the learning rate of each arm of a table, by task.
+
+    Args:
+        table: as `loss_table` returns it. An arm with a rate of zero is a baseline, and
+            is left out.
+
+    Raises:
+        ValueError: for an arm with two rates on one task.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for (task, arm), own in table.groupby(["task", "arm"], sort=False):
+        rates = np.unique(own.lr)
+        if len(rates) > 1:
+            raise ValueError(
+                f"arm {arm!r} must have one rate on {task!r}, got {rates.tolist()}"
+            )
+        if rates[0] > 0:
+            found.setdefault(str(task), {})[str(arm)] = float(rates[0])
+    return found
