@@ -71,12 +71,15 @@ def _of_task(found: Comparison, data: Split | Sequence[Split]) -> pd.DataFrame:
     return pd.concat([best, beside])
 
 
-def chosen_rates(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+def chosen_rates(
+    table: pd.DataFrame, *, zero: bool = False
+) -> dict[str, dict[str, float]]:
     """Return the learning rate of each arm of a table, by task.
 
     Args:
         table: as `loss_table` returns it. An arm with a rate of zero is a baseline, and
             is left out.
+        zero: whether to return rates of zero, for models that are not trained.
 
     Raises:
         ValueError: for an arm with two rates on one task.
@@ -89,5 +92,6 @@ def chosen_rates(table: pd.DataFrame) -> dict[str, dict[str, float]]:
                 f"arm {arm!r} must have one rate on {task!r}, got {rates.tolist()}"
             )
         if rates[0] > 0:
-            found.setdefault(str(task), {})[str(arm)] = float(rates[0])
+            rate = 0.0 if zero else float(rates[0])
+            found.setdefault(str(task), {})[str(arm)] = rate
     return found
