@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from ssmbook.cli import runs, terminal
+from ssmbook.cli import runs, studies, terminal
 
 # Bytecode that a full disk cuts short stays, and Python 3.11 then fails to import it:
 # neither this process nor the kernels and workers it starts write any.
@@ -41,6 +41,8 @@ command(runs.list_notebooks, "list")
 command(runs.run)
 command(runs.sweep)
 command(runs.results)
+command(studies.study)
+command(studies.plan)
 
 
 @command
@@ -63,7 +65,7 @@ def claims(
     from ssmbook.ledger.entries import load
     from ssmbook.ledger.verdicts import answerable, judge
     from ssmbook.notebook.executed import Executed
-    from ssmbook.runs import studies
+    from ssmbook.runs import studies as longer_runs
     from ssmbook.runs.reading import run_in
     from ssmbook.studies.parts import measured
 
@@ -81,7 +83,9 @@ def claims(
                 run_in(path.parent)
     needed = {c.notebook for c in claimed if check or c.judged_on == "notebook"}
     ran = {s: Executed.read(path) for s, path in notebooks.items() if s in needed}
-    longer, trained = (None, None) if check else (studies.read(root), measured(root))
+    longer, trained = (
+        (None, None) if check else (longer_runs.read(root), measured(root))
+    )
     judged = judge(claimed, ran, longer, trained)
     if trained is not None:
         nulls.check_all(claimed, trained)
@@ -178,49 +182,10 @@ def make_studies(
     jobs: runs.Jobs = None,
 ) -> None:
     """Run the longer runs that claims are judged on, and store them in studies/."""
-    from ssmbook.runs import studies
+    from ssmbook.runs import studies as longer_runs
 
     root = terminal.repository()
-    studies.make(root, names or [], terminal.say, jobs=jobs)
-
-
-@partial(command, name="study")
-def run_study(
-    chapter: Annotated[str, typer.Argument(help="a chapter with a study.yml")],
-    design: Annotated[
-        str | None, typer.Option(help="one design of the study; default: all")
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(help="FIRST:STOP, whole parts without STOP; default: all"),
-    ] = None,
-    jobs: runs.Jobs = None,
-) -> None:
-    """Measure the missing parts of a study, and store each when it is finished.
-
-    If it is interrupted, run the same command again: it continues with the next part.
-    """
-    from ssmbook.studies import running
-
-    running.run(
-        terminal.repository(),
-        chapter,
-        terminal.say,
-        design=design,
-        seeds=_seeds(seeds),
-        workers=jobs,
-    )
-
-
-def _seeds(text: str | None) -> range | None:
-    if text is None:
-        return None
-    first, colon, stop = text.partition(":")
-    if not (
-        colon and first.isdecimal() and stop.isdecimal() and int(first) < int(stop)
-    ):
-        raise ValueError(f"--seeds must be FIRST:STOP with FIRST < STOP, got {text}")
-    return range(int(first), int(stop))
+    longer_runs.make(root, names or [], terminal.say, jobs=jobs)
 
 
 @partial(command, name="deposits")

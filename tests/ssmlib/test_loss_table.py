@@ -1,0 +1,80 @@
+"""One table of the losses of comparisons and baselines, and the rates in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ssmlib.tasks import delay
+from ssmlib.tasks.baselines import baselines
+from ssmlib.training import chosen_rates, compare, loss_table
+
+ARMS = {"small": {"dt": 0.01}, "large": {"dt": 0.1}}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    data = {
+        "one": [delay.block_copy(32, 16, 2, seed) for seed in (3, 1)],
+        "two": delay.block_copy(32, 16, 4, 0),
+    }
+    options = {"seeds": (3, 1), "epochs": 1, "longer": 2, "batch_size": 16}
+    options |= {"d_model": 2, "d_state": 4, "linear": True}
+    rates = {"small": 0.1, "large": 0.01}
+    found = {t: compare(d, ARMS, rates=rates, **options) for t, d in data.items()}
+    return found, data
+
+
+def test_it_holds_every_arm_and_baseline_per_budget_and_seed(measured):
+    table = loss_table(*measured)
+    arms = ["small", "large", "mean", "linear", "last"]
+    assert len(table) == 2 * len(arms) * 2 * 2
+    assert set(table.arm) == set(arms)
+    for (task, arm), own in table.groupby(["task", "arm"]):
+        assert sorted(zip(own.budget, own.seed, strict=True)) == [
+            ("long", 1), ("long", 3), ("short", 1), ("short", 3)
+        ]  # fmt: skip
+        if arm in ARMS:
+            long = own[own.budget == "long"].sort_values("seed").test_loss
+            figures = measured[0][task].figures(arm)
+            assert np.array_equal(long, figures)
+
+
+def test_baselines_are_those_of_the_seed_s_own_data(measured):
+    found, data = measured
+    table = loss_table(found, data)
+    own = table[(table.task == "one") & (table.arm == "linear")]
+    for seed, split in zip((3, 1), data["one"], strict=True):
+        exact = baselines(split).test_loss["linear"]
+        assert (own[own.seed == seed].test_loss == exact).all()
+    shared = table[(table.task == "two") & (table.arm == "mean")].test_loss
+    assert len(set(shared)) == 1
+
+
+def test_rates_are_those_of_the_arms(measured):
+    table = loss_table(*measured)
+    rates = {"small": 0.1, "large": 0.01}
+    assert chosen_rates(table) == {"one": rates, "two": rates}
+    zero = chosen_rates(table, zero=True)
+    assert zero["one"] == {"small": 0.0, "large": 0.0}
+    table.loc[table.arm == "small", "lr"] = [0.1, 0.2] * 4
+    with pytest.raises(ValueError, match="must have one rate"):
+        chosen_rates(table)
+
+
+def test_models_at_a_rate_of_zero_do_not_train(measured):
+    found, data = measured
+    options = {"seeds": (3, 1), "epochs": 1, "batch_size": 16, "d_model": 2}
+    options |= {"d_state": 4, "linear": True}
+    zero = chosen_rates(loss_table(found, data), zero=True)["one"]
+    table = compare(data["one"], ARMS, rates=zero, longer=2, **options).table
+    short, long = (table[table.budget == b].valid_loss for b in ("short", "long"))
+    assert np.array_equal(short, long)
+
+
+def test_other_numbers_of_splits_are_refused(measured):
+    found, data = measured
+    with pytest.raises(ValueError, match=r"one per seed \(2\), got 3"):
+        loss_table({"one": found["one"]}, {"one": [data["two"]] * 3})
+    with pytest.raises(KeyError, match="one"):
+        loss_table({"one": found["one"]}, {})
