@@ -47,8 +47,8 @@ def loss_table(
     ]
     together = pd.concat(tables, ignore_index=True)
     further = [name for name in _ACCURACIES if name in together]
-    columns = [*_NAMES, *further]
-    return together.reindex(columns=columns).reset_index(drop=True)
+    ordered: pd.DataFrame = together.reindex(columns=[*_NAMES, *further])
+    return ordered.reset_index(drop=True)
 
 
 def _of_task(found: Comparison, data: Split | Sequence[Split]) -> pd.DataFrame:
@@ -85,7 +85,8 @@ def chosen_rates(
         ValueError: for an arm with two rates on one task.
     """
     found: dict[str, dict[str, float]] = {}
-    for (task, arm), own in table.groupby(["task", "arm"], sort=False):
+    for task, arm in dict.fromkeys(zip(table.task, table.arm, strict=True)):
+        own = table[(table.task == task) & (table.arm == arm)]
         rates = np.unique(own.lr)
         if len(rates) > 1:
             raise ValueError(
