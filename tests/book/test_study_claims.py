@@ -1,0 +1,84 @@
+"""Claims that wait for their study: complete, without copies, older than its parts."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ssmbook.ledger.decision import Part, decide
+from ssmbook.ledger.expectations import Expectation
+from ssmbook.notebook import strict_yaml
+from ssmbook.notebook.executed import Executed
+from ssmbook.studies.design import BASE, PILOT
+from ssmbook.studies.parts import measured
+from ssmbook.studies.running import measurement
+from tests.book.conftest import CHAPTERS
+from tests.conftest import ROOT
+
+STUDIES = measured(ROOT)
+WAITING = {
+    path.parent.name: strict_yaml.load(path)
+    for path in sorted((ROOT / "studies").glob("*/claims.yml"))
+}
+FIELDS = {"id", "paper", "where", "source", "url", "date", "says", "expect", "scale"}
+
+
+@pytest.mark.parametrize("chapter", WAITING)
+def test_each_predicts_contrasts_of_its_study(chapter):
+    contrasts = STUDIES[chapter].study.contrasts
+    parts = {}
+    for entry in WAITING[chapter]:
+        assert set(entry) <= FIELDS, entry["id"]
+        expected = [Expectation(**e) for e in entry["expect"]]
+        assert {e.key for e in expected} <= set(contrasts), entry["id"]
+        parts[entry["id"]] = [Part(str(e.key), 0, 0, 1, *e.ends) for e in expected]
+    decide(parts)  # refuses two of one prediction
+
+
+def git(*arguments):
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    if done.returncode or "true" in done.stderr:
+        pytest.skip("git's history is not here")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("chapter", STUDIES)
+def test_the_design_was_committed_before_the_first_part(chapter):
+    if git("rev-parse", "--is-shallow-repository") != ["false"]:
+        pytest.skip("this clone is shallow")
+    home = f"studies/{chapter}"
+    stated = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/study.yml")
+    claimed = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/claims.yml")
+    parts = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/*/*.csv")
+    for part in parts[-1:]:
+        for earlier in (*stated[-1:], *claimed[-1:]):
+            assert int(*git("rev-list", "--count", f"{earlier}..{part}")) > 0
+
+
+@pytest.mark.parametrize("chapter", STUDIES)
+def test_a_complete_study_decides_its_claims(chapter, ledger):
+    if not STUDIES[chapter].missing(BASE):
+        on_study = {c.id for c in ledger if c.judged_on == "study"}
+        waiting = {entry["id"] for entry in WAITING.get(chapter, [])}
+        assert waiting <= on_study, "move its claims to book/claims"
+
+
+@pytest.mark.parametrize("chapter", STUDIES)
+def test_its_chapter_measures_it(chapter):
+    """The cells of a part exist, and take the parameters that the designs give."""
+    executed = Executed.read(CHAPTERS[chapter].path)
+    node = measurement(executed.node)
+    sources = "\n".join(cell.source for cell in node.cells)
+    assert "ssmbook.record_losses(" in sources
+    known = executed.interface
+    study = STUDIES[chapter].study
+    for design in study.designs:
+        for name in study.values(design, study.blocks(design)[0]):
+            assert name in known, (chapter, design, name)
+    if PILOT in study.designs:
+        assert f'ssmbook.study("{chapter}", "pilot")' in sources.replace(
+            "\n        ", ""
+        )
