@@ -79,6 +79,4 @@ def test_its_chapter_measures_it(chapter):
         for name in study.values(design, study.blocks(design)[0]):
             assert name in known, (chapter, design, name)
     if PILOT in study.designs:
-        assert f'ssmbook.study("{chapter}", "pilot")' in sources.replace(
-            "\n        ", ""
-        )
+        assert f'ssmbook.study("{chapter}", "pilot")' in sources
