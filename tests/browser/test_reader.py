@@ -162,8 +162,11 @@ def test_a_guess_is_stated(js):
     for text, guess in (
         (COMMA, "separators of thousands"),
         ("x\n1,5", "decimal commas"),
+        ("x\n1.012\n1.150\n", "read as decimal points"),
     ):
         assert guess in js("t => ssm.numbers(t)", text)["notes"][0]
+    for plain in ("x\n1.5\n2.5\n", "t,x\n1,1.012\n2,1.150\n"):
+        assert js("t => ssm.numbers(t)", plain)["notes"] == []
 
 
 def test_both_have_the_same_codes(js):

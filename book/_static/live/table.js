@@ -131,7 +131,8 @@ window.ssm = window.ssm || {};
     return found;
   }
 
-  // Whether the points of a column of numbers separate thousands; a problem if they may
+  // Whether the points of a column of numbers separate thousands; null if they may, and no
+  // other column says whether they do; a problem if another column makes it doubtful
   function areThousands(column, others, line) {
     const at = column.findIndex((word) => word.includes("."));
     const whole = column.filter((word) => !word.includes("."));
@@ -142,15 +143,17 @@ window.ssm = window.ssm || {};
     if (commas || (!points && (whole.length || doubt))) {
       throw new Problem(`has ${column[at]} in line ${line(at)}, which may have a decimal point or a separator of thousands: write numbers without separators of thousands, as 1234.5, and decimals with another number of digits, as 1.0120`);
     }
-    return false;
+    return points ? false : null;
   }
 
   // The words of a column as numbers, and what was guessed of their signs
-  function parsed(column, others, line) {
+  function parsed(column, others, line, separator) {
     const notes = [];
     let words = column;
     if (column.every((word) => PLAIN.test(word))) {
-      if (areThousands(column, others, line)) {
+      const thousands = areThousands(column, others, line);
+      if (thousands === null && separator !== ",") notes.push("Its points are read as decimal points.");
+      if (thousands) {
         notes.push("Its points are read as separators of thousands.");
         words = column.map((word) => word.replaceAll(".", ""));
       }
@@ -196,7 +199,7 @@ window.ssm = window.ssm || {};
     if (long >= 0) throw new Problem(`has ${body[long].length} columns in line ${line(long)} and ${columns} in its first line: write decimals with a point, and quote fields that contain the separator`);
     const column = (k) => body.map((row) => row[k] ?? "");
     const others = Array.from({ length: columns - 1 }, (_, k) => column(k));
-    return { ...parsed(column(columns - 1), others, line), columns };
+    return { ...parsed(column(columns - 1), others, line, separator), columns };
   }
 
   ssm.numbers = (text) => {
