@@ -133,9 +133,9 @@ def figure(svg: str, name: str, alt: str) -> None:
     Args:
         svg: the figure as SVG text.
         name: letters, digits, underscores and hyphens.
-        alt: a description of the figure for readers who do not see it. It may paste
-            records of the notebook with the role `{glue:text}`; the alt text of the
-            page is made from it.
+        alt: a description of the figure for readers who do not see it, in one or
+            several lines. It may paste records of the notebook with the role
+            `{glue:text}`; the alt text of the page is made from it.
 
     Raises:
         TypeError: if svg is not text.
@@ -144,7 +144,7 @@ def figure(svg: str, name: str, alt: str) -> None:
     _check_display(name, svg, "svg")
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt of figure {name!r} must say what it shows")
-    _display({SVG: svg, "text/plain": alt}, name, "")
+    _display({SVG: svg, "text/plain": " ".join(alt.split())}, name, "")
 
 
 def text(value: str, name: str) -> None:

@@ -51,11 +51,16 @@ def drawn(cells) -> list[Drawn]:
     return found
 
 
+def one_line(value):
+    """A string as `ssmbook.figure` stores it; another constant as it is."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
 @cache
 def constants(code: str) -> set:
-    """The strings and numbers that are written out in code."""
+    """The strings, each in one line, and the numbers that are written out in code."""
     nodes = ast.walk(ast.parse(code))
-    return {n.value for n in nodes if isinstance(n, ast.Constant)}
+    return {one_line(n.value) for n in nodes if isinstance(n, ast.Constant)}
 
 
 def calls(code: str, *names: str) -> list[ast.Call]:
@@ -70,14 +75,20 @@ def calls(code: str, *names: str) -> list[ast.Call]:
 
 @cache
 def declared(code: str) -> dict[str, str]:
-    """name -> alt text of each figure whose call has both written out."""
+    """name -> alt text of each figure whose cell has both written out."""
+    assigned = {
+        node.targets[0].id: node.value
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     found = {}
     for call in calls(code, "figure"):
         given = {k.arg: k.value for k in call.keywords}
         given |= dict(zip(("svg", "name", "alt"), call.args, strict=False))
-        pair = given.get("name"), given.get("alt")
-        if all(isinstance(value, ast.Constant) for value in pair):
-            found[pair[0].value] = pair[1].value
+        name, alt = given.get("name"), given.get("alt")
+        alt = assigned.get(alt.id) if isinstance(alt, ast.Name) else alt
+        if isinstance(name, ast.Constant) and isinstance(alt, ast.Constant):
+            found[name.value] = one_line(alt.value)
     return found
 
 

@@ -102,7 +102,7 @@ def test_pasting():
 
 def test_figures_and_texts_are_stored_by_name(tmp_path):
     with capture_output() as shown:
-        ssmbook.figure("<svg/>", "curve", "x is {glue:text}`x:.1f`")
+        ssmbook.figure("<svg/>", "curve", "x is\n {glue:text}`x:.1f`")
         ssmbook.text("words", "says")
     outputs = [
         nbformat.from_dict(
