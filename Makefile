@@ -23,24 +23,36 @@ book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
 
 # Two minutes: the rest of `make test` is slow tests, notebooks, the built book, Chromium.
-.PHONY: check lint
-check: lint
-	$(BIN)/pytest -n auto --dist worksteal -m "$(FAST)" tests
+.PHONY: check lint style
+check: style
+	@$(TYPES) & types=$$!; \
+	$(BIN)/pytest -n auto --dist worksteal -m "$(FAST)" tests || \
+		{ kill $$types 2> /dev/null; exit 1; }; \
+	$(REPORT_TYPES)
 	$(BIN)/ssmbook claims
 
 FAST := not slow and not network and not browser
 
-lint: $(READY)
+lint: style
+	$(TYPES)
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	test ! -x $(BIN)/pyright || PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+# Half a minute on one core: the tests run meanwhile.
+TYPES = test ! -x $(BIN)/pyright || PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+REPORT_TYPES = wait $$types || { echo "make: pyright found errors: see above" >&2; exit 1; }
 
 # The book is built meanwhile: Sphinx runs on one core, and reads no fresh output.
-test: lint
-	@$(BIN)/ssmbook build --stored & book=$$!; \
-	$(BIN)/pytest -n auto --dist worksteal tests || { kill $$book; exit 1; }; \
-	wait $$book
+test: style
+	@$(TYPES) & types=$$!; \
+	$(BIN)/ssmbook build --stored & book=$$!; \
+	$(BIN)/pytest -n auto --dist worksteal tests || \
+		{ kill $$book $$types 2> /dev/null; exit 1; }; \
+	wait $$book || exit 1; \
+	$(REPORT_TYPES)
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		-p tests.nbval_plugin notebooks
 	$(BIN)/ssmbook claims
