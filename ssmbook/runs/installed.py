@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -11,7 +12,7 @@ import sysconfig
 from collections.abc import Iterable
 from functools import cache
 from importlib.machinery import PathFinder
-from importlib.metadata import distributions, packages_distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from ssmbook.runs import inputs
@@ -45,12 +46,26 @@ def installed() -> dict[str, str]:
 
 
 @cache
-def _providers() -> dict[str, list[str]]:
-    """The installed packages by the names under which they are imported."""
-    return {
-        name: [normal(package) for package in found]
-        for name, found in packages_distributions().items()
-    }
+def _providers() -> dict[str, list[Distribution]]:
+    """The installed packages by the names under which they are imported.
+
+    As `importlib.metadata.packages_distributions`, which takes ten times as long: it
+    makes a path of each file and reads the metadata of each package.
+    """
+    found: dict[str, list[Distribution]] = {}
+    for package in distributions():
+        for name in _top_level(package):
+            found.setdefault(name, []).append(package)
+    return found
+
+
+def _top_level(package: Distribution) -> set[str]:
+    """The names of a package's modules, as it declares them or by its files."""
+    if declared := (package.read_text("top_level.txt") or "").split():
+        return {*declared}
+    rows = csv.reader((package.read_text("RECORD") or "").splitlines())
+    files = [row[0] for row in rows if row and row[0].endswith(".py")]
+    return {file.partition("/")[0].removesuffix(".py") for file in files}
 
 
 def provided(imported: Iterable[str]) -> dict[str, str]:
@@ -60,7 +75,8 @@ def provided(imported: Iterable[str]) -> dict[str, str]:
     """
     found = {}
     for name in sorted({n.partition(".")[0] for n in imported} - _STANDARD):
-        known = [n for n in _providers().get(name, ()) if n in installed()]
+        packages = [normal(package.name) for package in _providers().get(name, ())]
+        known = [n for n in packages if n in installed()]
         if known:
             parts = (f"{n} {installed()[n]}" for n in sorted({*known}))
             found[name] = ", ".join(parts)

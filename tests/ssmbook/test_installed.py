@@ -1,5 +1,6 @@
 """Installed packages decide a run, whether a lock or an import names them or not."""
 
+import importlib.metadata
 import json
 
 import nbformat
@@ -176,3 +177,15 @@ def test_code_that_python_starts_with_counts(site, name, text, counts):
     assert (before != after) is counts
     write(site / name, f"{text} # edited")
     assert (around("1") != after) is counts
+
+
+def test_names_are_those_of_the_standard_library():
+    """Whose newer versions also find modules that are no Python files."""
+    theirs = importlib.metadata.packages_distributions()
+    forget()
+    for name, packages in installed._providers().items():
+        if name.isidentifier():
+            assert {package.name for package in packages} <= {*theirs[name]}, name
+    for name in ("numpy", "torch", "pandas", "yaml", "PIL", "dateutil", "typer"):
+        found = {package.name for package in installed._providers()[name]}
+        assert found == {*theirs[name]}, name
