@@ -162,8 +162,12 @@ def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
 # What others wrote takes longer to import than a command to run. A server imports it
 # once and forks each command, which imports its repository's own.
 SERVER = multiprocessing.get_context("forkserver")
-IMPORTED_ONCE = """IPython distributed grimp matplotlib.figure nbconvert pandas
-papermill pyarrow.parquet typer"""
+IMPORTED_ONCE = """IPython distributed filelock fsspec.implementations.local grimp
+jinja2.ext matplotlib.backends.backend_svg matplotlib.figure mistune.plugins.def_list
+mistune.plugins.task_lists mistune.plugins.url nbconvert pandas papermill
+pyarrow.parquet pydantic.dataclasses pydantic.json_schema pydantic.main
+pydantic.plugin._schema_validator pygments.lexers.python pygments.styles.default
+pygments.unistring rich.progress rich.table rocrate.rocrate scipy.stats typer"""
 SERVER.set_forkserver_preload(IMPORTED_ONCE.split())
 
 
