@@ -17,6 +17,12 @@ def covered(intervals, true):
     return sum(found.low <= true <= found.high for found in intervals)
 
 
+@pytest.fixture
+def half_of_the_draws(monkeypatch):
+    """Quantiles of fewer draws lie a little further inside: an interval covers less."""
+    monkeypatch.setattr(uncertainty, "_DRAWS", 99)
+
+
 def series_covered(process):
     """How many of 100 intervals, nominally 90, hold lambda_max."""
     found = [
@@ -28,11 +34,13 @@ def series_covered(process):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("half_of_the_draws")
 def test_intervals_of_a_series_cover():
     assert series_covered(inputs.ar1(0.9)) >= 85
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("half_of_the_draws")
 def test_intervals_of_a_standardized_series_cover():
     process = inputs.ar1(0.99)
     x = autocorrelation.standardize(draws(process, RUNS, 1000))
@@ -43,6 +51,7 @@ def test_intervals_of_a_standardized_series_cover():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("half_of_the_draws")
 def test_where_intervals_of_a_series_stop_covering():
     """Near a unit root nearly 90 of 100 (three standard errors allow 75); long memory
     is no autoregression, and nothing warns of it."""
@@ -51,6 +60,7 @@ def test_where_intervals_of_a_series_stop_covering():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("half_of_the_draws")
 def test_bias_of_a_series_is_removed():
     """The plain value of white noise is far too large; the estimate is not."""
     found = [uncertainty.of_series(x, L) for x in draws(inputs.white(), 30, 1000)]
