@@ -214,6 +214,7 @@ def test_pages_that_load_from_outside_or_leave_markup_are_named(tmp_path):
     assert build.check_pages(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_longest_notebook_runs_first(root):
     order = [c.slug for c in longest_first(CHAPTERS.values())]
     assert sorted(order) == sorted(CHAPTERS)

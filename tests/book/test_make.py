@@ -224,16 +224,17 @@ EDITS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", EDITS)
 def test_contents_decide_what_is_installed_again(how, checkout):
     change, expected = EDITS[how]
     assert installed(checkout) == ALL
-    assert installed(checkout) == []
     change(checkout)
     assert installed(checkout) == expected
     assert installed(checkout) == []
 
 
+@pytest.mark.slow
 def test_an_environment_without_checksums_is_taken_by_its_time(checkout):
     assert installed(checkout) == ALL
     (checkout / ".venv" / ".installed").unlink()

@@ -112,6 +112,7 @@ def on_disk() -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_submodule_on_disk_is_an_attribute():
     """Looked for in a fresh process, which has loaded none of them."""
     code = f"""

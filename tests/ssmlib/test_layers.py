@@ -51,6 +51,7 @@ def test_convolution_is_recurrence(options, dtype, atol):
     assert torch.allclose(after, state, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_recurrence_stays_with_the_convolution_over_long_sequences():
     layer = S4D(2, 8, init=initialize("lin", 8, real=0.0), seed=0)
     u = torch.randn(1, 2, 8192, generator=torch.Generator().manual_seed(0))

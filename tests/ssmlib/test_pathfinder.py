@@ -72,6 +72,7 @@ def test_pictures_show_discs_and_dashes(drawn):
     assert float(spread[which, rows, columns].min()) > 0.1
 
 
+@pytest.mark.slow
 def test_the_same_pictures_however_many_draw():
     options = {"n": 20, "size": 16, "seed": 4}
     one, two = (pathfinder.generate(**options, processes=p) for p in (1, 2))

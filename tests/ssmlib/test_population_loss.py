@@ -61,6 +61,7 @@ def test_a_layer_and_a_delay(name):
     assert found == pytest.approx(float(brute(x, w, teacher)), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_the_sum():
     x, w, teacher = drawn(3)
     x[0] = 0.0  # where a power has no logarithm

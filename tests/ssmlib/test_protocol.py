@@ -245,6 +245,7 @@ def test_bad_arguments(arguments, message, monkeypatch):
         compare(task(), **given | arguments)
 
 
+@pytest.mark.slow
 @float64_fits()
 def test_an_arm_may_be_of_another_kind_of_model():
     """Its layer and size are its own: the same figures as in a comparison alone."""

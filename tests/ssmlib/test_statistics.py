@@ -37,6 +37,7 @@ def test_pairs_are_subtracted_first():
     assert statistics.paired(a, b).se < 0.2
 
 
+@pytest.mark.slow
 def test_errors_of_errors_and_of_ends():
     """Over 20,000 samples of six, to five percent."""
     samples = RNG.normal(0, 1, (20_000, 6))
@@ -54,6 +55,7 @@ def test_the_error_of_a_count():
         statistics.count_error(4, 3)
 
 
+@pytest.mark.slow
 def test_slopes():
     x = np.array([1.0, 2, 4, 8, 16])
     assert statistics.log_log_slope(x, 3 * x**-0.75).value == pytest.approx(-0.75)
@@ -65,6 +67,7 @@ def test_slopes():
     assert said == pytest.approx(true, rel=0.05)
 
 
+@pytest.mark.slow
 def test_holm_rejects_what_statsmodels_rejects():
     """15 families of six, some with an effect."""
     kept = 0
@@ -89,6 +92,7 @@ def test_a_bootstrap_of_the_mean_is_its_error():
     assert statistics.bootstrap(np.mean, values) == found
 
 
+@pytest.mark.slow
 def test_a_bootstrap_of_a_function_of_two():
     """exp of a mean difference, over 300 samples of eight, to a fifth."""
     a, b = RNG.normal(0.5, 0.3, (300, 8)), RNG.normal(0.2, 0.3, (300, 8))

@@ -84,6 +84,7 @@ def test_loss_and_accuracy_are_those_of_the_model_it_leaves():
         assert row.test_accuracy == pytest.approx(float(right), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns():
     found = run(task(n=1200), epochs=25, grid=[{"dt": 0.1, "lr": 2e-2}])
     assert found.table.test_accuracy[0] > 0.9
