@@ -67,6 +67,7 @@ def test_the_hash_sees_an_edit_of_what_is_used_only(root, tmp_path, monkeypatch)
         path.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_edit_changes_the_keys_of_exactly_the_chapters_that_import_it(
     root, tmp_path, monkeypatch
 ):
