@@ -10,6 +10,14 @@ from tests.ssmbook import toy
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: the files with the longest tests
+LONG = ("test_chapters.py", "test_features.py", "test_uncertainty.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: at the end, the other cores would wait for them."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _git():
