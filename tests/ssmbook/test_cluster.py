@@ -4,16 +4,13 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from ssmbook.runs import cluster as clusters
 from ssmbook.runs.jobs import plan_runs
 from ssmbook.runs.stores import Store
-from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
+from tests.ssmbook.toy import NOTEBOOK, documents, fork, ssmbook, start
 
 pytestmark = pytest.mark.slow  # starts schedulers and workers
 
@@ -21,22 +18,24 @@ pytestmark = pytest.mark.slow  # starts schedulers and workers
 class Cluster:
     """A Dask scheduler and workers, processes like those of any other machine."""
 
-    def __init__(self):
-        self.started = []
+    def __init__(self, folder):
+        self.folder, self.started, self.pipes = folder, [], []
         scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = self.matched(scheduler, r"tcp://127.0.0.1:\d+")
 
-    def start(self, *arguments, folder=None):
-        dask = [Path(sys.executable).with_name("dask"), *arguments, "--no-dashboard"]
-        environment = os.environ | {"PYTHONPATH": str(folder)}
-        process = subprocess.Popen(
-            dask, stderr=subprocess.PIPE, encoding="utf-8", env=environment
-        )
+    def start(self, command, *arguments, folder=None):
+        """Start a command of Dask where a library is; the lines of its stderr."""
+        pipe = self.folder / f"{len(self.started)}.pipe"
+        os.mkfifo(pipe)
+        arguments = [*arguments, "--no-dashboard"]
+        module, said = f"distributed.cli.dask_{command}", [os.devnull, pipe]
+        process = fork(module, folder or self.folder, *arguments, said=said)
         self.started.append(process)
-        return process
+        self.pipes.append(pipe.open(encoding="utf-8"))
+        return self.pipes[-1]
 
-    def matched(self, process, pattern):
-        found = (re.search(pattern, line) for line in process.stderr)
+    def matched(self, lines, pattern):
+        found = (re.search(pattern, line) for line in lines)
         return next(match[0] for match in found if match)
 
     def worker(self, folder, *options):
@@ -46,12 +45,13 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster():
-    made = Cluster()
+def cluster(tmp_path_factory):
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
     yield made
-    for process in reversed(made.started):
+    for process, pipe in zip(reversed(made.started), reversed(made.pipes), strict=True):
         process.kill()
-        process.communicate()
+        process.join()
+        pipe.close()
 
 
 def test_a_scheduler_of_ones_own(own, cluster):

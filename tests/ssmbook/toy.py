@@ -171,25 +171,32 @@ pygments.unistring rich.progress rich.table rocrate.rocrate scipy.stats typer"""
 SERVER.set_forkserver_preload(IMPORTED_ONCE.split())
 
 
-def _forked(place: Path, arguments: list[str], names: dict[str, str], said: list[str]):
+def _forked(
+    module: str, place: Path, arguments: list[str], names: dict[str, str], said: list
+):
     os.environ.clear()
     os.environ.update(names)
     os.chdir(place)
     sys.path.insert(0, str(place))
     sys.dont_write_bytecode = False
-    sys.argv = ["ssmbook", *arguments]
+    sys.argv = [module, *arguments]
     for number, name in enumerate(said, start=1):
         os.dup2(os.open(name, os.O_WRONLY), number)
-    runpy.run_module("ssmbook.cli", run_name="__main__", alter_sys=True)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def fork(module: str, place: Path, *arguments: str, said: list):
+    """Start a module as a command in a repository; said: files of stdout and stderr."""
+    given = [module, Path(place), [*map(str, arguments)], environment(place), said]
+    process = SERVER.Process(target=_forked, args=given)
+    process.start()
+    return process
 
 
 def ssmbook(place: Path, *arguments: str, status: int = 0):
     """As `start`, to the end; (stdout, stderr), the exit status being as expected."""
     with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
-        said = [out.name, err.name]
-        given = [Path(place), [*map(str, arguments)], environment(place), said]
-        process = SERVER.Process(target=_forked, args=given)
-        process.start()
+        process = fork("ssmbook.cli", place, *arguments, said=[out.name, err.name])
         process.join(timeout=900)
         text = out.read().decode(), err.read().decode()
     assert process.exitcode == status, (process.exitcode, *text)
