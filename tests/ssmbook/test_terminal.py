@@ -1,6 +1,7 @@
 """What is around a command: streams, locale, home folder, Ctrl-C."""
 
 import errno
+import functools
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import pytest
 from ssmbook.cli import terminal
 from tests.ssmbook import toy
 from tests.ssmbook.toy import NOTEBOOK, ssmbook
+
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +28,9 @@ from tests.ssmbook.toy import NOTEBOOK, ssmbook
         ("--help > /dev/full", 1, "No space left on device"),
         ("list > /dev/null 2>&-", 0, ""),
         ("list > /dev/null <&-", 0, ""),
-        ("run 1 > /dev/null 2>&-", 0, ""),
-        ("run 1 -p n=3 > /dev/null 2>&- <&-", 0, ""),
-        ("sweep 1 --grid n=4,5 > /dev/null 2>&- <&-", 0, ""),
+        slow("run 1 > /dev/null 2>&-", 0, ""),
+        slow("run 1 -p n=3 > /dev/null 2>&- <&-", 0, ""),
+        slow("sweep 1 --grid n=4,5 > /dev/null 2>&- <&-", 0, ""),
     ],
 )
 def test_streams_that_are_closed_or_full(place, line, status, said):
