@@ -1,6 +1,7 @@
 """One notebook with other parameters: refused, run, kept, answered from disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -23,9 +24,23 @@ def ran(place, *arguments, status=0):
     return json.loads(out)
 
 
+@pytest.fixture(scope="module")
+def first(place):
+    """The document of a run with the default parameters."""
+    return ran(place, "1")
+
+
+@pytest.fixture
+def with_run(own, place, first):
+    """A toy repository of a test's own, in which that run is stored."""
+    for name in (f"toy/{first['key'][:16]}", "mathjax"):
+        shutil.copytree(place / "runs" / name, own / "runs" / name)
+    return own
+
+
 @pytest.mark.parametrize("name", ["1", "toy", NOTEBOOK])
-def test_a_notebook_by_number_name_or_path(place, name):
-    assert ran(place, name)["notebook"] == "toy"
+def test_a_notebook_by_number_name_or_path(place, first, name):
+    assert ran(place, name) == first | {"reused": True}
 
 
 def test_typed_values(place):
@@ -45,6 +60,7 @@ def test_typed_values(place):
     assert document["records"]["shifted"]["value"] == 3.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word",
     ['it\'s "a" \\n', "two\nlines {n} é%s", "__import__('os')", ""],
@@ -106,6 +122,7 @@ def test_a_run_is_kept_with_all_that_made_it(place):
     assert (place / "runs" / "mathjax" / "tex-svg.js").is_file()
 
 
+@pytest.mark.slow
 def test_the_same_run_again_is_answered_from_disk(place):
     first = ran(place, "1", "-p", "n=5")
     again = ran(place, "1", "-p", "n=5", "-p", "seed=0")  # a default, given
@@ -116,13 +133,14 @@ def test_the_same_run_again_is_answered_from_disk(place):
     assert forced["started"] > first["started"]
 
 
-def test_an_edited_notebook_is_another_run(own):
-    first = ran(own, "1")
-    path = own / NOTEBOOK
+@pytest.mark.slow
+def test_an_edited_notebook_is_another_run(with_run, first):
+    assert ran(with_run, "1")["reused"]
+    path = with_run / NOTEBOOK
     path.write_text(
         path.read_text(encoding="utf-8").replace("2 * n", "3 * n"), encoding="utf-8"
     )
-    second = ran(own, "1")
+    second = ran(with_run, "1")
     assert second["key"] != first["key"]
     assert second["records"]["double"]["value"] == 6
 
@@ -153,9 +171,10 @@ def test_a_process_runs_one_at_a_time(own, monkeypatch):
     assert together == [1, 1, 1, 1]
 
 
-def test_a_truncated_or_damaged_run_is_run_again(own):
-    document = ran(own, "1")
-    folder = own / "runs" / "toy" / document["key"][:16]
+@pytest.mark.slow
+def test_a_truncated_or_damaged_run_is_run_again(with_run, first):
+    own = with_run
+    folder = own / "runs" / "toy" / first["key"][:16]
     text = (folder / "run.json").read_text(encoding="utf-8")
     (folder / "run.json").write_text(text[: len(text) // 2], encoding="utf-8")
     damaged, none = ssmbook(own, "results", "1", status=1)[1].splitlines()
@@ -170,6 +189,7 @@ def test_a_truncated_or_damaged_run_is_run_again(own):
     assert ran(own, "1")["reused"]
 
 
+@pytest.mark.slow
 def test_a_failed_run_says_so_and_is_tried_again(own):
     out, err = ssmbook(own, "run", "1", "-p", "n=3", "-p", "mode=raise", status=1)
     assert "ArithmeticError: n is too large" in err
@@ -186,6 +206,7 @@ def test_a_failed_run_says_so_and_is_tried_again(own):
     assert path.is_file()
 
 
+@pytest.mark.slow
 def test_a_forced_run_that_fails_leaves_the_result(own):
     notebook(
         own / NOTEBOOK,
@@ -226,6 +247,7 @@ def test_a_store_that_cannot_be_written_is_seen_before_the_run(own):
     assert not (own / NOTEBOOK).with_name("begun").exists()
 
 
+@pytest.mark.slow
 def test_a_notebook_from_elsewhere_even_one_called_failed(own):
     path = notebook(own / "a folder é" / "failed.ipynb")
     assert not ran(own, path)["reused"]
@@ -234,8 +256,9 @@ def test_a_notebook_from_elsewhere_even_one_called_failed(own):
     assert "is not of this book" in err
 
 
-def test_list_tells_findings_parameters_and_last_run(own):
-    ran(own, "1")
+@pytest.mark.slow
+def test_list_tells_findings_parameters_and_last_run(with_run, first):
+    own = with_run
     (entry,) = json.loads(ssmbook(own, "list", "--json")[0])
     assert entry["title"] == "A toy"
     assert entry["findings"][0]["verdict"] == "reproduced"
@@ -246,13 +269,13 @@ def test_list_tells_findings_parameters_and_last_run(own):
         "allowed": "[1..9]",
         "help": "how many",
     }
-    (document,) = documents(own).values()
-    assert entry["last_run"] == {k: document[k] for k in ("started", "seconds")}
+    assert entry["last_run"] == {k: first[k] for k in ("started", "seconds")}
     text = ssmbook(own, "list", "toy")[0]
     for part in ("1 toy: A toy", "twice-is-small", "rate: float = 0.5", "last run"):
         assert part in text
 
 
+@pytest.mark.slow
 def test_a_run_whose_page_cannot_be_made_is_not_lost(own):
     """Its text pastes a record as a whole number, which is none any more."""
     path = own / NOTEBOOK
@@ -264,9 +287,11 @@ def test_a_run_whose_page_cannot_be_made_is_not_lost(own):
     assert (own / "runs" / "toy" / failed["key"][:16] / "failed.ipynb").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["run", "folder"])
-def test_an_edited_notebook_of_a_run_is_not_evaluated(own, named):
-    folder = own / "runs" / "toy" / ran(own, "toy")["key"][:16]
+def test_an_edited_notebook_of_a_run_is_not_evaluated(with_run, first, named):
+    own = with_run
+    folder = own / "runs" / "toy" / first["key"][:16]
     checked = folder if named == "run" else folder.parent
     ssmbook(own, "claims", "--check", checked)
     path = folder / "toy.ipynb"
