@@ -154,6 +154,7 @@ ALLOWED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", READS)
 def test_a_file_that_is_no_parameter_is_refused(how, refusals):
     refused, _ = refusals[how]
@@ -162,6 +163,7 @@ def test_a_file_that_is_no_parameter_is_refused(how, refusals):
     assert all("marked <path>" in line for line in refused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ALLOWED)
 def test_a_file_that_the_key_covers_is_read(how, refusals):
     assert refusals[how] == [[], "None"]
@@ -171,6 +173,7 @@ def run(folder, *code, **values):
     return execute(parametrized(*code), values, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -45,6 +45,7 @@ def holm_over_parts(rng, own: list[Part]) -> bool:
     return held == len(own)
 
 
+@pytest.mark.slow
 def test_union_has_the_power_that_holm_over_parts_loses():
     """Four true differences inside the edge, 14 seeds: the rule of this project
     decides nearly always; Holm over all parts often does not; a veto by a second run
@@ -71,6 +72,7 @@ def test_union_has_the_power_that_holm_over_parts_loses():
     assert power["pooled"] >= power["union"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true", [[EDGE], [EDGE, 0, 0, 0], [EDGE] * 4])
 def test_a_claim_at_its_edge_is_decided_wrongly_at_the_level_at_most(true):
     """At the edge both answers are wrong, each in 2.5 % at most."""
@@ -83,6 +85,7 @@ def test_a_claim_at_its_edge_is_decided_wrongly_at_the_level_at_most(true):
     assert states.count("fails") / len(states) <= most
 
 
+@pytest.mark.slow
 def test_many_claims_are_corrected_together():
     """Of ten claims at their edges, any is decided wrongly in 5 % at most."""
     rng = np.random.default_rng(2)

@@ -132,6 +132,7 @@ def take_over(site):
     install(site, "lonely", "1.0", "x = 1\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [upgrade, edit, take_over])
 def test_an_answer_needs_the_packages_that_the_run_loaded(site, change):
     """Also those that only another package imports, or that no import names."""

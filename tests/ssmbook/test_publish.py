@@ -233,6 +233,7 @@ def test_links_are_refused(committed, tmp_path):
     assert "links cannot be archived: link" in err
 
 
+@pytest.mark.slow
 def test_a_copy_within_another_repository_has_no_commit(own, tmp_path):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "--allow-empty", "-qm", "another's")
@@ -293,6 +294,7 @@ def test_the_data_sets_are_those_that_packages_register():
 # The doctor
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_nothing_wrong_here(place):
     findings = json.loads(ssmbook(place, "doctor", "--json")[0])
     assert {"Python", "packages", "device", "memory", "disk", "data"} == {
@@ -300,6 +302,7 @@ def test_the_doctor_finds_nothing_wrong_here(place):
     }
 
 
+@pytest.mark.slow
 def test_the_doctor_names_a_miss_and_its_fix(own, tmp_path):
     (own / "requirements.lock").write_text(
         "numpy==1.0\nnothing-such==1\n", encoding="utf-8"
