@@ -1,3 +1,5 @@
+import warnings
+
 import matplotlib as mpl
 import nbformat
 import pytest
@@ -51,7 +53,8 @@ def run_cells(monkeypatch):
         for cell in nbformat.read(path, 4).cells:
             if cell.cell_type != "code":
                 continue
-            with capture_output() as said:
+            with capture_output() as said, warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "the best rate is an end")
                 shell.run_cell(cell.source).raise_error()
             if "parameters" in cell.metadata.get("tags", []):
                 shell.push(values)

@@ -125,6 +125,7 @@ from ssmbook.cli import main
 main()"""
 
 
+@pytest.mark.slow
 def test_a_user_without_a_home_folder(own):
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_HOME],
