@@ -22,7 +22,8 @@ _ACCURACIES = ("valid_accuracy", "test_accuracy")
 
 
 def loss_table(
-    found: Mapping[str, Comparison], data: Mapping[str, Split | Sequence[Split]]
+    found: Mapping[str, Comparison],
+    data: Mapping[str, Split | Sequence[Split]] | None = None,
 ) -> pd.DataFrame:
     """Return the losses of each arm at its chosen rate, and those of the baselines.
 
@@ -31,7 +32,8 @@ def loss_table(
 
     Args:
         found: a comparison per task, by the name of the task.
-        data: the data that each was trained on: one split, or one per seed.
+        data: the data that each was trained on: one split, or one per seed. None for no
+            baselines, which models with one target per step do not have.
 
     Returns:
         One row per task, arm, budget and seed, with the columns task, arm, seed,
@@ -43,7 +45,8 @@ def loss_table(
         ValueError: if data has another number of splits than there are seeds.
     """
     tables = [
-        _of_task(own, data[task]).assign(task=task) for task, own in found.items()
+        _of_task(own, None if data is None else data[task]).assign(task=task)
+        for task, own in found.items()
     ]
     together = pd.concat(tables, ignore_index=True)
     further = [name for name in _ACCURACIES if name in together]
@@ -51,9 +54,11 @@ def loss_table(
     return ordered.reset_index(drop=True)
 
 
-def _of_task(found: Comparison, data: Split | Sequence[Split]) -> pd.DataFrame:
+def _of_task(found: Comparison, data: Split | Sequence[Split] | None) -> pd.DataFrame:
     table = found.table
     best = table[table.lr == table.arm.map(found.chosen)]
+    if data is None:
+        return best
     seeds = list(dict.fromkeys(table.seed))  # in the order of the splits
     splits = [data] if isinstance(data, Split) else list(data)
     if len(splits) not in (1, len(seeds)):
