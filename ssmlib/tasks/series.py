@@ -62,6 +62,11 @@ def _log_price(table: pd.DataFrame) -> np.ndarray:
     return np.log(table["Adj Close"].to_numpy(dtype=float))
 
 
+def _oil(table: pd.DataFrame) -> np.ndarray:
+    """Days without a price are left out."""
+    return np.log(table["DCOILWTICO"].dropna().to_numpy(dtype=float))
+
+
 def _index(table: pd.DataFrame) -> np.ndarray:
     """Days without a value are left out."""
     return table["vix"].dropna().to_numpy(dtype=float)
@@ -86,6 +91,14 @@ _VALUES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "seattle_temperature": _column("temp"),
     "vix": _index,
     "nasdaq_volume": _log_volume,
+    "seattle_tmin": _column("temp_min"),
+    "oil_change": lambda table: np.diff(_oil(table)),
+    "oil_log_price": _oil,
+    "market_return": _column("Mkt-RF"),
+    "value_return": _column("HML"),
+    "bill_rate": _column("RF"),
+    "bond_yield": _column("BAA"),
+    "core_inflation": lambda table: np.diff(np.log(_column("CPILFESL")(table))),
 }
 
 #: no choice in this project was made on these; chapter `real-series` tests
