@@ -2,8 +2,9 @@
 
 A kernel runs with this Python and an environment made here. It reads no settings of
 its user, finds the repository's packages in the repository alone, and no module in
-the folder that it works in. It may read no file that the key does not cover. After
-the run, `check` compares the file of each module that it has loaded.
+the folder that it works in. It may read no file that the key does not cover, and start
+no process, whose reads would go unseen. After the run, `check` compares the file of
+each module that it has loaded.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 START_TIMEOUT = 120  # seconds that a kernel may take to answer
 #: variables of the user that say where things are, and change no result
 PASSED = (
-    "HOME", "USER", "LOGNAME", "PATH", "SHELL", "XDG_CACHE_HOME", "SSMLIB_CACHE",
-    "CUDA_HOME", "CUDA_PATH",
+    "HOME", "XDG_CACHE_HOME", "SSMLIB_CACHE", "CUDA_HOME", "CUDA_PATH",
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
     "*_PROXY", "*_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -64,6 +64,10 @@ def environment(own: Path, threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "USER": "ssmbook",
+        "LOGNAME": "ssmbook",
+        "SHELL": "/bin/sh",
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": tempfile.gettempdir(),

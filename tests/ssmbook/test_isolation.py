@@ -80,6 +80,10 @@ def hostile(place: Path, home: Path) -> dict[str, str]:
     startup = write(home / "startup.py", POISON.format("pythonstartup"))
     return {
         "HOME": str(home),
+        "USER": "user",
+        "LOGNAME": "user",
+        "SHELL": "/bin/nowhere",
+        "PATH": f"{home}:{os.environ['PATH']}",
         "PYTHONPATH": f"{copy}:{place}",
         "PYTHONSTARTUP": str(startup),
         "PYTHONOPTIMIZE": "1",
