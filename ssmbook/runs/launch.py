@@ -227,7 +227,8 @@ class Reads:
             reason = (
                 f"the notebook starts {' '.join(words)[:200]}: the key of the run "
                 "cannot cover the files that another process reads; do the work in "
-                "the notebook's own Python, with threads where it needs them"
+                "the notebook's own process, or before the run, and give the path of "
+                "its output by a parameter that is marked <path>"
             )
             self.note(reason)
             raise Refused(reason)

@@ -98,6 +98,7 @@ def test_a_folder_that_is_not_covered_is_not_listed(how, refusals):
 def test_no_process_is_started(how, refusals):
     refused, error = refusals[how]
     assert "the notebook starts " in refused[0]
+    assert "marked <path>" in refused[0]
     assert "Refused" in error or "caught" in how
 
 
