@@ -19,7 +19,8 @@ def fill(place: Path) -> Path:
     (place / "link.csv").symlink_to("x.csv")
     (place / "to").symlink_to("deep")
     (place / "../other/deep").mkdir(parents=True)
-    (place / "../other/x.csv").write_text("1", encoding="utf-8")
+    for name in ("../other/x.csv", "../other/o.csv"):
+        (place / name).write_text("1", encoding="utf-8")
     (place / "away").symlink_to("../other/deep")
     os.mkfifo(place / "pipe")
     numpy.save(place / "x.npy", [1])
@@ -67,7 +68,7 @@ READS = {
     ),
     "/proc/self/cwd": "open('/proc/self/cwd/x.csv')",
     "/proc/self/root": "import os; open('/proc/self/root' + os.path.abspath('x.csv'))",
-    "up from a link": "open('away/../x.csv')",
+    "up from a link": "open('away/../o.csv')",
     "%run": "%run other.py",
     "%run, within": "get_ipython().run_line_magic('run', 'other.py')",
     "%load": "%load other.py",

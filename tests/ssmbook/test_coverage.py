@@ -80,7 +80,17 @@ def refusals(tmp_path_factory, root):
 @pytest.mark.parametrize("how", READS)
 def test_a_file_that_is_no_parameter_is_refused(how, refusals):
     refused, _ = refusals[how]
-    named = ("x.csv", "x.npy", "x.npz", "x.db", "other.py", "y", "pipe", "file:x.csv")
+    named = (
+        "x.csv",
+        "o.csv",
+        "x.npy",
+        "x.npz",
+        "x.db",
+        "other.py",
+        "y",
+        "pipe",
+        "file:x.csv",
+    )
     assert any(f"/{name}, which the key" in line for name in named for line in refused)
     assert all("marked <path>" in line for line in refused)
 
