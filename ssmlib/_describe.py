@@ -75,7 +75,11 @@ class Describe:
                 "Make it a method, or give it the module as an argument"
             )
         if isinstance(value, Tensor):
-            return _values.array(value)
+            raise Bound(
+                f"an attribute refers to {path}, a parameter or buffer of the model. "
+                "It would go on using this tensor where another one takes its place. "
+                "Use the parameter or buffer itself"
+            )
         return f"<module {path}>"
 
     def structure(self, module: nn.Module, but: set, strict: bool) -> dict[str, str]:
@@ -102,7 +106,7 @@ class Describe:
                     found[at + name] = self(type(value))
             passing = part._non_persistent_buffers_set
             for name, value in {**part._parameters, **part._buffers}.items():
-                describe = self if name in passing else _values.registered
+                describe = self._text if name in passing else _values.registered
                 found[at + name] = describe(value)
         return found
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.utils._pytree import tree_map
 
 from ssmlib import _checks, _sameness
+from ssmlib.models import tensors
 from ssmlib.models.inputs import checked_masks
 from ssmlib.models.model import LayerInputs, Model
 
@@ -20,10 +23,12 @@ class Ensemble(nn.Module):
 
     `stacked` is a model in which each parameter and buffer has E in front. If a part is
     frozen in only some of the models, it is a parameter in `stacked`, and a training
-    step must not change its entries for the models in which it is frozen. The models
-    are copied. They may differ in the values of their parameters, in their frozen
-    parts, and in the `init` and `seed` of their layers. Every other attribute of every
-    module must be the same, and so must shapes, dtypes and devices.
+    step must not change its entries for the models in which it is frozen. A parameter
+    that has two names in the models has them in `stacked`. A buffer that a layer
+    changes or assigns in `forward` is changed for each model. The models are copied.
+    They may differ in the values of their parameters, in their frozen parts, and in the
+    `init` and `seed` of their layers. Every other attribute of every module must be the
+    same, and so must shapes, dtypes and devices.
 
     Args:
         models: E models, at least one.
@@ -31,7 +36,8 @@ class Ensemble(nn.Module):
     Raises:
         TypeError: if models is not a sequence of `Model`.
         ValueError: for E = 0, for models that differ in more (the error names the
-            attributes), or for an attribute that cannot be copied.
+            attributes), for an attribute that cannot be copied or refers to a parameter
+            or buffer, or for two tensors that share memory.
     """
 
     def __init__(self, models: Sequence[Model]):
@@ -44,13 +50,16 @@ class Ensemble(nn.Module):
             [(m.seed, getattr(m, "init", None)) for m in _seeded(model)]
             for model in models
         ]
-        self._buffers_of = [{n for n, _ in model.named_buffers()} for model in models]
-        states = [model.state_dict() for model in models]
+        self._buffers_of = [
+            {n for n, _ in model.named_buffers(remove_duplicate=False)}
+            for model in models
+        ]
+        each = [tensors.named(model) for model in models]
         with torch.inference_mode(False):  # for whatever is trained later
-            for name in states[0]:
-                stack = torch.stack([state[name] for state in states])
-                trained = any(name not in buffers for buffers in self._buffers_of)
-                _put(self.stacked, name, stack, trained)
+            for names in tensors.groups(models[0]):
+                stack = torch.stack([own[names[0]].detach() for own in each])
+                trained = any(names[0] not in own for own in self._buffers_of)
+                tensors.put(self.stacked, names, stack, trained)
 
     def forward(
         self,
@@ -71,7 +80,9 @@ class Ensemble(nn.Module):
 
         Raises:
             TypeError: as `Model.forward`.
-            ValueError: as `Model.forward`, or for a G that does not divide E.
+            ValueError: as `Model.forward`; for a G that does not divide E; or for a
+                layer that draws random numbers or changes the shape, dtype or number of
+                its buffers.
         """
         return self._each(self.stacked, x, masks, lengths)
 
@@ -101,27 +112,45 @@ class Ensemble(nn.Module):
                 f"x must have shape {axes} with G a divisor of {self.size}, got "
                 f"{tuple(x.shape)}"
             )
-        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        own = tensors.named(module)
         given = {} if masks is None else {"masks": self._masks(masks)}
-
-        def call(own: dict, given: dict, batch: dict):
-            return functional_call(module, own, (batch["x"],), given | batch["rest"])
-
         batch = {"x": x, "rest": {} if lengths is None else {"lengths": lengths}}
-        if not model.vmaps:
+        try:
+            out, assigned = self._called(module, own, given, batch)
+        except RuntimeError as error:
+            if "randomness" not in str(error):  # the word of `vmap` for this refusal
+                raise
+            raise ValueError(
+                "layers must draw no random numbers in forward, since a seed would not "
+                f"determine them, but {_drawing(error, module)} does. For dropout, use "
+                "a model without it and `dropout` in the grid of `fit`, or `masks`"
+            ) from error
+        tensors.check_no_more(module, own)
+        for name, value in assigned.items():
+            tensors.assign(module, name, value)
+        return out
+
+    def _called(self, module: nn.Module, own: dict, given: dict, batch: dict) -> tuple:
+        """The outputs, and the buffers that `forward` assigned, by name."""
+
+        def call(own: dict, given: dict, batch: dict) -> tuple:
+            after = dict(own)  # receives the assigned tensors
+            x, options = batch["x"], given | batch["rest"]
+            out = functional_call(module, after, (x,), options, tie_weights=False)
+            return out, {n: p for n, p in after.items() if p is not own[n]}
+
+        if not self.stacked.vmaps:
             return self._one_by_one(call, own, given, batch)
         each = vmap(call, in_dims=(0, 0, None))
-        G = len(x)
+        G = len(batch["x"])
         if G == 1:
             return each(own, given, _first(batch))
         grouped = {n: p.unflatten(0, (G, -1)) for n, p in own.items()}
         given = {
             n: [m.unflatten(0, (G, -1)) for m in many] for n, many in given.items()
         }
-        out = vmap(each)(grouped, given, batch)  # (G, E / G, ...)
-        if isinstance(out, Tensor):
-            return out.flatten(0, 1)
-        return [part.flatten(0, 1) for part in out]
+        found = vmap(each)(grouped, given, batch)  # (G, E / G, ...)
+        return tree_map(lambda part: part.flatten(0, 1), found)
 
     def _uneven(self, groups: int) -> bool:
         return not groups or self.size % groups > 0
@@ -137,7 +166,7 @@ class Ensemble(nn.Module):
                 )
         return masks
 
-    def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> Any:
+    def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> tuple:
         """For layers that `vmap` has no rule for."""
         found = []
         for k in range(self.size):
@@ -146,9 +175,7 @@ class Ensemble(nn.Module):
             part["rest"] = {n: value[group] for n, value in batch["rest"].items()}
             mine = {n: [m[k] for m in many] for n, many in given.items()}
             found.append(call({n: p[k] for n, p in own.items()}, mine, part))
-        if isinstance(found[0], Tensor):
-            return torch.stack(found)
-        return [torch.stack(parts) for parts in zip(*found, strict=True)]
+        return tree_map(lambda *parts: torch.stack(parts), *found)
 
     def member(self, k: int) -> Model:
         """Return a copy of one model as an ordinary module.
@@ -166,8 +193,11 @@ class Ensemble(nn.Module):
             raise ValueError(f"k must be in 0 .. {self.size - 1}, got {k}")
         model = copy.deepcopy(self.stacked)
         with torch.inference_mode(False):
-            for name, value in self.stacked.state_dict().items():
-                _put(model, name, value[k].clone(), name not in self._buffers_of[k])
+            own = tensors.named(self.stacked)
+            for names in tensors.groups(self.stacked):
+                value = own[names[0]].detach()[k].clone()
+                trained = names[0] not in self._buffers_of[k]
+                tensors.put(model, names, value, trained)
         beginnings = zip(_seeded(model), self._beginnings[k], strict=True)
         for module, (module.seed, init) in beginnings:  # for reset_parameters
             if init is not None:
@@ -218,6 +248,7 @@ def _copied(model: Model) -> Model:
 
 
 def _check_alike(models: Sequence[Model]) -> None:
+    tied = [set(map(frozenset, tensors.groups(model))) for model in models]
     options = {"but": ("init", "seed"), "strict": False}
     first = _sameness.structure(models[0], **options)
     for k, model in enumerate(models[1:], 1):
@@ -227,19 +258,21 @@ def _check_alike(models: Sequence[Model]) -> None:
                 "models must differ in their parameters' values, init, seed and what "
                 f"is frozen only: models 0 and {k} differ in {', '.join(found)}"
             )
+        apart = sorted({name for names in tied[0] ^ tied[k] for name in names})
+        if apart:
+            raise ValueError(
+                "models must use one tensor under the same names: models 0 and "
+                f"{k} differ in which of {', '.join(apart)} are one tensor"
+            )
 
 
-def _put(model: nn.Module, name: str, value: Tensor, trained: bool) -> None:
-    """In place of the parameter or buffer of that name: a parameter, or a buffer."""
-    owner, _, last = name.rpartition(".")
-    module = model.get_submodule(owner)
-    before = getattr(module, last)
-    delattr(module, last)
-    if trained:
-        fixed = isinstance(before, nn.Parameter) and not before.requires_grad
-        module.register_parameter(last, nn.Parameter(value, not fixed))
-    else:
-        module.register_buffer(last, value)
+def _drawing(error: RuntimeError, module: nn.Module) -> str:
+    """The innermost module in which an error was raised, by path and class."""
+    paths = {id(m): path for path, m in module.named_modules()}
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    parts = [frame.f_locals.get("self") for frame in frames]
+    within = [part for part in parts if paths.get(id(part))]
+    return f"{paths[id(within[-1])]} ({type(within[-1]).__name__})"
 
 
 def _first(batch: dict) -> dict:
