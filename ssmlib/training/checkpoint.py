@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import io
 import os
+import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,6 +73,44 @@ def setting(model: Ensemble, data: Split, device, options: dict) -> Setting:
         texts["threads"] = str(torch.get_num_threads())
     values = [_in_short(value) for value in model.state_dict().values()]
     return Setting(texts, torch.stack(values))
+
+
+def unsaved(model: Ensemble) -> dict[str, str]:
+    """Describe the state of a fit that no checkpoint stores.
+
+    Args:
+        model: the ensemble while it is trained.
+
+    Returns:
+        Texts of the attributes that are neither parameters nor buffers, of the buffers
+        that are in no state dict, and of the global random states, by name.
+    """
+    random_states = {
+        "the random state of torch": torch.get_rng_state(),
+        "the random state of NumPy": np.random.get_state(legacy=False),  # noqa: NPY002
+        "the random state of Python": random.getstate(),
+    }
+    # Training and evaluation take turns.
+    attributes = _sameness.structure(model.stacked, ("training",))
+    return attributes | {n: _sameness.text(v) for n, v in random_states.items()}
+
+
+def check_unchanged(before: dict[str, str], model: Ensemble) -> None:
+    """Raise ValueError if training changed something that no checkpoint stores.
+
+    Args:
+        before: the description by `unsaved` before the first step.
+        model: the ensemble.
+    """
+    after = unsaved(model)
+    changed = [n for n in before | after if before.get(n) != after.get(n)]
+    if changed:
+        raise ValueError(
+            "checkpoint needs layers that change nothing but their parameters and the "
+            "buffers of their state dict in training, since it stores nothing else; "
+            f"got changes of {', '.join(changed)}. Make each such attribute a buffer, "
+            "or train without a checkpoint"
+        )
 
 
 def _in_short(value: Tensor) -> Tensor:

@@ -23,7 +23,14 @@ from ssmlib.models import Ensemble
 from ssmlib.models.options import Shape
 from ssmlib.tasks.split import Split
 from ssmlib.training.arguments import order
-from ssmlib.training.checkpoint import Setting, load, locked, save
+from ssmlib.training.checkpoint import (
+    Setting,
+    check_unchanged,
+    load,
+    locked,
+    save,
+    unsaved,
+)
 from ssmlib.training.dropout import Dropout
 from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
@@ -105,7 +112,9 @@ def fit(
         layer: as `models.Model`.
         pooling: as `models.Model`: "last", "mean" or "none".
         checkpoint: a file that is written after every epoch. A call that finds it
-            continues from it and ends with the same bits. The comparison of two fits
+            continues from it and ends with the same bits. Layers must therefore store
+            all that changes in training in parameters and buffers of their state dict,
+            and draw no numbers from global random states. The comparison of two fits
             does not cover values that a layer reads from outside its code and
             attributes, such as `os.environ`, a file, or `globals()` by a computed name.
         device: "cpu", "cuda" or another device of PyTorch.
@@ -116,8 +125,9 @@ def fit(
         TypeError: for data or an option of another type, or an unknown option.
         ValueError: for bad data or options; for a checkpoint that is damaged, in use,
             or of another fit (another grid, seed, data set, option, layer, version,
-            device or number of threads, which the error names); or if no loss is finite
-            at the first step.
+            device or number of threads, which the error names); for a checkpoint with a
+            layer that changes another attribute in training; for a layer that draws
+            random numbers; or if no loss is finite at the first step.
     """
     _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
     planned = plan(
@@ -181,6 +191,7 @@ def _train(
     parts = {"model": model, "optimizer": steps.optimizer, "schedule": steps.schedule}
     if saved is not None and saved[0].exists():
         progress = _Progress(*load(*saved, parts, device))
+    before = {} if saved is None else unsaved(model)
     epochs = range(len(progress.history), planned.epochs)
     # disable=None: shown on a terminal only
     bar = tqdm.tqdm(epochs, "fit", disable=None, unit="epoch")
@@ -192,6 +203,7 @@ def _train(
         progress.survived += progress.alive
         progress.history.append(torch.stack([loss, *valid]).cpu())
         if saved is not None:
+            check_unchanged(before, model)
             state = (progress.alive, progress.survived, progress.history)
             save(*saved, parts, state)
     bar.close()
