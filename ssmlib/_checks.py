@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
+from torch.masked import MaskedTensor
 
 from ssmlib._scalars import boolean as boolean  # callers find all checks here
 from ssmlib._scalars import exact, number, short
@@ -30,9 +31,8 @@ _MISSING = {"NoneType", "NAType", "NaTType"}
 def array(name: str, values) -> np.ndarray:
     """Real numbers, in a sequence, an array or a tensor, as a float64 array."""
     if isinstance(values, Tensor):
-        values = dense(name, values).detach().cpu().resolve_conj()
-        wide = values.is_complex() or not values.is_floating_point()
-        values = (values if wide else values.double()).numpy()
+        wide = dense(name, values).is_complex() or not values.is_floating_point()
+        values = as_numpy(values if wide else values.double())
     parts = values if isinstance(values, list | tuple) else [values]
     if any(map(np.ma.is_masked, parts)):
         raise ValueError(
@@ -70,10 +70,25 @@ def _float64(name: str, found: np.ndarray, values) -> np.ndarray:
     return read
 
 
+def as_numpy(value: Tensor) -> np.ndarray:
+    """A dense tensor's values, also those of a conjugate or negative view."""
+    return value.detach().cpu().resolve_conj().resolve_neg().numpy()
+
+
 def is_tensor(name: str, value: Tensor) -> Tensor:
-    """The value, if it is a tensor."""
+    """The value, if it is a tensor of plain numbers."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    if isinstance(value, MaskedTensor):
+        raise TypeError(
+            f"{name} must be a tensor without a mask, got a MaskedTensor: fill its "
+            "masked values by to_tensor(value), or leave them out"
+        )
+    if value.is_quantized:
+        raise TypeError(
+            f"{name} must be a tensor of plain numbers, got the quantized "
+            f"{value.dtype}: dequantize() it"
+        )
     return value
 
 
@@ -191,6 +206,14 @@ def one_dtype(allowed, **values: Tensor) -> torch.dtype:
     return found.pop()
 
 
+def a_dtype(value: torch.dtype, allowed) -> torch.dtype:
+    """The value of an argument `dtype`, if it is one of those allowed."""
+    if value not in allowed:
+        known = " or ".join(str(dtype).removeprefix("torch.") for dtype in allowed)
+        raise TypeError(f"dtype must be {known}, got {value}")
+    return value
+
+
 def broadcast(**shapes: torch.Size) -> None:
     """Refuse shapes that do not broadcast; most are equal, which costs nothing."""
     if torch.compiler.is_compiling() or len(set(shapes.values())) == 1:
@@ -229,6 +252,7 @@ def dense(name: str, x: Tensor) -> Tensor:
             f"{name} must be a tensor, got {type(x).__name__}; torch.as_tensor makes "
             "one from an array or a list"
         )
+    is_tensor(name, x)
     if x.is_meta or x.layout != torch.strided or x.is_nested:
         kind = "a nested tensor" if x.is_nested else str(x.layout)
         raise ValueError(

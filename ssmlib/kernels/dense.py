@@ -29,6 +29,8 @@ def _split(L: int) -> tuple[int, int]:
 
 
 _DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+#: dtypes that a product may have
+_RESULTS = (torch.float16, torch.bfloat16, *_DTYPES)
 
 
 def _check(**parts: Tensor) -> None:
@@ -96,7 +98,8 @@ def dense_kernel(
         B_bar: (..., N) of the same dtype, leading dimensions broadcasting.
         C: as B_bar.
         L: length of the kernel.
-        dtype: that of the last product and of the result; A_bar's own if None.
+        dtype: that of the last product and of the result, floating or complex, and
+            complex for a complex A_bar; A_bar's own if None.
 
     Returns:
         (..., L).
@@ -112,6 +115,8 @@ def dense_kernel(
     _checks.fits("L", L, L // 2)  # float32 perhaps
     Q, M = _split(L)
     dtype = A_bar.dtype if dtype is None else dtype
+    wide = A_bar.is_complex()
+    _checks.a_dtype(dtype, [d for d in _RESULTS if d.is_complex or not wide])
     with full_precision(A_bar.device):
         right, A_M = _krylov(A_bar, B_bar, M)  # (..., N, M)
         left, _ = _krylov(A_M.mT, C, Q)  # (..., N, Q)

@@ -164,7 +164,7 @@ def stacked(z: Tensor) -> Tensor:
 
 
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:
-    """Return `log_vandermonde` without checks, with a matrix product in another dtype.
+    """Return `log_vandermonde`, its inputs unchecked, its product in another dtype.
 
     Args:
         v: (..., n) complex.
@@ -174,7 +174,11 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
 
     Returns:
         (..., L).
+
+    Raises:
+        TypeError: for another dtype.
     """
+    _checks.a_dtype(dtype, COMPLEX)
     # Conjugates, for Re(a b) is the real product of conj(a)'s parts with b's.
     coarse, fine = _tables(x, L, dtype)
     weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)

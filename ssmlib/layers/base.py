@@ -101,8 +101,7 @@ class SSM(Parametrized):
     ):
         super().__init__()
         _checks.one_of("discretization", discretization, METHODS)
-        if dtype not in DTYPES:
-            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        _checks.a_dtype(dtype, DTYPES)
         self.d_model = _checks.integer("d_model", d_model)
         self.d_state = _checks.integer("d_state", d_state)
         self.state_size = self.d_state // 2
@@ -318,7 +317,6 @@ class SSM(Parametrized):
         """
         self._check_causal()
         dtype = self.dtype if dtype is None else dtype
-        if dtype not in DTYPES:
-            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        _checks.a_dtype(dtype, DTYPES)
         D = self._like().new_zeros(self.d_model) if self.D is None else self.D
         return self.system().recurrence(D, dtype)

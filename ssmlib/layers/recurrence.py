@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
-from ssmlib.kernels import full_precision
+from ssmlib.kernels import COMPLEX, full_precision
 
 
 def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
@@ -45,6 +45,7 @@ class Recurrence(nn.Module):
 
     def __init__(self, A_bar: Tensor, weights: Tensor, D: Tensor, dtype: torch.dtype):
         super().__init__()
+        _checks.a_dtype(dtype, COMPLEX)
         self.d_model, self.n = A_bar.shape
         A_bar, weights = A_bar.mT.unsqueeze(1), 2 * weights.mT.unsqueeze(1) / (1 + 1j)
         buffers = {
@@ -121,6 +122,7 @@ class DenseRecurrence(nn.Module):
         self, A_bar: Tensor, B_bar: Tensor, C: Tensor, D: Tensor, dtype: torch.dtype
     ):
         super().__init__()
+        _checks.a_dtype(dtype, COMPLEX)
         self.d_model, self.n = B_bar.shape
         # The output is one column more: C (A_bar x + B_bar u) + D u.
         C = C.unsqueeze(-1)  # (H, N, 1)

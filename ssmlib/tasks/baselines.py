@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssmlib import _checks
 from ssmlib._imports import optional
 from ssmlib.tasks.split import Split, prepared
 
@@ -44,7 +45,10 @@ def baselines(data: Split) -> pd.DataFrame:
     data, _ = prepared(data, sequence=False)
     classes = not data.y_train.is_floating_point()
     parts = {
-        name: (data.counted(name).flatten(1).double().numpy(), y.double().numpy())
+        name: tuple(
+            _checks.as_numpy(part.double())
+            for part in (data.counted(name).flatten(1), y)
+        )
         for name, _, y in data.parts()
     }
     made = _classifiers() if classes else _regressors()

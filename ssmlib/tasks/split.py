@@ -261,9 +261,7 @@ def _check_tensors(data: Split) -> None:
     for name, value in vars(data).items():
         if value is None and name.startswith("lengths"):
             continue
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
-        if value.layout != torch.strided or value.is_meta:
+        if _checks.is_tensor(name, value).layout != torch.strided or value.is_meta:
             raise ValueError(
                 f"{name} must be a dense tensor with values, got {value.layout} on "
                 f"{value.device}"

@@ -28,7 +28,7 @@ def spectrum(eigenvalues: Tensor, *, closed_disc: bool = False) -> Complex:
             f"eigenvalues must have shape (n,), n >= 1, got {tuple(eigenvalues.shape)}"
         )
     _checks.finite("eigenvalues", eigenvalues)
-    found = eigenvalues.detach().to("cpu", torch.complex128).numpy()
+    found = _checks.as_numpy(eigenvalues.to(torch.complex128))
     largest = np.abs(found).max()
     if closed_disc and largest > 1 + 4 * np.finfo(float).eps:  # exp(i t), rounded
         raise ValueError(f"eigenvalues must have |lambda| <= 1, got {largest:.17g}")

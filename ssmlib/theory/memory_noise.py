@@ -16,7 +16,7 @@ def _pair(A_bar: Tensor, B_bar: Tensor) -> tuple[_poles.Complex, _poles.Complex]
     parts = []
     for name, value in (("A_bar", A_bar), ("B_bar", B_bar)):
         _checks.finite(name, _checks.is_tensor(name, value))
-        parts.append(value.detach().to("cpu", torch.complex128).numpy())
+        parts.append(_checks.as_numpy(value.to(torch.complex128)))
     A, B = parts
     if B.ndim != 1 or not B.size or A.shape not in (B.shape, 2 * B.shape):
         raise ValueError(

@@ -75,7 +75,7 @@ def legs_basis(n: int, t: Tensor) -> Tensor:
     t = _times(t)
     _checks.fits("n", _checks.integer("n", n), 4 * n * len(t))
     k = np.arange(n)[:, None]
-    decay = np.exp(-t.detach().cpu().numpy())
+    decay = np.exp(-_checks.as_numpy(t))
     found = np.sqrt(2 * k + 1) * eval_legendre(k, 2 * decay - 1) * decay
     return torch.from_numpy(found).to(t.device)
 
