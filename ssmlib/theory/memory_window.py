@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import toeplitz
+from scipy.linalg import qr, toeplitz
 from scipy.signal import lfilter
 from torch import Tensor
 
@@ -80,6 +80,25 @@ def finite_memory_function(eigenvalues: Tensor, T: int) -> Tensor:
     return window_basis(eigenvalues, T).abs().square().sum(0)
 
 
+def _scales(diagonal: np.ndarray) -> np.ndarray:
+    """Powers of two near the roots of mean squares (T,) that differ by 1e6 or more."""
+    if not 0 < diagonal.min() < 1e-6 * diagonal.max():
+        return np.ones(len(diagonal))
+    return 2.0 ** np.round(np.log2(diagonal) / 2)
+
+
+def _scaled_span(rows: _poles.Complex, scale: np.ndarray) -> _poles.Complex:
+    """Orthonormal rows that span those of (k, T) times factors of the columns (T,).
+
+    With the largest factors first and pivots, QR is accurate for each factor.
+    """
+    order = np.argsort(-scale, kind="stable")
+    scaled = (rows * (scale / scale.max()))[:, order]
+    found = np.zeros_like(rows)
+    found[:, order] = qr(scaled.conj().T, mode="economic", pivoting=True)[0].conj().T
+    return found
+
+
 def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
     """Return MF(tau) of a window of T steps for input with second moment R.
 
@@ -101,8 +120,10 @@ def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
     """
     moment = _checks.moment("R", R).detach()
     _checks.fits("R's length", len(moment), 4 * len(moment) ** 2)
-    found = _scale.shifted(moment, _scale.shift(moment)).cpu().numpy()
+    found = _checks.as_numpy(_scale.shifted(moment, _scale.shift(moment)))
     matrix = toeplitz(found) if found.ndim == 1 else found
+    scale = _scales(np.diag(matrix))
+    matrix = matrix / scale / scale[:, None]
     values, vectors = np.linalg.eigh(matrix)
     if values[0] < -1e-10 * values[-1] or not (np.diag(matrix) > 0).all():
         raise ValueError(
@@ -113,6 +134,8 @@ def coloured_memory_function(eigenvalues: Tensor, R: Tensor) -> Tensor:
     rows = _orthonormal(
         _poles.distinct_poles(eigenvalues, closed_disc=True), len(matrix)
     )
+    if (scale != 1).any():
+        rows = _scaled_span(rows, scale)
     _, sizes, basis = np.linalg.svd(rows @ root, full_matrices=False)
     basis = basis[sizes > sizes[0] * len(matrix) * np.finfo(float).eps]
     share = (np.abs(basis @ root.T) ** 2).sum(0) / np.diag(matrix)
