@@ -15,6 +15,8 @@ from torch import Tensor
 
 STEP = 2.0**600
 _EDGE = 2.0**250
+#: values so many times larger than their range round their mean by a share of it
+_FAR = 2.0**20
 
 
 def largest(x: Tensor | np.ndarray | float) -> float:
@@ -39,6 +41,29 @@ def shift(*values: Tensor | np.ndarray | float) -> int:
 def shifts(sizes: Tensor) -> Tensor:
     """Return the shift of each of several sizes >= 0: their shape, int64."""
     return ((sizes > 0) & (sizes < 1 / _EDGE)).long() - (sizes > _EDGE).long()
+
+
+def offsets(x: Tensor) -> Tensor:
+    """Return what to subtract from values before their mean is taken.
+
+    A mean is rounded in proportion to the size of the values. It is then not the mean
+    of values whose range is far smaller, and their distances from it do not sum to
+    zero. The difference of two of these values is exact.
+
+    Args:
+        x: (..., n) float64, finite.
+
+    Returns:
+        (..., 1): the lowest value where the range is far smaller than the size, else 0.
+    """
+    low, high = x.detach().aminmax(dim=-1, keepdim=True)
+    near = high - low < torch.maximum(-low, high) / _FAR
+    return torch.where(near, low, 0.0)
+
+
+def offset(x: np.ndarray) -> float:
+    """Return the one of `offsets` for all values of an array together."""
+    return float(offsets(torch.from_numpy(x.ravel())))
 
 
 @overload

@@ -67,7 +67,8 @@ def standardize(x: Tensor) -> Tensor:
 def _standardized(x: Tensor) -> Tensor:
     x = x.double()
     x = _scale.shifted(x, _scale.shifts(x.abs().amax(-1, keepdim=True)))
-    centered = x - x.mean(-1, keepdim=True)
+    near = x - _scale.offsets(x)
+    centered = near - near.mean(-1, keepdim=True)
     size = centered.square().mean(-1, keepdim=True).sqrt()
     if bool((size <= 1e-12 * x.abs().amax(-1, keepdim=True)).any()):
         raise ValueError("x must hold no constant sequence to be standardized")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import nnls
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 
 #: real numbers, as a list or an array
 Numbers = Sequence[float] | np.ndarray
@@ -45,6 +45,10 @@ def _mean(x: Numbers, curves: Curves) -> tuple[np.ndarray, np.ndarray, int, int]
     finite = np.isfinite(curves).all(0) & bool(len(curves))
     if not finite.any():
         raise ValueError("curves must be finite at some x")
+    # Only differences of losses count. The low ones decide how accurate they must be.
+    low = curves[:, finite][curves[:, finite] <= np.median(curves[:, finite])]
+    with np.errstate(over="ignore"):
+        curves = curves - _scale.offset(low)
     of_x = _power(np.abs(x).max())
     of_y = _power(np.median(np.abs(curves[:, finite]).max(0)))
     mean = np.full(len(x), np.inf)

@@ -8,15 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import stats
+from torch import Tensor
 
 from ssmlib import _checks, _scale
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 #: real numbers, as a list or an array
 Numbers = Sequence[float] | np.ndarray
@@ -40,16 +38,23 @@ class Estimate:
     level: float = 0.95
 
     def __post_init__(self):
-        for name in ("value", "se"):
-            _checks.number(name, getattr(self, name))
-        _checks.not_negative("se", self.se)
-        _checks.integer("freedom", self.freedom)
-        _checks.inside("level", self.level, 0, 1)
+        freedom = _checks.integer("freedom", self.freedom)
+        _checks.number("freedom", freedom)
+        numbers = {
+            "value": _checks.number("value", self.value),
+            "se": _checks.not_negative("se", self.se),
+            "freedom": freedom,
+            "level": _checks.inside("level", self.level, 0, 1),
+        }
+        for name, number in numbers.items():  # of Python, whatever was given
+            object.__setattr__(self, name, number)
 
     @property
     def half(self) -> float:
         """Return half the length of the interval."""
-        return float(stats.t.ppf((1 + self.level) / 2, self.freedom)) * self.se
+        # (1 + level) / 2 would be 1 for the highest levels.
+        upper = stats.t.isf((1 - self.level) / 2, float(self.freedom))
+        return float(upper) * self.se
 
     @property
     def low(self) -> float:
@@ -66,7 +71,7 @@ class Estimate:
         """Return the two-sided p-value of zero."""
         if self.se == 0:
             return float(self.value == 0)
-        return float(2 * stats.t.sf(abs(self.value) / self.se, self.freedom))
+        return float(2 * stats.t.sf(abs(self.value) / self.se, float(self.freedom)))
 
     @property
     def se_of_se(self) -> float:
@@ -107,9 +112,11 @@ def mean(values: Numbers, *, level: float = 0.95) -> Estimate:
     draws = _draws("values", values, 2)
     shift = _scale.shift(draws)
     draws = _scale.shifted(draws, shift)
+    offset = _scale.offset(draws)
+    draws = draws - offset
     error = float(draws.std(ddof=1)) / math.sqrt(len(draws))
     return Estimate(
-        _scale.shifted(float(draws.mean()), -shift),
+        _scale.shifted(offset + float(draws.mean()), -shift),
         _scale.shifted(error, -shift),
         len(draws) - 1,
         level,
@@ -157,7 +164,7 @@ def count_error(count: int, n: int) -> float:
         TypeError: if one is not an integer.
         ValueError: if one is outside its range.
     """
-    _checks.integer("n", n)
+    _checks.number("n", _checks.integer("n", n))
     if _checks.integer("count", count, least=0) > n:
         raise ValueError(f"count must be in [0, {n}], got {count}")
     p = (count + 0.5) / (n + 1)
@@ -185,10 +192,13 @@ def slope(x: Numbers, y: Numbers) -> Estimate:
             or a slope outside float64's range.
     """
     x, y = _draws("x", x, 3), _draws("y", y, 3)
+    if x.shape != y.shape or (x == x[0]).all():
+        raise ValueError("x and y must be of one length, x not all equal")
+    if (y == y[0]).all():
+        return Estimate(0.0, 0.0, len(x) - 2)
+    x, y = x - _scale.offset(x), y - _scale.offset(y)
     by_x, by_y = _scale.shift(x), _scale.shift(y)
     x, y = _scale.shifted(x, by_x), _scale.shifted(y, by_y)
-    if x.shape != y.shape or np.ptp(x) == 0:
-        raise ValueError("x and y must be of one length, x not all equal")
     # The error comes from a product of both sums of squares: both near 1.
     unit_x, unit_y = (_unit(v) if by else 1.0 for v, by in ((x, by_x), (y, by_y)))
     fit: Any = stats.linregress(x / unit_x, y / unit_y)
@@ -301,6 +311,7 @@ def bootstrap(
             rng=np.random.default_rng(0),
         )
     samples = found.bootstrap_distribution
+    samples = samples - _scale.offset(samples)
     shift = _scale.shift(samples)
     error = float(np.std(_scale.shifted(samples, shift), ddof=1))
     error = _scale.shifted(error, -shift) * math.sqrt(n / (n - 1))
@@ -330,21 +341,46 @@ def moved(
     return bootstrap(lambda a, b: (statistic(b) - statistic(a)) / over, a, b)
 
 
-def largest_gap(found: Tensor, exact: Tensor) -> float:
+def _wide(name: str, values: Tensor | np.ndarray) -> np.ndarray:
+    """Finite numbers, real or complex, in double precision."""
+    if isinstance(values, Tensor) and values.is_complex():
+        found = _checks.as_numpy(_checks.dense(name, values)).astype(complex)
+    elif not isinstance(values, Tensor) and np.iscomplexobj(values):
+        found = np.asarray(values, dtype=complex)
+    else:
+        found = _checks.array(name, values)
+    if not found.size:
+        raise ValueError(f"{name} must hold at least one number, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return found
+
+
+def largest_gap(found: Tensor | np.ndarray, exact: Tensor | np.ndarray) -> float:
     """Return the largest difference of two results, relative to the largest value.
 
     Args:
-        found: numbers of any shape, real or complex.
+        found: numbers of any shape, real or complex, in any dtype.
         exact: of the same shape, not zero throughout.
 
+    Returns:
+        The largest absolute difference over the largest absolute value of exact, both
+        in double precision.
+
     Raises:
-        ValueError: for different shapes, or if exact is zero throughout.
+        TypeError: if one holds something else than numbers.
+        ValueError: for different shapes, no numbers, numbers that are not finite, or if
+            exact is zero throughout.
     """
+    found, exact = _wide("found", found), _wide("exact", exact)
     if found.shape != exact.shape:
         raise ValueError(
             f"found must have the shape {tuple(exact.shape)} of exact, got "
             f"{tuple(found.shape)}"
         )
-    if not exact.abs().max() > 0:
+    if not exact.any():
         raise ValueError("exact must not be zero throughout")
-    return float((found - exact).abs().max() / exact.abs().max())
+    shift = _scale.shift(np.abs(exact))
+    found, exact = _scale.shifted(found, shift), _scale.shifted(exact, shift)
+    with np.errstate(over="ignore"):  # then the result is infinite
+        return float(np.abs(found - exact).max() / np.abs(exact).max())

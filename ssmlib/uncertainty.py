@@ -19,7 +19,7 @@ from scipy.signal import lfilter
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from ssmlib import _checks, _doubts, _lanczos
+from ssmlib import _checks, _doubts, _lanczos, _scale
 from ssmlib.autocorrelation import (
     largest_eigenvalue,
     moment_largest_eigenvalue,
@@ -177,8 +177,10 @@ def of_series(x: Tensor, L: int, *, seed: int = 0) -> Interval:
 def _of_series(series: Tensor, L: int, seed: int) -> Interval:
     """`of_series`, when the arguments are checked."""
     T = len(series)
-    mean = series.mean()
-    centered = series - mean
+    offset = _scale.offsets(series)
+    near = series - offset
+    mean = offset + near.mean()
+    centered = near - near.mean()
     order = min(T // 4, int(10 * math.log10(T)))
     r = toeplitz_moment(centered[None])[: max(L, order + 1)].numpy()
     if r[0] <= 1e-24 * float(series.abs().max()) ** 2:

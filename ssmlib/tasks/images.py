@@ -208,8 +208,10 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     x = _checks.sequences("x", x).double()
     shift = _scale.shift(x)
     x = _scale.shifted(x, shift)
-    mean = x.mean(0)
-    centred = x - mean
+    offset = _scale.offsets(x.mT).mT  # (1, L)
+    near = x - offset
+    centred = near - near.mean(0)
+    mean = offset[0] + near.mean(0)
     values, V = torch.linalg.eigh(centred.mT @ centred / len(x))
     least = floor * float(values[-1])
     if least <= 0:

@@ -158,9 +158,11 @@ def _block(values: Tensor, seed: int) -> Tensor:
     size = len(values) * 4 // 5
     at = np.random.default_rng(seed).integers(len(values) - size + 1)
     values = values[at : at + size]
+    largest = values.abs().max()
+    values = values - _scale.offsets(values)
     first = values[: size // 2]
     deviation = first.std(correction=0) if len(first) else first.sum()
-    if not deviation > 1e-12 * values.abs().max():
+    if not deviation > 1e-12 * largest:
         raise ValueError(
             "values must vary in the first half of the block, which sets the scale, "
             f"got {len(first)} constant values there"
