@@ -11,6 +11,8 @@ import math
 import numpy as np
 from torch import Tensor
 
+from ssmlib import _checks
+
 # Share of variance of a straight line; fewest independent values; ratio of the
 # mean absolute deviations of two halves; correlation of neighboring sequences.
 _LINE, _INDEPENDENT, _SPREAD, _NEIGHBORS = 0.1, 12.0, 2.0, 0.3
@@ -99,8 +101,14 @@ def of_sequences(x: Tensor) -> tuple[str, ...]:
     """Return a sign that sequences (n, L) are not independent, as a sentence."""
     centered = x - x.mean(0)
     square = float(centered.square().sum())
-    if square <= 1e-24 * float(x.square().sum()):  # one sequence, n times
-        return ()
+    same = square <= 1e-24 * float(x.square().sum())
+    different = 1 if same else _different(_checks.as_numpy(x))
+    if different <= len(x) / 2:
+        return (
+            f"Only {different:,} of {len(x):,} sequences differ, and the others are "
+            "copies of them. Copies are not independent, and the interval is too "
+            "narrow. Give each sequence once.",
+        )
     alike = float((centered[1:] * centered[:-1]).sum()) / square
     if alike <= max(_NEIGHBORS, 4 / math.sqrt(len(x))):
         return ()
@@ -110,6 +118,14 @@ def of_sequences(x: Tensor) -> tuple[str, ...]:
         "columns of a table that was recorded over time, should be given as one "
         "series.",
     )
+
+
+def _different(x: np.ndarray) -> int:
+    """Count the different rows (n, L); all, where chance may have made them equal."""
+    n, L = x.shape
+    if L * math.log(len(np.unique(x))) <= 2 * math.log(n):
+        return n
+    return len({row.tobytes() for row in x + 0.0})  # no negative zero
 
 
 def of_values(x: Tensor) -> tuple[str, ...]:
@@ -122,7 +138,7 @@ def of_values(x: Tensor) -> tuple[str, ...]:
         One sentence per value, or per group of many different values, with the value,
         the count and the first position.
     """
-    values = x.detach().double().cpu().numpy()
+    values = _checks.as_numpy(x.double())
     others, outer = _without_codes(values.ravel())
     # Many errors could hide each other: first those that are far from the median.
     near = others[~_remote(others)]

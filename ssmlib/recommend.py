@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ssmlib import _advice, _checks, _doubts, _imports
+from ssmlib import _advice, _checks, _doubts, _imports, _scale
 from ssmlib.initialization import DAMPING, Initialization
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
@@ -124,7 +124,10 @@ def _standardized(x: Tensor) -> tuple[Tensor, float, float]:
     mean, square = float(small.mean()), float(small.square().mean())
     if unit == 1 and abs(mean) < 1e-6 and abs(square - 1) < 1e-6:
         return x, 0.0, 1.0
-    small = small - mean
+    offset = float(_scale.offsets(small.flatten()))
+    small = small - offset
+    mean = float(small.mean())
+    small, mean = small - mean, offset + mean
     scale = math.sqrt(float(small.square().mean()))
     if scale <= 1e-12 * size / unit:
         raise ValueError(
@@ -170,7 +173,7 @@ def recommend(
     Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt),
     `zero-real-part` (real part and frequencies), `real-series` (a test on data).
     """
-    x, L = _checked(x, L, constant, raw)
+    x, L, constant = _checked(x, L, constant, raw)
     suspects = _doubts.of_values(x)
     shift, scale = 0.0, 1.0
     if not raw:
@@ -222,14 +225,14 @@ def recommend(
 
 def _checked(
     x: Tensor, L: int | None, constant: float, raw: bool
-) -> tuple[Tensor, int]:
-    """Return the data in float64 and the length, if all arguments are valid."""
+) -> tuple[Tensor, int, float]:
+    """Return the data in float64, the length and C, if all arguments are valid."""
     if isinstance(constant, bool) or not isinstance(constant, Real):
         raise TypeError(f"constant must be a number, got {type(constant).__name__}")
-    _checks.positive("constant", constant)
+    constant = _checks.positive("constant", constant)
     _checks.boolean("raw", raw)
     if L is not None:
-        _checks.integer("L", L)
+        L = _checks.integer("L", L)
     x = _checks.dense("x", x).detach()
     if x.ndim not in (1, 2) or 0 in x.shape:
         raise ValueError(
@@ -247,10 +250,10 @@ def _checked(
     if x.ndim == 1:
         if L is None:
             raise ValueError("L must be given for one series: the length of a window")
-        return values[0], L
+        return values[0], L, constant
     if L not in (None, x.shape[1]):
         raise ValueError(f"L must be that of x, {x.shape[1]}, or None, got {L}")
-    return values, x.shape[1]
+    return values, x.shape[1], constant
 
 
 def figure(advice: Recommendation) -> Figure:

@@ -82,7 +82,6 @@ def test_sequences_that_depend_on_each_other_are_doubted():
     x = process(inputs.ar1(0.9))(0, 2000)
     independent = torch.stack([process(inputs.ar1(0.9))(k, 32) for k in range(200)])
     assert uncertainty.of_sequences(independent).doubts == ()
-    assert uncertainty.of_sequences(torch.ones(30, 8)).doubts == ()
     for dependent in (windows(x, 32), windows(x, 32, 8), x.view(200, 10).cumsum(0)):
         (doubt,) = uncertainty.of_sequences(dependent).doubts
         assert "Consecutive sequences correlate" in doubt
@@ -210,3 +209,40 @@ def test_heavy_tails_and_spikes_are_not_errors(values):
 @pytest.mark.parametrize("name", series.names())
 def test_the_series_of_this_library_hold_no_errors(name):
     assert _doubts.of_values(series.load(name).values) == ()
+
+
+def copied(times):
+    """30 sequences, each `times` times, in random order."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(30, 16, generator=generator).repeat(times, 1)
+    return x[torch.randperm(len(x), generator=generator)]
+
+
+COPIES = {
+    "one": copied(1)[:1].repeat(20, 1),
+    "one, far from zero": copied(1)[:1].double().repeat(20, 1) + 1e9,
+    "ones": torch.ones(30, 8),
+    "twice": copied(2),
+    "ten times": copied(10),
+    "zeros of both signs": copied(2).round() * torch.tensor([1.0, -1.0]).repeat(8),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_of_sequences_are_named(name):
+    x = COPIES[name]
+    different = len(x.unique(dim=0))
+    (doubt,) = uncertainty.of_sequences(x).doubts
+    assert doubt.startswith(f"Only {different:,} of {len(x):,} sequences differ")
+    if name != "ones":
+        assert doubt in recommend(x).warnings
+
+
+def test_sequences_that_are_equal_by_chance_are_no_copies():
+    generator = torch.Generator().manual_seed(0)
+    few = torch.randint(2, (100, 3), generator=generator).double()
+    assert len(few.unique(dim=0)) <= 8
+    assert uncertainty.of_sequences(few).doubts == ()
+    assert uncertainty.of_sequences(copied(1)).doubts == ()
+    some = torch.cat([copied(1), copied(1)[:5]])
+    assert uncertainty.of_sequences(some).doubts == ()
