@@ -17,6 +17,8 @@ from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
 pytestmark = pytest.mark.slow  # starts sweeps and kills them
 
 SWEEP = ("sweep", "1", "--grid", "n=1:6", "-p", "wait=true", "--jobs", "2")
+# In one process: to start workers takes five times as long as these runs.
+ALONE = (*SWEEP[:-1], "1")
 
 
 def wait_for(condition, seconds=600):
@@ -53,12 +55,9 @@ def go(place):
 
 
 def resume(place, before):
-    """The same sweep again: it ends, and touches nothing that was finished.
-
-    In one process: to start workers takes five times as long as these runs.
-    """
+    """The same sweep again: it ends, and touches nothing that was finished."""
     go(place)
-    _, err = ssmbook(place, *SWEEP[:-1], "1")
+    _, err = ssmbook(place, *ALONE)
     assert f"5 runs: 5 complete ({len(before)} kept already), 0 failed" in err
     after = times(place)
     assert len(after) == 5
@@ -197,9 +196,9 @@ def test_the_output_cannot_be_written(place, arguments):
 
 
 def test_two_sweeps_on_one_folder(own):
-    first = start(own, *SWEEP)
+    first = start(own, *ALONE)
     wait_for(lambda: kernels(own))
-    second = start(own, *SWEEP)
+    second = start(own, *ALONE)
     said = second.stderr.readline()
     assert f"waiting for process {first.pid} (ssmbook sweep 1 " in said
     go(own)
