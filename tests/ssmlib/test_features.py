@@ -226,7 +226,7 @@ OTHERS = [
     and feature != "ONNX"
     and (form == "`layer(u)`" or feature not in ("compile", "export"))
 ]
-SLOW = ("compile", "export", "ONNX")
+SLOW = ("second", "compile", "export", "ONNX")
 
 
 def test_the_page_has_every_cell():

@@ -183,6 +183,7 @@ def test_padding_changes_nothing_and_a_member_is_itself(name, options, tokens):
             assert torch.allclose(grouped[k], alone, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 @float64_fits()
 def test_a_fit_s_member_is_itself_alone(name):
