@@ -24,17 +24,20 @@ from ssmlib._values import Bound
 REGISTERED = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 _CACHE = type(functools.cache(len))
 _LONG = 500  # characters from which a digest stands for a text
+Known = dict[int, tuple[object, str]]  # the texts of objects, by id
 
 
 class Describe:
     """The text of a value; every object is described once.
 
     model: a tree whose modules are named by their paths where something in it refers
-    to them.
+    to them. classes: unchanged classes of libraries, whose texts depend on no tree, so
+    that descriptions of many trees share them.
     """
 
-    def __init__(self, model: nn.Module | None = None):
-        self.known: dict[int, tuple[object, str]] = {}
+    def __init__(self, model: nn.Module | None = None, classes: Known | None = None):
+        self.classes: Known = {} if classes is None else classes
+        self.known: Known = dict(self.classes)
         self.open: set[int] = set()
         self.inside = 0  # functions that are open
         self.tree: dict[int, str] = {}
@@ -87,10 +90,11 @@ class Describe:
         found = {}
         for path, part in module.named_modules(remove_duplicate=False):
             found[path or "model"] = self(type(part))
+            in_library = id(type(part)) in self.classes or library(type(part))
             at = f"{path}." if path else ""
             places = _values.hook_places(part)
             for name, value in vars(part).items():
-                private = name.startswith("_") and library(type(part))
+                private = name.startswith("_") and in_library
                 hooks = name in _values.HOOKS and value is not None
                 if name in but or ((private or hooks) and not (hooks and value)):
                     continue
@@ -202,7 +206,10 @@ class Describe:
     def _class(self, value: type) -> str:
         own = [base for base in value.__mro__ if not library(base)]
         if not own:
-            return _origins.name(value) + self._changed(value.__mro__)
+            called, changed = _origins.name(value), self._changed(value.__mro__)
+            if not changed and len(called) <= _LONG:
+                self.classes[id(value)] = (value, called)
+            return called + changed
         outside = [base for base in value.__mro__ if base not in own]
         others = [_origins.name(base) for base in outside]
         others.append(self._changed(outside))

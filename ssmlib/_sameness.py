@@ -13,11 +13,15 @@ from collections.abc import Iterable, Mapping
 
 from torch import nn
 
-from ssmlib._describe import REGISTERED, Describe
+from ssmlib._describe import REGISTERED, Describe, Known
 
 
 def structure(
-    module: nn.Module, but: Iterable[str] = (), *, strict: bool = True
+    module: nn.Module,
+    but: Iterable[str] = (),
+    *,
+    strict: bool = True,
+    classes: Known | None = None,
 ) -> dict[str, str]:
     """Describe a module tree: each module's class, attributes, and tensors' shapes.
 
@@ -27,6 +31,8 @@ def structure(
         but: names of attributes to leave out wherever they are.
         strict: whether an attribute that cannot be compared is an error. If not, its
             class stands for it.
+        classes: texts of library classes, to which this call adds. Calls may share
+            it if no class changes between them.
 
     Returns:
         Texts by path: "ssms.0", "ssms.0.skip" and so on.
@@ -34,7 +40,7 @@ def structure(
     Raises:
         ValueError: for an attribute that cannot be compared, by its path.
     """
-    return Describe(module).structure(module, {*but, *REGISTERED}, strict)
+    return Describe(module, classes).structure(module, {*but, *REGISTERED}, strict)
 
 
 def text(value) -> str:

@@ -249,7 +249,7 @@ def _copied(model: Model) -> Model:
 
 def _check_alike(models: Sequence[Model]) -> None:
     tied = [set(map(frozenset, tensors.groups(model))) for model in models]
-    options = {"but": ("init", "seed"), "strict": False}
+    options = {"but": ("init", "seed"), "strict": False, "classes": {}}
     first = _sameness.structure(models[0], **options)
     for k, model in enumerate(models[1:], 1):
         found = _sameness.differences(first, _sameness.structure(model, **options))

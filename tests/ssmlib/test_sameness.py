@@ -497,3 +497,27 @@ def test_shared_parts_take_no_exponential_time():
     for _ in range(60):
         value = types.SimpleNamespace(a=value, b=value)
     assert _sameness.text(value) == _sameness.text(copy.deepcopy(value))
+
+
+def test_models_share_the_descriptions_of_unchanged_classes(monkeypatch):
+    """Hundreds of models are compared in the time that a few take."""
+    looked, changed = [], _origins.changed
+
+    def count(base):
+        looked.append(base)
+        return changed(base)
+
+    models = [Model(1, 2, seed=k, **MADE) for k in range(4)]
+    alone = [_sameness.structure(model) for model in models]
+    monkeypatch.setattr(_origins, "changed", count)
+    classes = {}
+    assert [_sameness.structure(m, classes=classes) for m in models] == alone
+    once = len(looked)
+    _sameness.structure(models[0])
+    assert looked[:once] == looked[once:]
+    # A changed class may refer to a part of one model.
+    monkeypatch.setattr(S4D, "modes", lambda self: MODES(self))
+    classes = {}
+    _sameness.structure(models[0], classes=classes)
+    assert S4D not in [value for value, _ in classes.values()]
+    assert Model in [value for value, _ in classes.values()]
