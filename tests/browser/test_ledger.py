@@ -35,7 +35,7 @@ def test_a_link_opens_an_entry(reading, claims):
         )
 
 
-def test_each_choice_shows_what_it_says(reading, claims):
+def test_choices_filter_and_keys_alone_filter_and_open(reading, claims):
     with reading() as reader:
         reader.open(PAGE)
         page = reader.page
@@ -51,12 +51,8 @@ def test_each_choice_shows_what_it_says(reading, claims):
             page.locator(f"select[name={name}]").select_option("")
         page.locator("input[name=word]").fill("transformer")
         assert 0 < shown(page) < len(claims)
-
-
-def test_keys_alone_filter_and_open(reading):
-    with reading() as reader:
-        reader.open(PAGE)
-        page = reader.page
+        page.locator("input[name=word]").fill("")
+        assert shown(page) == len(claims)
         page.locator("select[name=paper]").focus()
         page.keyboard.press("ArrowDown")
         assert page.locator("select[name=paper]").input_value() != ""

@@ -67,7 +67,7 @@ class Figure:
         self.host.get_by_role("button", name=text).press("Enter")
 
 
-def test_keys_alone_open_and_move_it(name, reading):
+def test_keys_alone_open_and_move_it_and_it_fits_a_phone(name, reading):
     with reading(reduced_motion="reduce") as reader:
         reader.open(PAGES[name])
         figure = Figure(reader, name)
@@ -102,24 +102,15 @@ def test_keys_alone_open_and_move_it(name, reading):
             "Explore with sliders"
         )
         assert reader.outside == reader.errors == []
-
-
-def test_a_link_keeps_the_setting(name, reading):
-    with reading() as reader:
-        reader.open(PAGES[name])
-        figure = Figure(reader, name)
+        # The same page on a phone, in the dark.
+        reader.resize(360)
+        reader.theme("dark")
         figure.open_by_key()
-        for k in range(figure.host.locator("input[type=range]").count()):
-            figure.host.locator("input[type=range]").nth(k).press("ArrowLeft")
-        figure.settled()
-        kept = figure.values, figure.sentence
-        figure.press("Link to this setting")
-        address = figure.page.url
-        assert "column" not in address
-        figure.page.goto("about:blank")
-        figure.page.goto(address)
-        figure.settled()
-        assert (figure.values, figure.sentence) == kept
+        figure.press("Copy as Python")
+        assert reader.sideways <= 0
+        assert reader.violations(within=".live-panel") == []
+        reader.theme("light")
+        assert reader.violations("color-contrast", within=".live-panel") == []
 
 
 #: by figure, what a browser computes for a setting, and the code's name for it
@@ -155,7 +146,9 @@ def number(text):
         return text
 
 
-def test_its_python_gives_what_it_shows(name, reading, tmp_path, monkeypatch):
+def test_its_python_and_its_link_give_what_it_shows(
+    name, reading, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with reading() as reader:
         reader.open(PAGES[name])
@@ -165,37 +158,37 @@ def test_its_python_gives_what_it_shows(name, reading, tmp_path, monkeypatch):
         for k in range(controls.count()):
             controls.nth(k).press("ArrowDown")
         figure.settled()
+        shown = figure.values, figure.sentence
         figure.press("Copy as Python")
         figure.press("Link to this setting")
-        code, names = figure.host.locator("pre").text_content(), {}
-        column = figure.host.locator("textarea")
-        if column.count():
-            (tmp_path / "column.txt").write_text(column.input_value(), encoding="utf-8")
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(code, names)
-        if name == "data":
-            advice = eval(re.search(r"print\((recommend.*)\)", code)[1], names)
-            low, high = re.search(r"Δ from (\S+) to (\S+)\.", figure.sentence).groups()
-            assert float(low) < advice.dt < float(high)
-            return
-        asked = parse_qs(urlsplit(figure.page.url).query)[name][0].split(",")
-        state = {k: number(v) for k, _, v in (pair.partition(":") for pair in asked)}
-        script, expression = COMPUTED[name]
-        shown = figure.page.evaluate(script, state)
-        expected = np.asarray(eval(expression, names))
-        assert shown == pytest.approx(expected, rel=1e-9, abs=1e-10)
+        check_python(figure, tmp_path)
+        address = figure.page.url
+        assert "column" not in address
+        figure.page.goto("about:blank")
+        figure.page.goto(address)
+        figure.settled()
+        assert (figure.values, figure.sentence) == shown
 
 
-def test_on_a_phone_and_in_the_dark(name, reading):
-    with reading(360) as reader:
-        reader.open(PAGES[name], "dark")
-        figure = Figure(reader, name)
-        figure.open_by_key()
-        figure.press("Copy as Python")
-        assert reader.sideways <= 0
-        assert reader.violations(within=".live-panel") == []
-        reader.theme("light")
-        assert reader.violations("color-contrast", within=".live-panel") == []
+def check_python(figure, folder):
+    """The copied code gives the numbers that the figure shows for its link."""
+    code, names = figure.host.locator("pre").text_content(), {}
+    column = figure.host.locator("textarea")
+    if column.count():
+        (folder / "column.txt").write_text(column.input_value(), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(code, names)
+    if figure.name == "data":
+        advice = eval(re.search(r"print\((recommend.*)\)", code)[1], names)
+        low, high = re.search(r"Δ from (\S+) to (\S+)\.", figure.sentence).groups()
+        assert float(low) < advice.dt < float(high)
+        return
+    asked = parse_qs(urlsplit(figure.page.url).query)[figure.name][0].split(",")
+    state = {k: number(v) for k, _, v in (pair.partition(":") for pair in asked)}
+    script, expression = COMPUTED[figure.name]
+    shown = figure.page.evaluate(script, state)
+    expected = np.asarray(eval(expression, names))
+    assert shown == pytest.approx(expected, rel=1e-9, abs=1e-10)
 
 
 def test_without_scripts_the_figure_stays(name, reading):
