@@ -5,6 +5,8 @@ Eigenvalues are as in `memory`. These functions accept ``|lambda| = 1`` too.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.linalg import qr, toeplitz
@@ -95,7 +97,8 @@ def _scaled_span(rows: _poles.Complex, scale: np.ndarray) -> _poles.Complex:
     order = np.argsort(-scale, kind="stable")
     scaled = (rows * (scale / scale.max()))[:, order]
     found = np.zeros_like(rows)
-    found[:, order] = qr(scaled.conj().T, mode="economic", pivoting=True)[0].conj().T
+    factors: Any = qr(scaled.conj().T, mode="economic", pivoting=True)
+    found[:, order] = factors[0].conj().T
     return found
 
 

@@ -48,15 +48,14 @@ def loss_table(
         _of_task(own, None if data is None else data[task]).assign(task=task)
         for task, own in found.items()
     ]
-    together = pd.concat(tables, ignore_index=True)
+    together: pd.DataFrame = pd.concat(tables, ignore_index=True)
     further = [name for name in _ACCURACIES if name in together]
-    ordered: pd.DataFrame = together.reindex(columns=[*_NAMES, *further])
-    return ordered.reset_index(drop=True)
+    return together.reindex(columns=[*_NAMES, *further])
 
 
 def _of_task(found: Comparison, data: Split | Sequence[Split] | None) -> pd.DataFrame:
     table = found.table
-    best = table[table.lr == table.arm.map(found.chosen)]
+    best: pd.DataFrame = table.loc[table.lr == table.arm.map(found.chosen)]
     if data is None:
         return best
     seeds = list(dict.fromkeys(table.seed))  # in the order of the splits
@@ -72,8 +71,10 @@ def _of_task(found: Comparison, data: Split | Sequence[Split] | None) -> pd.Data
         for seed, own in zip(seeds, many, strict=True)
         for budget in dict.fromkeys(table.budget)
     ]
-    beside = pd.concat(rows).assign(lr=0.0, status="finished")
-    return pd.concat([best, beside])
+    both: pd.DataFrame = pd.concat(
+        [best, pd.concat(rows).assign(lr=0.0, status="finished")]
+    )
+    return both
 
 
 def chosen_rates(
