@@ -113,10 +113,10 @@ def test_standard_errors_are_measured_not_typed(node):
                         assert names, ast.unparse(call)
 
 
-def test_records_are_pasted_or_judged(node, chapter, root, ledger):
+def test_records_are_pasted_or_judged(node, chapter, root, ledger, texts):
     """A record that nobody reads is dead."""
     used = {k for c in ledger if c.notebook == chapter.slug for k in c.keys}
-    for _, document, text in all_texts(root, ledger):
+    for _, document, text in texts:
         for named, key, _ in glue.roles(text):
             if (named or document).endswith(f"{chapter.slug}.ipynb"):
                 used.add(key.removeprefix(studies.PREFIX))
@@ -125,8 +125,13 @@ def test_records_are_pasted_or_judged(node, chapter, root, ledger):
     assert set(records(node)) <= used
 
 
-def all_texts(root, ledger):
+@pytest.fixture(scope="module")
+def texts(root, ledger):
     """(chapter or None, document, text) of all that pastes."""
+    return [*all_texts(root, ledger)]
+
+
+def all_texts(root, ledger):
     for slug, chapter in CHAPTERS.items():
         node = nbformat.read(chapter.path, 4)
         for cell in node.cells:
@@ -160,9 +165,9 @@ def test_typed_numbers_are_found():
     assert not typed("AR(0.9) at $0.1$: {glue:text}`x:.2f`, `dt=0.3`, 64 modes, 1/2")
 
 
-def test_no_measured_number_is_typed(chapter, root, ledger):
+def test_no_measured_number_is_typed(chapter, texts):
     """Neither in prose nor in alt texts, captions and the ledger's reasons."""
-    for slug, _, text in all_texts(root, ledger):
+    for slug, _, text in texts:
         if slug == chapter.slug:
             text = re.sub(r"\d{4}\.\d{5}|https?://\S+", "", text)
             found = [t for t in typed(text) if t not in ("2.3",)]
