@@ -72,6 +72,7 @@ def test_the_convex_curve_nearest_to_another():
     assert curves._convex(X, y) == pytest.approx(slow.x, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_interval_of_an_edge_covers():
     """100 families of eight that are flat, then rise: 95 % intervals hold the edge.
 
