@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ssmlib.tasks import delay
 from ssmlib.tasks.baselines import baselines
-from ssmlib.training import chosen_rates, compare, loss_table
+from ssmlib.training import Comparison, chosen_rates, compare, loss_table
 
 ARMS = {"small": {"dt": 0.01}, "large": {"dt": 0.1}}
 
@@ -49,6 +50,20 @@ def test_baselines_are_those_of_the_seed_s_own_data(measured):
         assert (own[own.seed == seed].test_loss == exact).all()
     shared = table[(table.task == "two") & (table.arm == "mean")].test_loss
     assert len(set(shared)) == 1
+
+
+def test_of_several_rates_it_holds_the_chosen_ones_alone():
+    rows = [
+        {"arm": arm, "seed": seed, "budget": "long", "lr": lr, "test_loss": lr}
+        | {"valid_loss": lr, "status": "finished"}
+        for arm in "ab"
+        for seed in (3, 4)
+        for lr in (0.1, 0.3)
+    ]
+    found = Comparison(pd.DataFrame(rows), {"a": 0.1, "b": 0.3}, ())
+    table = loss_table({"one": found})
+    assert set(zip(table.arm, table.lr, strict=True)) == {("a", 0.1), ("b", 0.3)}
+    assert len(table) == 4
 
 
 def test_rates_are_those_of_the_arms(measured):
