@@ -72,17 +72,9 @@ class Describe:
     def _part(self, value: nn.Module | Tensor) -> str:
         path = self.tree[id(value)] or "model"
         if self.inside:
-            raise Bound(
-                f"a function refers to {path}, a part of the model that holds the "
-                "function. A copy of the model would go on using the original's part. "
-                "Make it a method, or give it the module as an argument"
-            )
+            raise _values.bound_function(path)
         if isinstance(value, Tensor):
-            raise Bound(
-                f"an attribute refers to {path}, a parameter or buffer of the model. "
-                "It would go on using this tensor where another one takes its place. "
-                "Use the parameter or buffer itself"
-            )
+            raise _values.bound_tensor(path)
         return f"<module {path}>"
 
     def structure(self, module: nn.Module, but: set, strict: bool) -> dict[str, str]:

@@ -51,6 +51,24 @@ class Bound(ValueError):
     """For a function that refers to the model that holds it."""
 
 
+def bound_function(path: str) -> Bound:
+    """Make the error for a function that refers to the part of the model at a path."""
+    return Bound(
+        f"a function refers to {path}, a part of the model that holds the function. A "
+        "copy of the model would go on using the original's part. Make it a method, or "
+        "give it the module as an argument"
+    )
+
+
+def bound_tensor(path: str) -> Bound:
+    """Make the error for an attribute that refers to the tensor at a path."""
+    return Bound(
+        f"an attribute refers to {path}, a parameter or buffer of the model. It would "
+        "go on using this tensor where another one takes its place. Use the parameter "
+        "or buffer itself"
+    )
+
+
 def not_comparable(value, error: Exception) -> ValueError:
     """Make the error for objects whose comparison raises one."""
     reason = str(error) or type(error).__name__

@@ -108,10 +108,13 @@ def readable(
     named = inputs.paths(known, values, folder, "parameters").values()
     cache = _cache(folder)
     generated = _generated(cache) if cache else []
-    own = [*key.files(node), *named, *generated, sys.executable]
+    files = key.files(node)
+    own = [*files, *named, *generated, sys.executable]
     covered = {*_FILES}.union(*map(_both, own))
     # The reader of a cache looks for what killed processes left there.
     listed = [key.ROOT / name for name in key.packages()] + ([cache] if cache else [])
+    # The parts of a study are covered with their names.
+    listed += {file.parent for file in files if file.suffix == ".csv"}
     return {
         "places": _places(folder),
         "covered": sorted(covered),

@@ -22,6 +22,7 @@ from ssmlib.initialization.schemes import (
     check_options,
     check_state_size,
 )
+from ssmlib.kernels import diagonal
 from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.models import Ensemble, Model
@@ -29,6 +30,7 @@ from tests.ssmlib import test_promises as arrays
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
 A, B = torch.tensor([-0.5 + 1j, -0.5 + 2j]), torch.ones(2) + 0j
+Z = torch.ones(1, 2, dtype=torch.complex64)
 SERIES = torch.sin(torch.arange(400.0) ** 2)
 SEQUENCES = SERIES[:200].view(25, 8)
 
@@ -332,6 +334,13 @@ RAISES = {
             "1e-100",
         ),
     ],
+    "kernels.diagonal.vandermonde_product": [
+        (
+            lambda: diagonal.vandermonde_product(Z, Z, 4, torch.int64),
+            TypeError,
+            "dtype must be one of",
+        ),
+    ],
     "statistics.moved": [
         (lambda: moved_by(0.0), ValueError, "over must not be zero"),
         (lambda: moved_by("1"), TypeError, "over must be"),
@@ -339,6 +348,7 @@ RAISES = {
     "statistics.largest_gap": [
         (lambda: statistics.largest_gap(U, U_T), ValueError, "found must have the sh"),
         (lambda: statistics.largest_gap(U, 0 * U), ValueError, "exact must not be ze"),
+        (lambda: statistics.largest_gap("a", U), TypeError, "found must"),
     ],
     "statistics.holm": [
         (lambda: statistics.holm([], level=1.0), ValueError, r"level must be in"),
