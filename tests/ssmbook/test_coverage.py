@@ -1,6 +1,7 @@
 """A run reads no file that its key does not cover, however a notebook opens it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -68,6 +69,8 @@ def refusals(tmp_path_factory, root):
     made = subprocess.run(
         command,
         cwd=tmp_path_factory.mktemp("refusals"),
+        # A kernel reads no settings of its user either.
+        env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config"))},
         input=json.dumps(snippets),
         capture_output=True,
         encoding="utf-8",
