@@ -30,8 +30,8 @@ def dplr_kernel_reference(
     C (1 - A_bar^L) and the poles cancel where an eigenvalue a of A_bar has a^L near 1:
     a mode that is hardly damped and has turned a whole number of times in L steps, or
     that hardly moves in them. The error relative to the largest value is then about
-    2e-16 / |1 - a^L|, which is 1e-2 for a^L = 1 - 2e-14. `dense_kernel` has no such
-    loss.
+    2e-16 over ``|1 - a^L|``, which is 1e-2 for a^L = 1 - 2e-14. `dense_kernel` has no
+    such loss.
 
     Args:
         A: eigenvalues, one of each conjugate pair, complex (..., N/2), real parts

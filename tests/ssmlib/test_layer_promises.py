@@ -338,7 +338,7 @@ RAISES = {
         (
             lambda: diagonal.vandermonde_product(Z, Z, 4, torch.int64),
             TypeError,
-            "dtype must be one of",
+            "dtype must be float32 or float64",
         ),
     ],
     "statistics.moved": [
