@@ -44,7 +44,7 @@ FILES = {
     "/opt/x.csv": False,
     "/data/x.csv": False,
     "/tmp/x.csv": False,
-    "/tmp/torchinductor_root/x.py": False,
+    "/tmp/torchinductor_user/x.py": False,
     # devices
     "/dev/null": True,
     "/dev/urandom": True,
@@ -67,13 +67,13 @@ FILES = {
     "{home}/.cache/matplotlib/fontlist-v1.json": True,
     "{home}/.cache/ssmlib/x.csv": False,
     "{home}/Library/x.csv": False,
-    "{home}/work/x": False,
-    "{home}/work/.x": False,
-    "{home}/work/cache/x": False,
-    "{home}/work/cache/other-aaaaaaaaaaaaaaaa/data.npz": False,
-    f"{{home}}/work/cache/{SET}/data.npz": True,
-    f"{{home}}/work/cache/{SET}/manifest.json": True,
-    f"{{home}}/work/cache/{SET}/x.csv": False,
+    "{home}/book/x": False,
+    "{home}/book/.x": False,
+    "{home}/book/cache/x": False,
+    "{home}/book/cache/other-aaaaaaaaaaaaaaaa/data.npz": False,
+    f"{{home}}/book/cache/{SET}/data.npz": True,
+    f"{{home}}/book/cache/{SET}/manifest.json": True,
+    f"{{home}}/book/cache/{SET}/x.csv": False,
     "{home}/cuda/x.csv": False,
     # Python and the packages
     os.__file__: True,
@@ -102,16 +102,16 @@ def test_only_the_needed_files_of_the_system_and_the_home(file, tmp_path, monkey
     monkeypatch.setenv("SSMLIB_CACHE", "cache")  # starts where the kernel works
     monkeypatch.setenv("CUDA_HOME", str(tmp_path / "cuda"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "x"))
-    stored = tmp_path / "work" / "cache" / SET
+    stored = tmp_path / "book" / "cache" / SET
     stored.mkdir(parents=True)
-    allowed = reads(tmp_path / "work").allows(file.format(home=tmp_path))
+    allowed = reads(tmp_path / "book").allows(file.format(home=tmp_path))
     assert allowed is FILES[file]
 
 
 def test_a_repository_within_the_system_is_no_part_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(coverage, "_SYSTEM", (f"{tmp_path}/",))
-    assert reads(tmp_path / "work").allows(f"{tmp_path}/x")
-    assert not reads(tmp_path / "work").allows(f"{tmp_path}/work/x")
+    assert reads(tmp_path / "book").allows(f"{tmp_path}/x")
+    assert not reads(tmp_path / "book").allows(f"{tmp_path}/book/x")
 
 
 @pytest.mark.parametrize(
