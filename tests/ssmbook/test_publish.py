@@ -49,6 +49,7 @@ def test_the_papers_and_licences_are_in_them(root):
 
 @pytest.mark.network
 def test_a_citation_that_does_not_fit_the_schema_is_refused(root, tmp_path):
+    (root / "_build").mkdir(exist_ok=True)
     (tmp_path / "_build").symlink_to(root / "_build")
     text = (root / "CITATION.cff").read_text(encoding="utf-8")
     (tmp_path / "CITATION.cff").write_text(
