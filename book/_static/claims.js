@@ -5,6 +5,23 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!form) return;
   const entries = [...document.querySelectorAll("details.claim")];
 
+  // What is chosen stands in the address, so that a choice can be sent on.
+  function remember() {
+    const chosen = [...new FormData(form)].filter(([, value]) => value);
+    const query = new URLSearchParams(chosen).toString();
+    const address = location.pathname + (query && `?${query}`) + location.hash;
+    history.replaceState(null, "", address);
+  }
+
+  function recall() {
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      const field = form.elements[name];
+      if (!field) continue;
+      const known = field.tagName !== "SELECT" || [...field.options].some((o) => o.value === value);
+      if (known) field.value = value;
+    }
+  }
+
   function filter() {
     const classes = [...form.querySelectorAll("select")].map((s) => s.value);
     const word = form.elements.word.value.trim().toLowerCase();
@@ -29,7 +46,11 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   form.hidden = false;
-  form.addEventListener("input", filter);
+  recall();
+  form.addEventListener("input", () => {
+    filter();
+    remember();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", open);
   window.addEventListener("load", async () => {

@@ -128,9 +128,10 @@ def _draw_missing(book: Path) -> None:
 
 def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
     """What the roles and directives of the pages show of this run."""
-    papers: dict[str, list[str]] = {}
+    papers: dict[str, list[tuple[str, str]]] = {}
     for j in judged:
-        papers.setdefault(j.claim.paper, []).append(j.verdict)
+        if j.claim.kind == "paper":
+            papers.setdefault(j.claim.about, []).append((j.claim.evidence, j.verdict))
     tables = {
         slug: claims_page.table([j for j in judged if j.claim.notebook == slug])
         for slug in known

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ssmbook.ledger.entries import JudgedOn, Kind, Scale, Source, Verdict, Version
+from ssmbook.ledger.entries import (
+    Evidence,
+    JudgedOn,
+    Kind,
+    Scale,
+    Source,
+    Verdict,
+    Version,
+)
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.glue import paste_own
@@ -54,18 +63,29 @@ class Registration(_Closed):
     words: Annotated[str, _about("the hash of the wording")] = cast(Any, None)
 
 
+class Published(_Closed):
+    """A published figure beside a claim."""
+
+    says: str
+    agrees: bool
+    url: str
+    date: str
+
+
 class JudgedClaim(_Closed):
     """A claim and its verdict."""
 
     claim: Annotated[
         str, _about("its name; its entry is book/claims.html#claim-<name>")
     ]
-    kind: Annotated[
-        Kind, _about("of a paper; of this book; a formula that checks its code")
+    kind: Annotated[Kind, _about("a paper's sentence, a reviewer's, or this book's")]
+    evidence: Annotated[
+        Evidence,
+        _about("an identity fails only by a bug; a measurement trains no model"),
     ]
     says: Annotated[str, _about("what is claimed, in our words")]
     paper: Annotated[
-        str | None, _about("the paper's key in references.bib; null: this book's")
+        str | None, _about("the paper's key in references.bib; null: of no paper")
     ]
     where: Annotated[str, _about("where in the paper")]
     source: Annotated[Source, _about("how we know that the paper says it")]
@@ -84,6 +104,7 @@ class JudgedClaim(_Closed):
     ledger: Annotated[Verdict, _about("of the stored ledger")]
     expect: Annotated[list[Prediction], Field(min_length=1)]
     limits: Annotated[list[Prediction], _about("where the claim stops")]
+    elsewhere: Annotated[list[Published], _about("published figures at full scale")]
     why: Annotated[str, _about("the reason for the ledger's verdict")]
     registered: Annotated[
         list[Registration], _about("the predictions' first day, each change")
@@ -135,7 +156,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
         states = j.states or (None,) * len(claim.predictions)
         made = [
             {
-                "predicts": e.predicts.replace("`", ""),
+                "predicts": e.in_words(j.labels).replace("`", ""),
                 "because": e.because,
                 "state": state,
                 "measured": _measured(e, j),
@@ -146,8 +167,9 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
             {
                 "claim": claim.id,
                 "kind": claim.kind,
+                "evidence": claim.evidence,
                 "says": claim.says,
-                "paper": None if claim.paper == "companion" else claim.paper,
+                "paper": None if claim.kind == "companion" else claim.about,
                 "where": claim.where,
                 "source": claim.source,
                 "url": claim.url,
@@ -160,6 +182,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "ledger": claim.verdict,
                 "expect": made[:n],
                 "limits": made[n:],
+                "elsewhere": [asdict(own) for own in claim.elsewhere],
                 "why": why(j),
                 "registered": [_version(v) for v in claim.versions],
                 "values": j.values,

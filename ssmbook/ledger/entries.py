@@ -41,9 +41,13 @@ Source = Literal[
 ]
 Scale = Literal["exact", "reduced", "paper"]
 JudgedOn = Literal["notebook", "deposit", "study"]
-Kind = Literal["paper", "found", "identity"]
+#: whose sentence a claim is
+Kind = Literal["paper", "reviewer", "companion"]
+#: what it rests on
+Evidence = Literal["identity", "measurement", "training"]
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 KINDS: tuple[str, ...] = get_args(Kind)
+EVIDENCE: tuple[str, ...] = get_args(Evidence)
 
 
 def _day(value: object) -> object:
@@ -92,19 +96,32 @@ class Reruns:
 
 
 @checked
+class Elsewhere:
+    """A published figure at full scale that agrees with a claim, or does not."""
+
+    says: Text
+    agrees: Annotated[bool, Field(strict=True)]
+    url: Text
+    date: Day
+
+
+@checked
 class Claim:
     """An entry of the ledger; the page How to read says what its fields mean.
 
-    notebook: the chapter that measures it. expect, limits: what it predicts, and where
-    it stops. valid_for: parameter -> range that it was derived for. null: record ->
-    value without the effect. judged_on: the stored notebook, or the chapter's study,
-    a longer run. registered, history: its predictions at first, and each change since.
-    reruns: where half of them left it open, it is undecided.
+    notebook: the chapter that measures it. evidence: an identity follows from
+    mathematics alone; a measurement trains nothing. paper: whose words it states,
+    "companion" for ours. reviewer: the paper whose reviewer wrote it. expect, limits:
+    what it predicts, and where it stops. valid_for: parameter -> range that it was
+    derived for. null: record -> value without the effect. judged_on: the stored
+    notebook, or the chapter's study, a longer run. registered, history: its
+    predictions at first, and each change since. reruns: where half of them left it
+    open, it is undecided. elsewhere: published figures.
     """
 
     notebook: Text
     id: Annotated[str, Field(pattern=r"^[\w-]+$")]
-    paper: Text
+    evidence: Evidence
     where: Text
     source: Source
     says: Text
@@ -112,6 +129,8 @@ class Claim:
     scale: Scale
     verdict: Verdict
     why: Text
+    paper: Text | None = None
+    reviewer: Text | None = None
     limits: tuple[Expectation, ...] = ()
     valid_for: dict[str, Interval] = Field(default_factory=dict)
     url: Text | None = None
@@ -121,8 +140,13 @@ class Claim:
     registered: Version | None = None
     history: tuple[Change, ...] = ()
     reruns: Reruns | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     def __post_init__(self) -> None:
+        if (self.paper is None) == (self.reviewer is None):
+            raise ValueError("must have one of paper and reviewer")
+        if self.judged_on != "notebook" and self.evidence != "training":
+            raise ValueError(f"judged_on {self.judged_on!r} needs evidence 'training'")
         if self.source != "our reading" and not (self.url and self.date):
             raise ValueError(f"source {self.source!r} needs url and date")
         if self.null and set(self.null) != set(self.keys):
@@ -153,10 +177,15 @@ class Claim:
 
     @property
     def kind(self) -> Kind:
-        """An identity is of this book, and measured at no scale."""
-        if self.paper != "companion":
-            return "paper"
-        return "identity" if self.scale == "exact" else "found"
+        """Whose sentence it is."""
+        if self.reviewer:
+            return "reviewer"
+        return "companion" if self.paper == "companion" else "paper"
+
+    @property
+    def about(self) -> str:
+        """The key of the paper that it is about, or "companion"."""
+        return self.reviewer or self.paper or ""
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -80,7 +80,11 @@ class Expectation:
     @property
     def predicts(self) -> str:
         """The statement, Markdown."""
-        named = [f"`{key}`" for key in self.keys]
+        return self.in_words({})
+
+    def in_words(self, labels: Mapping[str, str]) -> str:
+        """Return the statement with words for some records, Markdown."""
+        named = [labels.get(key, f"`{key}`") for key in self.keys]
         if self.order is not None:
             return " < ".join(named)
         low, high = self.ends

@@ -68,7 +68,7 @@ def count(claim: Claim, study: Measured, tries: int = TRIES) -> int:
             draws = _draws(contrast, values, tasks, arms)
             kind = "ratio" if contrast.ratio else "difference"
             own = {"all": dict(enumerate(draws.tolist()))}
-            found[key] = Effect(kind, pooled(own), contrast.across)
+            found[key] = Effect(key, kind, pooled(own), contrast.across)
         parts = as_parts(claim.predictions, found)
         held += decide({claim.id: parts})[claim.id].state == "holds"
     return held

@@ -135,6 +135,11 @@ class Judgement:
         return bool(both & set(_PASSED)) and bool(both & set(_REFUTED))
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The contrasts in words, by their keys."""
+        return {key: own.label for key, own in self.effects.items()}
+
+    @property
     def values(self) -> dict[str, float]:
         """The records that the claim reads."""
         known: Mapping[str, Record | Effect] = {**self.records, **self.effects}

@@ -8,6 +8,8 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from typing import TypeGuard
 
+from scipy import stats
+
 from ssmbook.notebook.files import shown
 
 _KEY = re.compile(r"\w+")
@@ -37,6 +39,14 @@ class Record:
         """What is given of rtol, atol, se, because and freedom, by name."""
         parts = {k: v for k, v in asdict(self).items() if k != "value"}
         return {k: v for k, v in parts.items() if v is not None}
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The ends of its 95 % interval; None for a figure without an error."""
+        if not self.se:
+            return None
+        half = float(stats.t.isf(0.025, self.freedom or math.inf)) * self.se
+        return self.value - half, self.value + half
 
     @property
     def held(self) -> bool:

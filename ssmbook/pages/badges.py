@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 #: by verdict: the color of its badge, and a sign for readers who do not see colors
 _BADGES = {
@@ -16,6 +18,13 @@ _BADGES = {
 }
 #: what a page calls a verdict, where it is not by its name
 _WORDS = {"qualified": "holds up to a limit"}
+
+#: what a page calls a kind of evidence
+_EVIDENCE = {
+    "identity": "identities and theorems, which fail only if our code has a bug",
+    "measurement": "measurements without training",
+    "training": "comparisons of trained models",
+}
 
 CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
 
@@ -38,3 +47,17 @@ def badge(verdict: str) -> str:
 def cited(text: str) -> list[str]:
     """Return the claims that a text names by the role `{claim}`."""
     return CLAIM.findall(text)
+
+
+def counts(claims: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a list, Markdown: how many claims have each kind of evidence and verdict.
+
+    claims: of each its evidence and its verdict.
+    """
+    lines = []
+    for evidence, about in _EVIDENCE.items():
+        own = Counter(words(verdict) for kind, verdict in claims if kind == evidence)
+        if own:
+            said = ", ".join(f"{n} {verdict}" for verdict, n in own.most_common())
+            lines.append(f"- {own.total()} {about}: {said}.")
+    return lines

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 
 from ssmbook.ledger.data import why
-from ssmbook.ledger.entries import KINDS, Claim
+from ssmbook.ledger.entries import EVIDENCE, KINDS, Claim
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.chapters import Chapter
-from ssmbook.pages.badges import badge, words
+from ssmbook.notebook.recorded import Record
+from ssmbook.pages.badges import badge, counts, words
 from ssmbook.runs.bibliography import cited
+from ssmbook.studies.estimates import Effect
 
 _HEADS = {
     "paper": "What the papers say",
-    "found": "What this book found",
-    "identity": "Identities that check the code",
+    "reviewer": "What reviewers of the papers say",
+    "companion": "What this book says",
 }
 _ABOUT = {
-    "paper": "Claims of the papers, as far as we could see what they say.",
-    "found": "What was measured here and stands in no paper that we know of.",
-    "identity": "Formulas of ours and what follows from them. They cannot fail unless "
-    "the code does: that they hold is no evidence for a paper.",
+    "paper": "Claims in a paper's own words, as far as we could see them. Only these "
+    "count on the front page.",
+    "reviewer": "Sentences of the papers' public reviews.",
+    "companion": "Expectations and formulas of this book that stand in no paper that "
+    "we know of.",
 }
 #: whose a claim is, in a chapter's table
-_WHOSE = {"paper": "on the paper", "found": "ours", "identity": "identity"}
+_WHOSE = {"paper": "the paper's", "reviewer": "a reviewer's", "companion": "ours"}
+#: what the columns and marks of the tables mean
+_LEGEND = (
+    "*Predicted* is the range that the claim needs, for a record of the notebook (in "
+    "code letters) or for a comparison of two arms (in words). *Effect* is what was "
+    "measured: a number, or a ratio of two losses, of which 1 means no difference. "
+    "*95 %* is the interval of the effect by Student's *t*; a dash stands where "
+    "nothing is random. *n* is the number of seeds or tasks. *Holds* says yes if all "
+    "of the interval is as predicted, no if none of it is, and open otherwise, after "
+    "the correction for the number of claims in the chapter. The hash behind "
+    "*registered* is a checksum of the predictions, which shows that they are those "
+    "of that day."
+)
 _NAMES = {"companion": "this book"}
 _MEASURED = {
     "notebook": "",
@@ -47,7 +61,7 @@ def _values(e: Expectation, judgement: Judgement, digits: int = 6) -> str:
     """What was measured of what it predicts, with intervals or standard errors."""
     pooled = [judgement.effects[key] for key in e.keys if key in judgement.effects]
     if pooled:
-        return ", ".join(f"{own.text}, {own.n} {own.unit}" for own in pooled)
+        return ", ".join(own.text for own in pooled)
     records = judgement.records
     known = [records[key] for key in e.keys if key in records]
     shown = [
@@ -56,14 +70,43 @@ def _values(e: Expectation, judgement: Judgement, digits: int = 6) -> str:
     return ", ".join(shown) or "–"
 
 
+def _row(e: Expectation, j: Judgement) -> list[str]:
+    """The cells of effect, interval and n."""
+    known: list[Effect | Record] = [
+        j.effects[key] for key in e.keys if key in j.effects
+    ]
+    known += [j.records[key] for key in e.keys if key in j.records]
+    ends = [own.ends and " to ".join(f"{end:.4g}" for end in own.ends) for own in known]
+    many = [f"{own.n} {own.unit}" for own in known if isinstance(own, Effect)]
+    cells = [f"{own.value:.4g}" for own in known], [x for x in ends if x], many
+    return [", ".join(cell) or "–" for cell in cells]
+
+
 def _table(
     expectations: tuple[Expectation, ...], states: tuple[str, ...], j: Judgement
 ) -> list[str]:
-    rows = ["| predicted | measured | holds | because |", "|---|---|---|---|"]
+    rows = [
+        "| predicted | effect | 95 % | n | holds | because |",
+        "|---|---|---|---|---|---|",
+    ]
     for k, e in enumerate(expectations):
         holds = _HOLDS[states[k]] if states else "–"
-        rows.append(f"| {e.predicts} | {_values(e, j)} | {holds} | {e.because} |")
+        cells = [e.in_words(j.labels), *_row(e, j), holds, e.because]
+        rows.append("| " + " | ".join(cells) + " |")
     return [*rows, ""]
+
+
+def _elsewhere(claim: Claim) -> list[str]:
+    """Published figures at full scale, beside the claim."""
+    if not claim.elsewhere:
+        return []
+    agrees = {True: "agrees", False: "does not agree"}
+    rows = [
+        f"- {own.says} This {agrees[own.agrees]} with the claim. "
+        f"([Seen]({own.url}) {own.date}.)"
+        for own in claim.elsewhere
+    ]
+    return ["Elsewhere, at full scale:", "", *rows, ""]
 
 
 def _bibtex(judgement: Judgement, citation: dict) -> str:
@@ -98,7 +141,9 @@ def _slug(text: str) -> str:
 def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
     """One claim, folded under its sentence; the link to it opens it."""
     claim, n = judgement.claim, len(judgement.claim.expect)
-    paper = f"{{cite:t}}`{claim.paper}`, " if claim.paper != "companion" else ""
+    paper = f"{{cite:t}}`{claim.about}`, " if claim.kind != "companion" else ""
+    if claim.reviewer:
+        paper = "a reviewer of " + paper
     seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
     ranges = "; ".join(
         f"`{name}` {low:g} to {high:g}" for name, (low, high) in claim.valid_for.items()
@@ -106,7 +151,7 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
     parts = [
         f"::::{{dropdown}} {badge(judgement.verdict)} {sentence(claim)}",
         f":class-container: claim verdict-{_slug(judgement.verdict)} "
-        f"paper-{claim.paper} chapter-{claim.notebook}",
+        f"paper-{claim.about} chapter-{claim.notebook} evidence-{claim.evidence}",
         "",
         f"(claim-{claim.id})=",
         "",
@@ -116,7 +161,7 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         "",
         f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
         + _MEASURED[claim.judged_on]
-        + f"; scale: {claim.scale}"
+        + f"; evidence: {claim.evidence}; scale: {claim.scale}"
         + (f"; judged for {ranges}." if ranges else "."),
         "",
         *_table(claim.expect, judgement.states[:n], judgement),
@@ -137,6 +182,7 @@ def _entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         runs = claim.reruns
         ran = f"Of {runs.of} reruns ({runs.having}), {runs.open} left it open."
         parts += [ran, ""]
+    parts += _elsewhere(claim)
     parts += _registered(claim)
     parts += [":::{dropdown} Cite it: BibTeX", "```bibtex"]
     parts += [_bibtex(judgement, citation), "```", ":::", "::::", ""]
@@ -155,10 +201,11 @@ def _options(name: str, values: dict[str, str]) -> str:
 
 def _filter(judged: list[Judgement]) -> list[str]:
     """A form that _static/claims.js brings to life; without it, all are shown."""
-    papers = dict.fromkeys(j.claim.paper for j in judged)
+    papers = dict.fromkeys(j.claim.about for j in judged)
     choices = [
         _options("paper", {p: _NAMES.get(p) or cited(p, titled=True) for p in papers}),
         _options("chapter", {j.claim.notebook: j.claim.notebook for j in judged}),
+        _options("evidence", {name: name for name in EVIDENCE}),
         _options("verdict", {_slug(j.verdict): words(j.verdict) for j in judged}),
         '<label>word <input type="search" name="word"></label>',
         '<output aria-live="polite"></output>',
@@ -184,14 +231,20 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
         '<a href="../_static/claims.schema.json">claims.schema.json</a> explains.',
         "",
         *_filter(judged),
+        _LEGEND,
+        "",
     ]
     for kind in KINDS:
         own = [j for j in judged if j.claim.kind == kind]
         if own:
-            counts = Counter(words(j.verdict) for j in own)
-            said = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
-            lines += [f"## {_HEADS[kind]}", "", f"{_ABOUT[kind]} {len(own)}: {said}."]
-            lines.append("")
+            lines += [
+                f"## {_HEADS[kind]}",
+                "",
+                _ABOUT[kind],
+                "",
+                *counts([(j.claim.evidence, j.verdict) for j in own]),
+                "",
+            ]
         for judgement in own:
             lines += _entry(judgement, chapters[judgement.claim.notebook], citation)
     lines += [
@@ -212,9 +265,10 @@ def table(judged: list[Judgement]) -> str:
     for j in sorted(judged, key=lambda j: KINDS.index(j.claim.kind)):
         said = f"[{sentence(j.claim)}](claim-{j.claim.id})".replace("|", r"\|")
         lines = [
-            f"{e.predicts}: **{_values(e, j, digits=3)}**" for e in j.claim.predictions
+            f"{e.in_words(j.labels)}: **{_values(e, j, digits=3)}**"
+            for e in j.claim.predictions
         ]
-        of = f"*{_WHOSE[j.claim.kind]}:* {said}"
+        of = f"*{_WHOSE[j.claim.kind]}, {j.claim.evidence}:* {said}"
         shown = badge(j.verdict)
         if j.claim.reruns and j.verdict == "undecided":
             shown += f" by {j.claim.reruns.open} of {j.claim.reruns.of} reruns"

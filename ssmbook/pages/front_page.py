@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ssmbook.notebook.chapters import Chapter
-from ssmbook.pages.badges import CLAIM, color, words
+from ssmbook.pages.badges import CLAIM, color, counts
 
 
 def contents(
@@ -53,17 +53,23 @@ def minutes(seconds: int | None) -> str:
     return "< 1" if seconds < 60 else str(-(-seconds // 60))
 
 
-def bar(verdicts: Sequence[str]) -> str:
-    """Return a bar of the verdicts on a paper, and their numbers in words, Markdown."""
-    counts = Counter(verdicts).most_common()
-    said = ", ".join(f"{n} {words(verdict)}" for verdict, n in counts)
+def bar(claims: Sequence[tuple[str, str]]) -> str:
+    """Return a bar of the verdicts on a paper, and their numbers in words, Markdown.
+
+    claims: of each claim in the paper's own words, its evidence and its verdict.
+    """
     parts = "".join(
         f'<span class="sd-bg-{color(v)} sd-bg-text-{color(v)}" '
         f'style="flex-grow:{n}">{n}</span>'
-        for v, n in counts
+        for v, n in Counter(verdict for _, verdict in claims).most_common()
     )
-    whole = f"{len(verdicts)} claims on it, its own and its readers': {said}."
-    return (
-        "```{raw} html\n"
-        f'<div class="verdicts" aria-hidden="true">{parts}</div>\n```\n\n{whole}'
-    )
+    lines = [
+        "```{raw} html",
+        f'<div class="verdicts" aria-hidden="true">{parts}</div>',
+        "```",
+        "",
+        f"{len(claims)} claims in the paper's own words:",
+        "",
+        *counts(claims),
+    ]
+    return "\n".join(lines)

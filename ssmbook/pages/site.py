@@ -19,7 +19,8 @@ class Site:
 
     Attributes:
         verdicts: the verdict of this run, by claim.
-        papers: the verdicts on each paper, by its key in the bibliography.
+        papers: of each claim in a paper's own words its evidence and verdict, by the
+            paper's key in the bibliography.
         effects: the effects of a study's contrasts in words, by slug and name.
         claims: the table of a chapter's claims, Markdown, by slug.
         chapters: the table of the chapters, Markdown.
@@ -29,7 +30,7 @@ class Site:
     """
 
     verdicts: dict[str, str] = field(default_factory=dict)
-    papers: dict[str, list[str]] = field(default_factory=dict)
+    papers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     effects: dict[str, dict[str, str]] = field(default_factory=dict)
     claims: dict[str, str] = field(default_factory=dict)
     chapters: str = ""

@@ -78,6 +78,17 @@ class Contrast:
         return arms
 
     @property
+    def label(self) -> str:
+        """Return what is compared, in words."""
+        a, b = self.arms
+        link = "over" if self.ratio else "less"
+        words = f"{self.column.replace('_', ' ')} of {a} {link} that of {b}"
+        if self.tasks:
+            many = f"mean over {len(self.tasks)} tasks"
+            words += f", {self.tasks[0] if len(self.tasks) == 1 else many}"
+        return words + ("" if self.budget == "long" else f", {self.budget} training")
+
+    @property
     def tasks(self) -> tuple[str, ...] | None:
         """Return the tasks, None for all."""
         return (self.task,) if isinstance(self.task, str) else self.task

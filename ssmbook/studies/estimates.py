@@ -24,11 +24,13 @@ class Effect:
     """The pooled estimate of a contrast.
 
     Attributes:
+        label: what is compared, in words.
         kind: "ratio" or "difference".
         pooled: of the draws: natural logarithms for a ratio.
         unit: what one draw is, "seeds" or "tasks".
     """
 
+    label: str
     kind: str
     pooled: Pooled
     unit: str
@@ -55,11 +57,10 @@ class Effect:
 
     @property
     def text(self) -> str:
-        """Return the effect in words: "1.24 times (1.05 to 1.46)"."""
-        low, high = self.ends
-        if self.kind == "ratio":
-            return f"{self.value:.3g} times ({low:.3g} to {high:.3g})"
-        return f"{self.value:+.3g} ({low:+.3g} to {high:+.3g})"
+        """Return the effect in words: "1.24 times (1.05 to 1.46, 28 seeds)"."""
+        form, times = (".3g", " times") if self.kind == "ratio" else ("+.3g", "")
+        low, high = (f"{end:{form}}" for end in self.ends)
+        return f"{self.value:{form}}{times} ({low} to {high}, {self.n} {self.unit})"
 
 
 def effect(
@@ -76,12 +77,12 @@ def effect(
             for a model that diverged, or for fewer than two draws.
     """
     draws = {n: _draws(contrast, _values(contrast, r)) for n, r in runs.items()}
-    kind = "ratio" if contrast.ratio else "difference"
+    kind, label = "ratio" if contrast.ratio else "difference", contrast.label
     if contrast.across == "tasks":
         together = {pair: v for own in draws.values() for pair, v in own.items()}
-        return Effect(kind, pooled({"all": _means(together, 1)}), "tasks")
+        return Effect(label, kind, pooled({"all": _means(together, 1)}), "tasks")
     by_seed = {name: _means(own, 0) for name, own in draws.items()}
-    return Effect(kind, pooled(by_seed), "seeds")
+    return Effect(label, kind, pooled(by_seed), "seeds")
 
 
 def _means(draws: Mapping[tuple[int, int], float], axis: int) -> dict[int, float]:

@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import jsonschema
 import pytest
 import yaml
 
 from ssmbook.ledger import data
-from ssmbook.ledger.entries import KINDS
+from ssmbook.ledger.entries import KINDS, Elsewhere
 from ssmbook.ledger.verdicts import judge
 from ssmbook.notebook.executed import Executed
 from ssmbook.pages import claims_page
@@ -29,21 +30,30 @@ def page(judged, root):
 
 
 def test_each_claim_stands_once_in_its_part(page, judged):
-    parts = re.split(r"^## (?=What|Identities)", page, flags=re.M)[1:]
+    parts = re.split(r"^## (?=What)", page, flags=re.M)[1:]
     assert len(parts) == len(KINDS)
     for kind, part in zip(KINDS, parts, strict=True):
         own = [j.claim.id for j in judged if j.claim.kind == kind]
         assert re.findall(r"^\(claim-([\w-]+)\)=", part, flags=re.M) == own
-        counts = re.search(r"\. (\d+): (.*)\.$", part, flags=re.M)
-        assert int(counts[1]) == len(own)
-        assert sum(map(int, re.findall(r"\d+", counts[2]))) == len(own)
+        counts = re.findall(r"^- (\d+) [^:]+: (.*)\.$", part, flags=re.M)
+        assert sum(int(total) for total, _ in counts) == len(own)
+        for total, verdicts in counts:
+            assert sum(map(int, re.findall(r"\d+", verdicts))) == int(total)
 
 
-def test_what_a_claim_is_of(ledger):
-    kinds = {c.id: c.kind for c in ledger}
-    assert kinds["timescale-rule"] == "paper"
-    assert kinds["fixed-on-mnist"] == "found"
-    assert kinds["exact-energy"] == "identity"
+def test_whose_a_claim_is_and_what_it_rests_on(ledger):
+    about = {c.id: (c.kind, c.evidence) for c in ledger}
+    assert about["timescale-rule"] == ("paper", "identity")
+    assert about["s4-differs-under-noise"] == ("reviewer", "identity")
+    assert about["fixed-on-mnist"] == ("companion", "training")
+    assert about["rounding-is-noise-in-proportion"] == ("companion", "measurement")
+
+
+def test_a_reviewer_s_sentence_is_no_claim_of_the_paper(ledger):
+    reviewed = [c for c in ledger if "a reviewer" in c.says.lower()]
+    assert reviewed
+    for claim in reviewed:
+        assert claim.kind == "reviewer"
 
 
 def test_a_filter_knows_each_value_and_its_entries(page, judged):
@@ -75,8 +85,21 @@ def test_the_data_are_as_their_schema_says(judged):
         jsonschema.validate(found, schema)
 
 
+def test_published_figures_stand_beside_a_claim(judged, root):
+    figure = {"says": "The full model has 90 %.", "url": "https://a.b", "date": "2026"}
+    both = tuple(Elsewhere(**figure, agrees=agrees) for agrees in (True, False))
+    one = replace(judged[0], claim=replace(judged[0].claim, elsewhere=both))
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    text = claims_page.page([one], CHAPTERS, citation)
+    seen = "([Seen](https://a.b) 2026.)"
+    assert f"- The full model has 90 %. This agrees with the claim. {seen}" in text
+    assert "This does not agree with the claim." in text
+    (entry,) = data.as_data([one])
+    assert [own["agrees"] for own in entry["elsewhere"]] == [True, False]
+
+
 def test_a_chapter_s_table_has_its_claims(judged):
-    """The paper's first, then ours, then identities, each in the ledger's order."""
+    """The paper's first, then its reviewers', then ours, in the ledger's order."""
     found = [j for j in judged if j.claim.notebook == "s4-and-s4d"]
     own = [j for kind in KINDS for j in found if j.claim.kind == kind]
     assert own != found
@@ -88,5 +111,6 @@ def test_a_chapter_s_table_has_its_claims(judged):
         assert row.count("|") == 4
         assert row.count("**") == 2 * len(j.claim.predictions)
         assert j.verdict in row or j.verdict == "qualified"
-        assert ("*on the paper:*" in row) == (j.claim.kind == "paper")
+        assert ("*the paper's, " in row) == (j.claim.kind == "paper")
+        assert f", {j.claim.evidence}:*" in row
     assert claims_page.table([]) == ""

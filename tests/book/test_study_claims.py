@@ -21,7 +21,8 @@ WAITING = {
     path.parent.name: strict_yaml.load(path)
     for path in sorted((ROOT / "studies").glob("*/claims.yml"))
 }
-FIELDS = {"id", "paper", "where", "source", "url", "date", "says", "expect", "scale"}
+FIELDS = {"id", "paper", "reviewer", "where", "source", "url", "date", "says"}
+FIELDS |= {"expect", "scale"}
 
 
 @pytest.mark.parametrize("chapter", WAITING)

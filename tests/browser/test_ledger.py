@@ -57,14 +57,30 @@ def test_choices_filter_and_keys_alone_filter_and_open(reading, claims):
         page.keyboard.press("ArrowDown")
         assert page.locator("select[name=paper]").input_value() != ""
         few = shown(page)
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
+        for _ in ("chapter", "evidence", "verdict", "word"):
+            page.keyboard.press("Tab")
         page.keyboard.type("critical")
         assert 0 < shown(page) < few
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.locator("details.claim[open]").count() == 1
+
+
+def test_a_choice_stands_in_the_address_and_comes_back(reading, claims):
+    some = sum(c["evidence"] == "training" and "MNIST" in c["says"] for c in claims)
+    with reading() as reader:
+        reader.open(PAGE)
+        page = reader.page
+        page.locator("select[name=evidence]").select_option("evidence-training")
+        page.locator("input[name=word]").fill("mnist")
+        found = shown(page)
+        assert some <= found < len(claims)
+        assert "evidence=evidence-training&word=mnist" in page.url
+        query = page.url.rpartition("?")[2]
+        reader.open(f"{PAGE}?{query}")
+        assert shown(page) == found
+        reader.open(f"{PAGE}?verdict=verdict-unknown&other=1")
+        assert shown(page) == len(claims)
 
 
 def test_without_scripts_all_entries_are_shown(reading, claims):

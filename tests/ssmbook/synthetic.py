@@ -99,6 +99,7 @@ def claim(study: Measured, *expect: dict, **changes) -> Claim:
     parts = {
         "notebook": "toy",
         "id": "a-is-better",
+        "evidence": "training",
         "paper": "companion",
         "where": "here",
         "source": "our reading",

@@ -41,7 +41,9 @@ def test_minutes_are_rounded_up(seconds, shown):
 
 
 def test_a_bar_counts_a_paper_s_verdicts():
-    bar = front_page.bar(["reproduced", "undecided", "reproduced"])
-    assert "3 claims on it" in bar
-    assert "2 ✓ reproduced, 1 ? undecided." in bar
+    trained = [("training", "undecided"), ("training", "reproduced")]
+    bar = front_page.bar([("identity", "reproduced"), *trained])
+    assert "3 claims in the paper's own words" in bar
+    assert "- 1 identities and theorems" in bar
+    assert "- 2 comparisons of trained models: 1 ? undecided, 1 ✓ reproduced." in bar
     assert bar.index('style="flex-grow:2">2<') < bar.index('style="flex-grow:1">1<')

@@ -14,6 +14,7 @@ from tests.ssmbook.toy import CLAIM, ssmbook
 pytestmark = pytest.mark.slow  # runs and builds the toy book
 
 JUDGED = CLAIM | {"judged_on": "deposit", "valid_for": {"n": [4, 5]}}
+JUDGED |= {"evidence": "training"}
 
 
 @pytest.fixture(scope="module")

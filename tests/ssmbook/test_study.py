@@ -43,8 +43,22 @@ def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
     assert found["points"].value == pytest.approx(apart.mean(), rel=1e-6)
     low, high = found["both"].ends
     value = found["both"].value
-    assert found["both"].text == f"{value:.3g} times ({low:.3g} to {high:.3g})"
+    interval = f"{low:.3g} to {high:.3g}, {len(seeds)} seeds"
+    assert found["both"].text == f"{value:.3g} times ({interval})"
+    assert found["both"].label == "test loss of a over that of b"
     assert found["by_task"].unit == "tasks"
+
+
+def test_a_contrast_says_what_it_compares():
+    def label(**parts):
+        return Contrast(ratio=("a", "b"), **parts).label
+
+    assert label(task="x") == "test loss of a over that of b, x"
+    assert label(task=("x",)) == label(task="x")
+    of_two = "passes of a over that of b, mean over 2 tasks, short training"
+    assert label(task=("x", "y"), column="passes", budget="short") == of_two
+    points = Contrast(difference=("a", "b"), column="test_accuracy")
+    assert points.label == "test accuracy of a less that of b"
 
 
 def test_heterogeneity_is_that_of_the_parts(tmp_path):

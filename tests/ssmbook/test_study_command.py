@@ -84,6 +84,7 @@ def test_its_claim_is_judged_on_the_pooled_parts(studied):
     known = {"date": "2026-11", "hash": own.registered.hash}
     entry = CLAIM | {
         "id": "a-is-better",
+        "evidence": "training",
         "says": own.says,
         "expect": [{"key": "a_over_b", "below": 0.9, "because": "arithmetic"}],
         "valid_for": {},

@@ -20,6 +20,7 @@ from tests.ssmbook.outputs import notebook, output_of
 
 ENTRY = {
     "id": "a-claim",
+    "evidence": "identity",
     "paper": "companion",
     "where": "here",
     "source": "our reading",
@@ -214,7 +215,7 @@ def test_claims_are_evaluated_where_the_ledger_says(tmp_path):
         return Executed.read(path)
 
     own = {"first": stored("first", 1.0), "second": stored("second", 3.0)}
-    entry = ledger(tmp_path)[0]
+    entry = ledger(tmp_path, evidence="training")[0]
     claims = [
         replace(entry, id=f"{slug}-{place}", notebook=slug, judged_on=place)
         for place, slug in product(("deposit", "notebook"), own)

@@ -55,6 +55,7 @@ PROSE = (
 
 CLAIM = {
     "id": "twice-is-small",
+    "evidence": "identity",
     "paper": "companion",
     "where": "here",
     "source": "our reading",
