@@ -7,6 +7,7 @@ color of text and axes in a dark theme.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -191,7 +192,8 @@ def intervals(
         height: of the new figure, in inches; by default as many rows ask for.
         zero: where a line marks no difference; None for no line.
         log: "x" for a logarithmic axis, "symlog" for one that is linear within
-            10 of zero, "" for a linear one.
+            10 of zero, "ratio" for natural logarithms of ratios, of which the ratios
+            are shown, "" for a linear axis.
         fmt: as `sweep`.
         legend: as `sweep`.
         style: options of matplotlib's `errorbar`, for all groups.
@@ -203,8 +205,8 @@ def intervals(
     Raises:
         ValueError: for another log, or no groups.
     """
-    if log not in ("", "x", "symlog"):
-        raise ValueError(f"log must be one of '', 'x', 'symlog', got {log!r}")
+    if log not in ("", "x", "symlog", "ratio"):
+        raise ValueError(f"log must be one of '', 'x', 'symlog', 'ratio', got {log!r}")
     if not groups:
         raise ValueError("groups must hold at least one group")
     rows = list(dict.fromkeys(k for own in groups.values() for k, _ in own.items()))
@@ -236,7 +238,9 @@ def intervals(
         )
     if zero is not None:
         axis.axvline(zero, color=GREY, linewidth=1)
-    if log:
+    if log == "ratio":
+        _show_ratios(axis)
+    elif log:
         options = {"linthresh": 10} if log == "symlog" else {}
         axis.set_xscale("log" if log == "x" else "symlog", **options)
     axis.set_yticks(range(len(rows)), rows)
@@ -245,6 +249,19 @@ def intervals(
     figure = _figure(axis)
     _name(figure, [axis], legend)
     return figure, axis
+
+
+def _show_ratios(axis: Axes) -> None:
+    """Label an axis of natural logarithms by ratios, at most ten of them."""
+    low, high = axis.get_xlim()
+    wide = [10.0**k * ten for k in range(-9, 9) for ten in (1, 1.5, 2, 3, 5, 7)]
+    shown = [ratio for ratio in wide if low <= np.log(ratio) <= high]
+    if len(shown) > 10:
+        shown = [ratio for ratio in shown if math.log10(ratio) % 1 < 1e-9]
+    elif len(shown) < 4:
+        steps = plt.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
+        shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
+    axis.set_xticks(np.log(shown), [f"{ratio:.4g}" for ratio in shown])
 
 
 def _figure(axis: Axes) -> Figure:

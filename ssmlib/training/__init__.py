@@ -3,7 +3,7 @@
 from ssmlib.training.grid import Configuration, configurations
 from ssmlib.training.loop import Fit, fit
 from ssmlib.training.protocol import Comparison, compare
-from ssmlib.training.table import chosen_rates, loss_table
+from ssmlib.training.table import chosen_rates, log_ratio, loss_table
 
 __all__ = [
     "Comparison",
@@ -13,5 +13,6 @@ __all__ = [
     "compare",
     "configurations",
     "fit",
+    "log_ratio",
     "loss_table",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssmlib import statistics
 from ssmlib._imports import optional
 from ssmlib.tasks.baselines import baselines
 from ssmlib.tasks.split import Split
@@ -102,3 +103,47 @@ def chosen_rates(
             rate = 0.0 if zero else float(rates[0])
             found.setdefault(str(task), {})[str(arm)] = rate
     return found
+
+
+def log_ratio(
+    table: pd.DataFrame,
+    arm: str,
+    base: str,
+    *,
+    task: str | Sequence[str] | None = None,
+    budget: str = "long",
+) -> statistics.Estimate:
+    """Estimate the natural logarithm of a ratio of test losses, paired by seed.
+
+    Args:
+        table: as `loss_table` returns it.
+        arm: the arm whose loss is divided.
+        base: the arm whose loss it is divided by.
+        task: one task, or several, over which the logarithms are averaged; None for
+            all tasks of the table.
+        budget: the training time.
+
+    Returns:
+        The mean over seeds, with its standard error.
+
+    Raises:
+        ValueError: for an arm, a task or a budget without losses, for a model that
+            diverged, or for fewer than two seeds.
+    """
+    tasks = [task] if isinstance(task, str) else list(task or dict.fromkeys(table.task))
+    own = table[(table.budget == budget) & table.arm.isin([arm, base])]
+    logs = []
+    for one in tasks:
+        rows = own[own.task == one]
+        if missing := {arm, base} - {*rows.arm}:
+            raise ValueError(
+                f"no loss of {min(missing)!r} on {one!r}, {budget} training"
+            )
+        if diverged := {*rows.status} - {"finished"}:
+            raise ValueError(f"{arm!r} or {base!r} {min(diverged)} on {one!r}")
+        losses = rows.pivot(index="seed", columns="arm", values="test_loss")
+        logs.append(np.log(losses[arm] / losses[base]))
+    together = pd.concat(logs, axis=1)
+    if together.isna().any(axis=None):
+        raise ValueError(f"{arm!r} and {base!r} must have the same seeds on each task")
+    return statistics.mean(together.mean(axis=1).to_numpy())

@@ -1,3 +1,4 @@
+import math
 import re
 
 import numpy as np
@@ -169,6 +170,27 @@ def test_intervals_are_those_of_the_estimates():
     assert axis.containers[1][0].get_xdata() == [2.0]
     assert axis.get_xscale() == "symlog"
     assert {"first", "second", "a", "b", "loss, log-%"} <= texts(fig)
+
+
+@pytest.mark.parametrize(
+    ("logs", "shown"),
+    [
+        ([math.log(0.4), math.log(6)], {"0.5", "1", "2", "5"}),
+        ([math.log(0.98), math.log(1.04)], {"0.99", "1", "1.02"}),
+        ([math.log(1e-4), math.log(1e3)], {"0.001", "1", "100"}),
+    ],
+)
+def test_logarithms_are_labelled_by_their_ratios(logs, shown):
+    fig, axis = figures.intervals({"": {"row": logs}}, log="ratio")
+    ticks = {text.get_text(): text.get_position()[0] for text in axis.get_xticklabels()}
+    assert shown <= set(ticks)
+    assert 4 <= len(ticks) <= 10
+    for text, place in ticks.items():
+        assert math.exp(place) == pytest.approx(float(text), rel=1e-3)
+    low, high = axis.get_xlim()
+    assert low <= min(ticks.values())
+    assert max(ticks.values()) <= high
+    figures.svg(fig)
 
 
 def test_a_row_shows_each_of_several_numbers():

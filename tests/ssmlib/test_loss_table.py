@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from ssmlib.tasks import delay
 from ssmlib.tasks.baselines import baselines
-from ssmlib.training import Comparison, chosen_rates, compare, loss_table
+from ssmlib.training import (
+    Comparison,
+    chosen_rates,
+    compare,
+    log_ratio,
+    loss_table,
+)
 
 ARMS = {"small": {"dt": 0.01}, "large": {"dt": 0.1}}
 
@@ -75,6 +82,41 @@ def test_rates_are_those_of_the_arms(measured):
     table.loc[table.arm == "small", "lr"] = [0.1, 0.2] * 4
     with pytest.raises(ValueError, match="must have one rate"):
         chosen_rates(table)
+
+
+def test_a_ratio_is_the_paired_mean_of_logarithms(measured):
+    table = loss_table(*measured)
+
+    def logs(task, arm):
+        own = table[(table.task == task) & (table.arm == arm)]
+        own = own[own.budget == "long"].sort_values("seed")
+        return np.log(own.test_loss.to_numpy())
+
+    each = [logs(task, "small") - logs(task, "linear") for task in ("one", "two")]
+    found = log_ratio(table, "small", "linear")
+    assert found.value == pytest.approx(np.mean(each), rel=1e-12)
+    exact = stats.ttest_1samp(np.mean(each, axis=0), 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(exact, rel=1e-9)
+    one = log_ratio(table.iloc[::-1], "small", "linear", task="one")
+    assert one.value == pytest.approx(each[0].mean(), rel=1e-12)
+    short = log_ratio(table, "small", "linear", task="one", budget="short")
+    assert short.value != one.value
+
+
+def test_a_ratio_without_losses_is_refused(measured):
+    table = loss_table(*measured)
+    with pytest.raises(ValueError, match="no loss of 'other' on 'one', long training"):
+        log_ratio(table, "other", "linear")
+    with pytest.raises(ValueError, match="on 'three'"):
+        log_ratio(table, "small", "linear", task=["one", "three"])
+    with pytest.raises(ValueError, match="no loss of 'linear' on 'one', quick"):
+        log_ratio(table, "small", "linear", budget="quick")
+    first = (table.arm == "small") & (table.seed == 1)
+    with pytest.raises(ValueError, match="must have the same seeds"):
+        log_ratio(table[~first], "small", "linear")
+    table.loc[first, "status"] = "diverged"
+    with pytest.raises(ValueError, match="'small' or 'linear' diverged on 'one'"):
+        log_ratio(table, "small", "linear")
 
 
 def test_models_at_a_rate_of_zero_do_not_train(measured):
