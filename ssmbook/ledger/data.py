@@ -20,6 +20,7 @@ from ssmbook.ledger.entries import (
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.glue import paste_own
+from ssmbook.studies.estimates import Effect
 
 Number = int | float
 
@@ -104,6 +105,10 @@ class JudgedClaim(_Closed):
     ledger: Annotated[Verdict, _about("of the stored ledger")]
     expect: Annotated[list[Prediction], Field(min_length=1)]
     limits: Annotated[list[Prediction], _about("where the claim stops")]
+    regions: Annotated[
+        dict[str, dict[str, Measured]],
+        _about("what was measured in other settings, by setting and comparison"),
+    ]
     elsewhere: Annotated[list[Published], _about("published figures at full scale")]
     why: Annotated[str, _about("the reason for the ledger's verdict")]
     registered: Annotated[
@@ -134,13 +139,14 @@ def why(judgement: Judgement) -> str:
 def _measured(e: Expectation, j: Judgement) -> dict[str, dict]:
     pooled = {key: j.effects[key] for key in e.keys if key in j.effects}
     known = {key: j.records[key] for key in e.keys if key in j.records}
-    return {
-        key: {"value": own.value, "interval": own.ends, "n": own.n}
-        for key, own in pooled.items()
-    } | {
+    return {key: _pooled(own) for key, own in pooled.items()} | {
         key: {"value": r.value} | ({"se": r.se} if r.se else {})
         for key, r in known.items()
     }
+
+
+def _pooled(own: Effect) -> dict:
+    return {"value": own.value, "interval": own.ends, "n": own.n}
 
 
 def _version(version: Version) -> dict[str, str | None]:
@@ -182,6 +188,10 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "ledger": claim.verdict,
                 "expect": made[:n],
                 "limits": made[n:],
+                "regions": {
+                    words: {key: _pooled(own[key]) for key in claim.keys}
+                    for words, own in j.regions.items()
+                },
                 "elsewhere": [asdict(own) for own in claim.elsewhere],
                 "why": why(j),
                 "registered": [_version(v) for v in claim.versions],

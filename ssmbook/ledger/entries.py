@@ -116,7 +116,8 @@ class Claim:
     derived for. null: record -> value without the effect. judged_on: the stored
     notebook, or the chapter's study, a longer run. registered, history: its
     predictions at first, and each change since. reruns: where half of them left it
-    open, it is undecided. elsewhere: published figures.
+    open, it is undecided. elsewhere: published figures. former: ids of earlier
+    versions whose links lead here.
     """
 
     notebook: Text
@@ -141,6 +142,7 @@ class Claim:
     history: tuple[Change, ...] = ()
     reruns: Reruns | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
+    former: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.paper is None) == (self.reviewer is None):
@@ -217,7 +219,7 @@ def load(root: Path) -> list[Claim]:
     if unknown := set(files) - set(slugs):
         raise ValueError(f"{folder}: no chapter is called {', '.join(sorted(unknown))}")
     ledger = [c for slug in slugs if slug in files for c in read(files[slug])]
-    ids = [claim.id for claim in ledger]
+    ids = [name for claim in ledger for name in (claim.id, *claim.former)]
     repeated = {i for i in ids if ids.count(i) > 1}
     if repeated:
         raise ValueError(f"{folder}: claim ids must be unique, got {sorted(repeated)}")

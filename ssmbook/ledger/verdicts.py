@@ -30,7 +30,7 @@ from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.trained import check_registered, outcomes
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.recorded import Record
-from ssmbook.studies.estimates import Effect
+from ssmbook.studies.estimates import Effect, effects
 from ssmbook.studies.parts import Measured
 
 LEVEL = 0.95
@@ -113,7 +113,8 @@ class Judgement:
     """A claim, what the records say of it, and all records of its notebook.
 
     states: of its expectations, then of its limits. reason: why it was not judged.
-    effects: the contrasts of the chapter's study.
+    effects: the contrasts of the chapter's study. regions: the same of each other
+    design that is measured, by the design in words.
     """
 
     claim: Claim
@@ -122,6 +123,7 @@ class Judgement:
     states: tuple[str, ...] = ()
     reason: str | None = None
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    regions: Mapping[str, Mapping[str, Effect]] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
@@ -189,9 +191,14 @@ def _on_study(
     for claim in claims:
         check_registered(claim, study)
     assert study is not None  # by `check_registered`
-    found, effects = outcomes(claims, study)
+    found, pooled = outcomes(claims, study)
+    regions = {
+        words: effects(study, name)
+        for name, words in study.study.regions.items()
+        if not study.missing(name)
+    }
     return [
-        Judgement(c, own.verdict, {}, own.states, own.reason, effects)
+        Judgement(c, own.verdict, {}, own.states, own.reason, pooled, regions)
         for c, own in ((claim, found[claim.id]) for claim in claims)
     ]
 

@@ -135,7 +135,8 @@ def study(slug: str, design: str = "base") -> pd.DataFrame:
         design: the name of one of its designs.
 
     Returns:
-        One row per model, with the columns of `COLUMNS` and further ones.
+        One row per model, with the columns of `COLUMNS` and further ones. Its
+        `attrs["parameters"]` are the notebook's parameters, seeds left out.
 
     Raises:
         FileNotFoundError: if the study has no finished part of this design.
@@ -150,7 +151,12 @@ def study(slug: str, design: str = "base") -> pd.DataFrame:
             f"the study {slug} has no finished part in {folder}; "
             f"`ssmbook study {slug}` makes them"
         )
-    return pd.DataFrame([row for file in files for row in read_part(file)[0].rows])
+    parts = [read_part(file) for file in files]
+    table = pd.DataFrame([row for losses, _ in parts for row in losses.rows])
+    values = parts[0][1]["parameters"].items()
+    own = {name: value for name, value in values if name not in ("seed", "n_seeds")}
+    table.attrs["parameters"] = own
+    return table
 
 
 def record_losses(rows: pd.DataFrame) -> None:

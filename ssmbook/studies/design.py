@@ -155,6 +155,16 @@ class Study:
         own = self.parameters | self.designs[design].parameters
         return own | {"seed": block.start, "n_seeds": len(block)}
 
+    @property
+    def regions(self) -> dict[str, str]:
+        """Return the designs that show where a claim still holds, in words."""
+        found = {}
+        for name, design in self.designs.items():
+            if name not in (BASE, UNTRAINED, PILOT):
+                changes = (f"{k} = {v}" for k, v in design.parameters.items())
+                found[name] = f"{name} ({', '.join(changes)})"
+        return found
+
     def stated(self, names: Iterable[str]) -> dict:
         """Return what decides the measurement of some contrasts, in JSON's types."""
         return {

@@ -12,7 +12,7 @@ from ssmbook.ledger import data
 from ssmbook.ledger.entries import KINDS, Elsewhere
 from ssmbook.ledger.verdicts import judge
 from ssmbook.notebook.executed import Executed
-from ssmbook.pages import claims_page
+from ssmbook.pages import claim_entry, claims_page
 from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 
@@ -65,7 +65,7 @@ def test_a_filter_knows_each_value_and_its_entries(page, judged):
 
 def test_a_sentence_is_claimed_and_no_more(ledger):
     for claim in ledger:
-        said = claims_page.sentence(claim)
+        said = claim_entry.sentence(claim)
         assert said.endswith(".")
         assert claim.says.startswith(said)
         assert "our reading" not in said

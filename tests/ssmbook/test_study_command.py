@@ -47,7 +47,9 @@ def studied(place):
     node.cells[1].source = PARAMETERS
     part = nbformat.v4.new_code_cell(MEASURE, metadata={"tags": ["part"]})
     shown = nbformat.v4.new_code_cell(
-        'losses = ssmbook.study("toy")\nssmbook.record("rows", len(losses), atol=0)'
+        'losses = ssmbook.study("toy")\nssmbook.record("rows", len(losses), atol=0)\n'
+        'assert losses.attrs["parameters"]["n"] >= 1\n'
+        'assert "seed" not in losses.attrs["parameters"]'
     )
     node.cells[3:3] = [part, shown]
     nbformat.write(node, path)

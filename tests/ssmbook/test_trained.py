@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from ssmbook.ledger import data, nulls
 from ssmbook.ledger.trained import check_registered, outcomes
 from ssmbook.ledger.verdicts import judge
+from ssmbook.notebook.chapters import Chapter
+from ssmbook.pages import claim_entry
 from ssmbook.studies.estimates import effects
 from ssmbook.studies.parts import of_study
 from tests.ssmbook.synthetic import STUDY, claim, finished, stated, write_part
@@ -133,6 +136,30 @@ def test_its_effect_is_shown_with_interval_and_n(tmp_path):
     assert measured["interval"][0] < measured["value"] < measured["interval"][1]
     assert measured["n"] == 16
     assert "times (" in shown["why"]
+
+
+def test_other_settings_stand_beside_the_verdict(tmp_path):
+    designs = STUDY["designs"] | {
+        "wider": {"seeds": [200, 207], "parameters": {"d_model": 16}},
+        "longer": {"seeds": [300, 307], "parameters": {"steps": 9}},
+    }
+    content = STUDY | {"designs": designs}
+    study = stated(tmp_path, content)
+    for design in ("base", "untrained", "wider"):
+        for block in study.blocks(design):
+            write_part(tmp_path, study, design, block)
+    measured = of_study(tmp_path, study)
+    one = claim(measured, BETTER, LEARNS)
+    (found,) = judge([one], {}, {}, {"toy": measured})
+    assert [*found.regions] == ["wider (d_model = 16)"]  # the other has no parts
+    own = found.regions["wider (d_model = 16)"]["a_over_b"]
+    chapter = Chapter("toy", 1, "notebooks/toy.ipynb", tmp_path / "toy.ipynb")
+    citation = {"date-released": date(2026, 1, 1), "version": "1", "title": "A book"}
+    page = "\n".join(claim_entry.entry(found, chapter, citation))
+    row = f"| wider (d_model = 16) | {own.label} | {own.text} |"
+    assert row in page
+    (shown,) = data.as_data([found])
+    assert shown["regions"]["wider (d_model = 16)"]["a_over_b"]["n"] == 8
 
 
 def test_a_claim_that_holds_where_labels_are_exchanged_is_refused(tmp_path):

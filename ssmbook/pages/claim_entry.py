@@ -1,0 +1,175 @@
+"""One claim on the Claims page: its sentence, its tables, its history."""
+
+from __future__ import annotations
+
+import re
+
+from ssmbook.ledger.data import why
+from ssmbook.ledger.entries import Claim
+from ssmbook.ledger.expectations import Expectation
+from ssmbook.ledger.verdicts import Judgement
+from ssmbook.notebook.chapters import Chapter
+from ssmbook.notebook.recorded import Record
+from ssmbook.pages.badges import badge
+from ssmbook.studies.estimates import Effect
+
+_MEASURED = {
+    "notebook": "",
+    "deposit": " by its longer run",
+    "study": " by its study, pooled over all parts",
+}
+_HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
+#: what the ledger adds in brackets, a sentence of its own: how it is read here
+_ASIDE = re.compile(r"(?<=\.) \([A-Z]")
+
+
+def sentence(claim: Claim) -> str:
+    """What is claimed, without what our reading adds to it."""
+    return _ASIDE.split(claim.says)[0]
+
+
+def values(e: Expectation, judgement: Judgement, digits: int = 6) -> str:
+    """What was measured of what it predicts, with intervals or standard errors."""
+    pooled = [judgement.effects[key] for key in e.keys if key in judgement.effects]
+    if pooled:
+        return ", ".join(own.text for own in pooled)
+    records = judgement.records
+    known = [records[key] for key in e.keys if key in records]
+    shown = [
+        f"{r.value:.{digits}g}" + (f" ± {r.se:.2g}" if r.se else "") for r in known
+    ]
+    return ", ".join(shown) or "–"
+
+
+def _row(e: Expectation, j: Judgement) -> list[str]:
+    """The cells of effect, interval and n."""
+    known: list[Effect | Record] = [
+        j.effects[key] for key in e.keys if key in j.effects
+    ]
+    known += [j.records[key] for key in e.keys if key in j.records]
+    ends = [own.ends and " to ".join(f"{end:.4g}" for end in own.ends) for own in known]
+    many = [f"{own.n} {own.unit}" for own in known if isinstance(own, Effect)]
+    cells = [f"{own.value:.4g}" for own in known], [x for x in ends if x], many
+    return [", ".join(cell) or "–" for cell in cells]
+
+
+def _table(
+    expectations: tuple[Expectation, ...], states: tuple[str, ...], j: Judgement
+) -> list[str]:
+    rows = [
+        "| predicted | effect | 95 % | n | holds | because |",
+        "|---|---|---|---|---|---|",
+    ]
+    for k, e in enumerate(expectations):
+        holds = _HOLDS[states[k]] if states else "–"
+        cells = [e.in_words(j.labels), *_row(e, j), holds, e.because]
+        rows.append("| " + " | ".join(cells) + " |")
+    return [*rows, ""]
+
+
+def _regions(j: Judgement) -> list[str]:
+    """The effects in other settings, beside those that decide the claim."""
+    rows = [
+        f"| {words} | {own[key].label} | {own[key].text} |"
+        for words, own in j.regions.items()
+        for key in dict.fromkeys(j.claim.keys)
+    ]
+    if not rows:
+        return []
+    heads = ["| setting | comparison | effect |", "|---|---|---|"]
+    return ["In other settings, which decide nothing:", "", *heads, *rows, ""]
+
+
+def _elsewhere(claim: Claim) -> list[str]:
+    """Published figures at full scale, beside the claim."""
+    if not claim.elsewhere:
+        return []
+    agrees = {True: "agrees", False: "does not agree"}
+    rows = [
+        f"- {own.says} This {agrees[own.agrees]} with the claim. "
+        f"([Seen]({own.url}) {own.date}.)"
+        for own in claim.elsewhere
+    ]
+    return ["Elsewhere, at full scale:", "", *rows, ""]
+
+
+def _bibtex(judgement: Judgement, citation: dict) -> str:
+    claim = judgement.claim
+    year = citation["date-released"].year
+    version = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
+    return (
+        f"@misc{{ssmbook-{claim.id},\n"
+        "  author = {{The companion's contributors}},\n"
+        f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
+        f"  howpublished = {{{citation['title']}}},\n"
+        f"  year = {{{year}}},\n"
+        f"  note = {{{version}}}\n"
+        "}"
+    )
+
+
+def _registered(claim: Claim) -> list[str]:
+    """When its predictions were first written down, and each change since."""
+    first = claim.registered
+    if first is None:
+        return []
+    lines = [f"Predictions registered {first.date} (`{first.hash}`)."]
+    lines += [f"Changed {v.date} (`{v.hash}`): {v.because}" for v in claim.history]
+    return [*lines, ""]
+
+
+def slug(text: str) -> str:
+    """Return a text as part of the name of a class in HTML."""
+    return text.replace(" ", "-")
+
+
+def entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
+    """One claim, folded under its sentence; the link to it opens it."""
+    claim, n = judgement.claim, len(judgement.claim.expect)
+    paper = f"{{cite:t}}`{claim.about}`, " if claim.kind != "companion" else ""
+    if claim.reviewer:
+        paper = "a reviewer of " + paper
+    seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
+    ranges = "; ".join(
+        f"`{name}` {low:g} to {high:g}" for name, (low, high) in claim.valid_for.items()
+    )
+    parts = [
+        f"::::{{dropdown}} {badge(judgement.verdict)} {sentence(claim)}",
+        f":class-container: claim verdict-{slug(judgement.verdict)} "
+        f"paper-{claim.about} chapter-{claim.notebook} evidence-{claim.evidence}",
+        "",
+        *(f"(claim-{name})=" for name in (claim.id, *claim.former)),
+        "",
+        f"`{claim.id}`: {paper}{claim.where}. How we know: {claim.source}{seen}.",
+        "",
+        f"> {claim.says}",
+        "",
+        f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
+        + _MEASURED[claim.judged_on]
+        + f"; evidence: {claim.evidence}; scale: {claim.scale}"
+        + (f"; judged for {ranges}." if ranges else "."),
+        "",
+        *_table(claim.expect, judgement.states[:n], judgement),
+    ]
+    if claim.limits:
+        parts += ["Where it stops:", ""]
+        parts += _table(claim.limits, judgement.states[n:], judgement)
+    if not judgement.agrees:
+        parts += [
+            f"The ledger says {badge(claim.verdict)}; this run finds otherwise, "
+            "and the reason below was written for the ledger's verdict.",
+            "",
+        ]
+    if judgement.reason:
+        parts += [f"Not judged in this run: {judgement.reason}.", ""]
+    parts += [why(judgement), ""]
+    if claim.reruns:
+        runs = claim.reruns
+        ran = f"Of {runs.of} reruns ({runs.having}), {runs.open} left it open."
+        parts += [ran, ""]
+    parts += _regions(judgement)
+    parts += _elsewhere(claim)
+    parts += _registered(claim)
+    parts += [":::{dropdown} Cite it: BibTeX", "```bibtex"]
+    parts += [_bibtex(judgement, citation), "```", ":::", "::::", ""]
+    return parts
