@@ -121,7 +121,7 @@ def test_parameters_are_as_many_as_published():
 
 def test_the_means_of_the_arena_are_those_printed():
     """As the authors' tables and those who copy them have them; .005 of rounding."""
-    printed = [86.09, 77.90, 84.89, 85.50, 78.39, 80.48, 53.66]
+    printed = [86.09, 77.90, 84.89, 85.50, 86.06, 80.48, 53.66]
     table = published.lra()
     assert table["mean"].tolist() == pytest.approx(printed, abs=0.006)
     assert tuple(table) == (*published.TASKS, "mean")
