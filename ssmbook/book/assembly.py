@@ -14,7 +14,13 @@ from ssmbook.ledger.verdicts import Judgement, judge
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import Chapter, chapters
 from ssmbook.notebook.files import read_text
-from ssmbook.pages import benchmarks_page, chapter_page, claims_page, front_page
+from ssmbook.pages import (
+    benchmarks_page,
+    changes,
+    chapter_page,
+    claims_page,
+    front_page,
+)
 from ssmbook.pages.chapter_page import Page
 from ssmbook.pages.site import Site
 from ssmbook.runs import studies
@@ -143,5 +149,6 @@ def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
         papers=papers,
         claims=tables,
         chapters=front_page.contents(findings, known, minutes),
+        changes=dict(changes.of_book(root, judged)),
         **own,
     )

@@ -24,6 +24,7 @@ class Site:
         effects: the effects of a study's contrasts in words, by slug and name.
         claims: the table of a chapter's claims, Markdown, by slug.
         chapters: the table of the chapters, Markdown.
+        changes: the table of changes since an earlier version, by version.
         alts: the alt text of each figure, by the name of the figure.
         stored: by the slug of a notebook that failed, the names that it stored before.
         pdf: whether the book is printed as well.
@@ -34,6 +35,7 @@ class Site:
     effects: dict[str, dict[str, str]] = field(default_factory=dict)
     claims: dict[str, str] = field(default_factory=dict)
     chapters: str = ""
+    changes: dict[str, str] = field(default_factory=dict)
     alts: dict[str, str] = field(default_factory=dict)
     stored: dict[str, list[str]] = field(default_factory=dict)
     pdf: bool = False

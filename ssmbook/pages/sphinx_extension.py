@@ -5,6 +5,7 @@
     ```{verdict-bar} paper   a bar of the verdicts on a paper
     ```{chapter-claims}      the table of the chapter's claims
     ```{chapter-table}       the table of all chapters
+    ```{changes} version     what changed in the ledger since an earlier version
     ```{pdf-link}            a link to the PDF, where it is made
 
 Figures take their alt text from the notebook that draws them. A page that pastes a
@@ -144,6 +145,19 @@ class ChapterTable(_Made):
         return _site(self.env).chapters
 
 
+class Changes(_Made):
+    """What changed in the ledger since an earlier version."""
+
+    required_arguments = 1
+
+    def markdown(self) -> str:
+        """Return the table; raise ValueError for an unknown version."""
+        version, known = self.arguments[0], _site(self.env).changes
+        if version not in known:
+            raise ValueError(_unknown("version", version, known))
+        return known[version]
+
+
 class PdfLink(_Made):
     """A link to the PDF of the book; nothing where none is made."""
 
@@ -218,6 +232,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("verdict-bar", VerdictBar)
     app.add_directive("chapter-claims", ChapterClaims)
     app.add_directive("chapter-table", ChapterTable)
+    app.add_directive("changes", Changes)
     app.add_directive("pdf-link", PdfLink)
     app.add_directive("glue", Pasted, override=True)
     app.add_role_to_domain("glue", "text", Text(), override=True)

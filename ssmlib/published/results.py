@@ -1,9 +1,9 @@
 """Accuracies on the Long Range Arena as other papers print them.
 
 They were not measured here. The rows of S4D are those of its own table as Liquid-S4
-(arXiv 2209.12951) and Solozabal et al. (arXiv 2508.20441) print them. They agree but for
-Path-X of S4D-Lin: its table has it at chance, and Solozabal et al. trained it again with
-timescales between 1e-4 and 1e-1, which is the figure here.
+(arXiv 2209.12951) and Solozabal et al. (arXiv 2508.20441) print them. They agree but
+for Path-X of S4D-Lin: its table has it at chance, and Solozabal et al. trained it again
+with timescales between 1e-4 and 1e-1, which is the figure here.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+import yaml
 
 from ssmbook.ledger.decision import Part, decide
 from ssmbook.ledger.expectations import Expectation
@@ -57,6 +58,35 @@ def test_the_design_was_committed_before_the_first_part(chapter):
     for part in parts[-1:]:
         for earlier in (*stated[-1:], *claimed[-1:]):
             assert int(*git("rev-list", "--count", f"{earlier}..{part}")) > 0
+
+
+def predictions(entries):
+    """What each claim predicts, by id."""
+    found = {}
+    for entry in entries:
+        expected = [Expectation(**e) for e in entry["expect"]]
+        found[entry["id"]] = sorted((e.key, *e.ends) for e in expected)
+    return found
+
+
+@pytest.mark.parametrize("chapter", STUDIES)
+def test_no_edge_moved_since_the_first_part(chapter, ledger):
+    """The predictions are those that were committed before the measurement."""
+    if git("rev-parse", "--is-shallow-repository") != ["false"]:
+        pytest.skip("this clone is shallow")
+    parts = git("log", "--format=%H", "--", f"studies/{chapter}/base/*.csv")
+    if not parts:
+        return
+    stated = subprocess.run(
+        ["git", "show", f"{parts[-1]}^:studies/{chapter}/claims.yml"],
+        cwd=ROOT, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    registered = predictions(yaml.safe_load(stated.stdout))
+    assert predictions(WAITING[chapter]) == registered
+    for claim in ledger:
+        if claim.notebook == chapter and claim.judged_on == "study":
+            own = sorted((e.key, *e.ends) for e in claim.expect)
+            assert own == registered[claim.id], claim.id
 
 
 @pytest.mark.parametrize("chapter", STUDIES)
