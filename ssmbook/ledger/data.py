@@ -62,6 +62,7 @@ class Registration(_Closed):
     hash: str
     because: str | None
     words: Annotated[str, _about("the hash of the wording")] = cast(Any, None)
+    after: Annotated[bool, _about("whether the measurement had been seen")] = False
 
 
 class Published(_Closed):

@@ -72,9 +72,13 @@ class Version:
 
 @checked
 class Change(Version):
-    """Predictions that replaced others, and why they did."""
+    """Predictions that replaced others, and why they did.
+
+    after: whether the measurement had been seen.
+    """
 
     because: Text = Field(kw_only=True)
+    after: Annotated[bool, Field(strict=True)] = Field(default=False, kw_only=True)
 
 
 @checked
@@ -176,6 +180,11 @@ class Claim:
     def versions(self) -> tuple[Version, ...]:
         """Its predictions as registered, and each change since."""
         return (self.registered, *self.history) if self.registered else ()
+
+    @property
+    def foretold(self) -> bool:
+        """Whether no prediction changed after its measurement had been seen."""
+        return bool(self.registered) and not any(v.after for v in self.history)
 
     @property
     def kind(self) -> Kind:

@@ -81,6 +81,10 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
         '<a href="../_static/claims.json">claims.json</a>, whose fields '
         '<a href="../_static/claims.schema.json">claims.schema.json</a> explains.',
         "",
+        f"Of the {len(judged)} claims, {sum(j.claim.foretold for j in judged)} have "
+        "predictions that did not change after their measurement had been seen. For "
+        "claims on a study, the predictions were stored before its first part ran.",
+        "",
         *_filter(judged),
         _LEGEND,
         "",

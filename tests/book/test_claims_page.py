@@ -41,6 +41,18 @@ def test_each_claim_stands_once_in_its_part(page, judged):
             assert sum(map(int, re.findall(r"\d+", verdicts))) == int(total)
 
 
+def test_the_page_counts_predictions_that_did_not_change(page, ledger):
+    seen = [
+        c
+        for c in ledger
+        if any("after its measurement" in v.because and v.after for v in c.history)
+    ]
+    assert seen
+    assert not any(c.foretold for c in seen)
+    told = sum(c.foretold for c in ledger)
+    assert f"Of the {len(ledger)} claims, {told} have predictions" in page
+
+
 def test_whose_a_claim_is_and_what_it_rests_on(ledger):
     about = {c.id: (c.kind, c.evidence) for c in ledger}
     assert about["timescale-rule"] == ("paper", "identity")
