@@ -111,9 +111,3 @@ def test_its_chapter_measures_it(chapter):
             assert name in known, (chapter, design, name)
     if PILOT in study.designs:
         assert f'ssmbook.study("{chapter}", "pilot")' in sources
-
-
-def test_the_protocol_says_whether_a_study_decides_a_claim(ledger):
-    text = (ROOT / "book" / "protocol.md").read_text(encoding="utf-8")
-    none = "No claim is evaluated on such a study yet." in text
-    assert none == all(claim.judged_on != "study" for claim in ledger)
