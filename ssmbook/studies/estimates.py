@@ -58,9 +58,15 @@ class Effect:
     @property
     def text(self) -> str:
         """Return the effect in words: "1.24 times (1.05 to 1.46, 28 seeds)"."""
-        form, times = (".3g", " times") if self.kind == "ratio" else ("+.3g", "")
-        low, high = (f"{end:{form}}" for end in self.ends)
-        return f"{self.value:{form}}{times} ({low} to {high}, {self.n} {self.unit})"
+        times = " times" if self.kind == "ratio" else ""
+        value, low, high = map(self._words, (self.value, *self.ends))
+        return f"{value}{times} ({low} to {high}, {self.n} {self.unit})"
+
+    def _words(self, value: float) -> str:
+        """Two decimals of a ratio near 1, two digits of anything else."""
+        if self.kind == "difference":
+            return f"{value:+.2g}"
+        return f"{value:.2f}" if 0.1 <= value < 10 else f"{value:.2g}"
 
 
 def effect(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from scipy import stats
 from ssmbook.notebook.files import sealed
 from ssmbook.notebook.losses import Losses
 from ssmbook.studies.design import Contrast
-from ssmbook.studies.estimates import effect, effects
+from ssmbook.studies.estimates import Effect, effect, effects
 from ssmbook.studies.parts import of_study
+from ssmbook.studies.pooling import Pooled
 from tests.ssmbook import synthetic
 from tests.ssmbook.synthetic import STUDY, csv, finished, rows, stated, write_part
 
@@ -43,8 +45,8 @@ def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
     assert found["points"].value == pytest.approx(apart.mean(), rel=1e-6)
     low, high = found["both"].ends
     value = found["both"].value
-    interval = f"{low:.3g} to {high:.3g}, {len(seeds)} seeds"
-    assert found["both"].text == f"{value:.3g} times ({interval})"
+    interval = f"{low:.2f} to {high:.2f}, {len(seeds)} seeds"
+    assert found["both"].text == f"{value:.2f} times ({interval})"
     assert found["both"].label == "test loss of a over that of b"
     assert found["by_task"].unit == "tasks"
 
@@ -59,6 +61,24 @@ def test_a_contrast_says_what_it_compares():
     assert label(task=("x", "y"), column="passes", budget="short") == of_two
     points = Contrast(difference=("a", "b"), column="test_accuracy")
     assert points.label == "test accuracy of a less that of b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("ratio", 1.2345, "1.23"),
+        ("ratio", 0.98765, "0.99"),
+        ("ratio", 0.0123456, "0.012"),
+        ("ratio", 34.56, "35"),
+        ("difference", 0.0123456, "+0.012"),
+        ("difference", -0.875, "-0.88"),
+    ],
+)
+def test_an_effect_has_few_digits(kind, value, text):
+    shown = math.log(value) if kind == "ratio" else value
+    own = Effect("a over b", kind, Pooled(shown, 0.0, 5, {}, 0.0, 1.0), "seeds")
+    times = " times" if kind == "ratio" else ""
+    assert own.text == f"{text}{times} ({text} to {text}, 5 seeds)"
 
 
 def test_heterogeneity_is_that_of_the_parts(tmp_path):
