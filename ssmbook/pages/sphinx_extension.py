@@ -80,7 +80,7 @@ class EffectRole(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the words; a warning for a contrast that the study does not have."""
         document, _, name = self.text.strip().rpartition("::")
-        slug = Path(document or self.env.docname).name
+        slug = Path(document or self.env.docname).stem
         known = _site(self.env).effects.get(slug, {})
         if name not in known:
             said = _unknown(f"contrast of the study {slug}", name, known)

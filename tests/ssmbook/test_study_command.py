@@ -112,13 +112,15 @@ def test_a_page_shows_the_effect(studied):
     path = studied / toy.NOTEBOOK
     node = nbformat.read(path, 4)
     text = next(cell for cell in node.cells if "The claim is on" in cell.source)
-    text.source += " The ratio is {effect}`a_over_b`."
+    text.source += " The ratio is {effect}`a_over_b`, by its path"
+    text.source += " {effect}`../../notebooks/part/toy.ipynb::a_over_b`."
     nbformat.write(node, path)
     ssmbook(studied, "build", "-o", "shown")
     page = (studied / "shown" / "html" / "notebooks" / "part" / "toy.html").read_text(
         encoding="utf-8"
     )
     assert "The ratio is <span>0." in page
+    assert "by its path <span>0." in page
     claims = (studied / "shown" / "html" / "book" / "claims.html").read_text(
         encoding="utf-8"
     )

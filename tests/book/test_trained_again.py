@@ -1,0 +1,74 @@
+"""Studies in parts: the code as it stands trains a model of one to the stored loss."""
+
+from __future__ import annotations
+
+import pytest
+
+from ssmbook.studies.parts import Measured, measured
+from ssmlib import autocorrelation
+from ssmlib.initialization import window_grid
+from ssmlib.tasks import delay, images, medical
+from ssmlib.tasks.split import drawn
+from ssmlib.training import compare
+from tests.conftest import ROOT
+
+STUDIES = {slug: own for slug, own in measured(ROOT).items() if own.parts["base"]}
+
+
+def ablations(p, seed):
+    """Arterial pressure, S4D-Lin."""
+    data = medical.pressure(128, 1000, seed, horizon=16)
+    steps = len(data.x_train) // p["batch_size"]
+    return "pressure", "S4D-Lin", {}, data, {"epochs": -(-p["steps"] // steps)}
+
+
+def copying(p, seed):
+    """The grid of the window at the rule's timescale, which the first seed decides."""
+
+    def recall(seed):
+        own = p["n_train"], p["L"], p["vocabulary"], p["delay"]
+        return delay.recall(*own, seed)
+
+    dt = autocorrelation.timescale(recall(seed).x_train.flatten(0, 1))
+    start = {"init": window_grid(dt, p["L"])}
+    options = {"linear": True, "pooling": "none"}
+    return "recall", "grid 0", start, recall(seed), options
+
+
+def sequential_mnist(p, seed):
+    """Raw images, the grid of the window at 2^-9."""
+    data = drawn(images.mnist(seed), p["n_train"], seed).unit_power()
+    return "raw", "-9", {"init": window_grid(2.0**-9, 784)}, data, {}
+
+
+CASES = {
+    "ablations": ablations,
+    "copying": copying,
+    "sequential-mnist": sequential_mnist,
+}
+
+
+def test_each_study_with_parts_has_a_case():
+    assert set(STUDIES) <= set(CASES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", sorted(STUDIES))
+def test_a_model_trains_to_the_stored_loss(slug):
+    study: Measured = STUDIES[slug]
+    part = study.parts["base"][0]
+    p, seed = part.run.parameters, part.losses.seeds[0]
+    task, arm, start, data, options = CASES[slug](p, seed)
+    (stored,) = [
+        row
+        for row in part.losses.rows
+        if (row["task"], row["arm"], row["budget"], row["seed"])
+        == (task, arm, "short", seed)
+    ]
+    own = {k: p[k] for k in ("batch_size", "d_model", "d_state", "epochs") if k in p}
+    found = compare(
+        data, {arm: start}, rates={arm: stored["lr"]}, seeds=[seed], **own | options
+    )
+    # Rounding errors grow over the steps; other arms or seeds differ by far more.
+    again = found.figures(arm, budget="short")[0]
+    assert again == pytest.approx(stored["test_loss"], rel=0.05)
