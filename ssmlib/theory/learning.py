@@ -24,6 +24,7 @@ __all__ = [
     "population_loss",
     "readout_kernel",
     "recovery",
+    "recovery_with_noise",
     "two_mode_condition",
     "two_mode_error",
 ]
@@ -130,7 +131,8 @@ def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:
     It is the share of the variance of white noise s steps back that a linear readout of
     the state explains, F_s^T G^+ F_s. Its sum is the rank of F. It is computed by an
     SVD with a cut; `theory.memory.finite_memory_function` computes it from the
-    eigenvalues, without a cut.
+    eigenvalues, without a cut. It jumps where a singular value crosses the cut;
+    `recovery_with_noise` is continuous in F.
 
     Args:
         F: features (L, m), real.
@@ -146,6 +148,32 @@ def recovery(F: Tensor, cut: float = 1e-9) -> Tensor:
     """
     U, curvature = _curvatures(F)
     return U[:, _cut(curvature, cut)].square().sum(1)
+
+
+def recovery_with_noise(F: Tensor, noise: float) -> Tensor:
+    """Return the share of x_{L-s} that a state with noise represents, by lag s.
+
+    White noise of variance v = noise * tr(G) / m is added to each of the m components
+    of the state, whose mean variance is tr(G) / m under white input. The share is that
+    of the best linear readout, F_s^T (G + v I)^-1 F_s, which is a ridge regression with
+    penalty v. It tends to `recovery` without a cut as noise -> 0.
+
+    Args:
+        F: features (L, m), real.
+        noise: variance of the noise over the mean variance of the components, positive.
+
+    Returns:
+        (L,) float64, each between 0 and 1.
+
+    Raises:
+        TypeError: if F is not a real tensor, or noise not a number.
+        ValueError: for other shapes, values that are not finite, an F that is zero
+            throughout, or noise <= 0.
+    """
+    noise = _checks.positive("noise", _checks.number("noise", noise))
+    U, curvature = _curvatures(F)
+    variance = noise * curvature.sum() / F.shape[1]
+    return (U.square() * (curvature / (curvature + variance))).sum(1)
 
 
 def descent_excess(G: Tensor, best: Tensor, steps) -> Tensor:

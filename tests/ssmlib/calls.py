@@ -221,6 +221,7 @@ CALLS = {
     "learning.descent_error": lambda: learning.descent_error(X, X[:, 0] ** 2, [1, 10]),
     "learning.least_error": lambda: learning.least_error(X, X[:, 0] ** 2),
     "learning.recovery": lambda: learning.recovery(X),
+    "learning.recovery_with_noise": lambda: learning.recovery_with_noise(X, 0.1),
     "learning.descent_excess": lambda: learning.descent_excess(G, A.imag, [1, 10]),
     "learning.two_mode_condition": lambda: learning.two_mode_condition(0.3),
     "learning.two_mode_error": lambda: learning.two_mode_error(0.3, 0.2, -1),

@@ -224,6 +224,7 @@ STATED = {
     "descent_excess": lambda: learning.descent_excess(X.mT @ X, X[0], [1, 10]),
     "least_error": lambda: learning.least_error(X, X[:, 0]),
     "recovery": lambda: learning.recovery(X),
+    "recovery_with_noise": lambda: learning.recovery_with_noise(X, 0.1),
     "legs_input_weights": lambda: hippo.legs_input_weights(A.imag),
     "largest_eigenvalue": lambda: autocorrelation.largest_eigenvalue(X),
     "largest_eigenvalue, Lanczos": lambda: autocorrelation.largest_eigenvalue(

@@ -196,6 +196,7 @@ PROMISES = {
         "cut": ("number", 1e-9),
     },
     learning.recovery: {"F": ("real", X), "cut": ("number", 1e-9)},
+    learning.recovery_with_noise: {"F": ("real", X), "noise": ("positive", 0.1)},
     learning.descent_excess: {
         "G": ("real", G),
         "best": ("real", A.imag),

@@ -193,6 +193,8 @@ def test_theory_follows_the_scale(scale):
             learning.descent_error(F, t, 10), learning.descent_error(X, target, 10)
         )
     assert torch.allclose(learning.recovery(X * scale), learning.recovery(X))
+    one = learning.recovery_with_noise(X, 0.1)
+    assert torch.allclose(learning.recovery_with_noise(X * scale, 0.1), one)
     one = learning.descent_excess(G, A.imag, 10)
     assert torch.allclose(learning.descent_excess(G * scale, A.imag, 10), one * scale)
     POLES = calls.POLES

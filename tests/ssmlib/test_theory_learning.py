@@ -1,9 +1,11 @@
 import math
+from itertools import pairwise
 
 import mpmath
 import pytest
 import torch
 
+from ssmlib.initialization import initialize, lattice, window_spacing
 from ssmlib.tasks.delay import block_weights
 from ssmlib.theory import conditioning, learning
 
@@ -65,6 +67,75 @@ def test_recovery_is_the_share_of_variance_explained():
         assert float(fit.var() / x[:, s].var()) == pytest.approx(
             float(found[s]), abs=0.01
         )
+
+
+@pytest.mark.parametrize("noise", [1e-4, 0.1, 3.0])
+def test_recovery_with_noise_is_that_of_the_best_readout_of_noisy_states(noise):
+    """Least squares on simulated states, and the ridge regression in closed form."""
+    F, _ = problem(L=30)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(200_000, 30, generator=generator).double()
+    variance = noise * F.square().sum() / F.shape[1]
+    state = x @ F
+    added = torch.randn(state.shape, generator=generator).double()
+    state = state + variance.sqrt() * added
+    found = learning.recovery_with_noise(F, noise)
+    for s in (0, 7):
+        fit = state @ torch.linalg.lstsq(state, x[:, s]).solution
+        assert float(fit.var() / x[:, s].var()) == pytest.approx(
+            float(found[s]), abs=0.01
+        )
+    ridge = F.mT @ F + variance * torch.eye(F.shape[1])
+    exact = (F * torch.linalg.solve(ridge, F.mT).mT).sum(1)
+    assert torch.allclose(found, exact, rtol=1e-9)
+
+
+def test_recovery_with_little_noise_is_recovery():
+    F, _ = problem(L=30)
+    few = learning.recovery_with_noise(F, 1e-12)
+    assert torch.allclose(few, learning.recovery(F), atol=1e-6)
+    assert float(learning.recovery_with_noise(F, 1e12).max()) < 1e-9
+
+
+def recalled(A, dt):
+    """The share of a token 40 of 64 steps back, the mean over timescales near dt."""
+    near = dt * 2 ** torch.linspace(-0.25, 0.25, 33).double()
+    shares = [
+        learning.recovery_with_noise(
+            conditioning.features(A(float(own)), float(own), 64, readout="complex"),
+            noise=1e-2,
+        )[40]
+        for own in near
+    ]
+    return float(torch.stack(shares).mean())
+
+
+@pytest.mark.parametrize("name", ["lin", "legs", "grid"])
+def test_a_mean_share_with_noise_moves_little_with_the_timescale(name):
+    """By less than 0.02 per percent, over timescales within a quarter octave. At one
+    timescale S4D-Lin's share is as steep as its aliases: a kernel of period 2 / dt
+    equal to a whole number of steps confuses two lags."""
+
+    def A(dt):
+        if name == "grid":
+            return lattice(32, window_spacing(dt, 64), real=0.0)
+        return initialize(name, 64)[0]
+
+    places = [recalled(A, 0.119 * 1.01**k) for k in range(-2, 3)]
+    assert max(abs(b - a) for a, b in pairwise(places)) < 0.02
+    wanted = {"lin": 0.33, "legs": 0.37, "grid": 63 / 64 / (1 + 0.01)}[name]
+    assert places[2] == pytest.approx(wanted, abs=0.02)
+
+
+def test_recovery_with_noise_is_continuous_where_a_cut_is_not():
+    """The faintest of three directions passes through the cut."""
+    F = torch.eye(4, 3, dtype=torch.float64)
+    faint, fainter = F.clone(), F.clone()
+    faint[2, 2], fainter[2, 2] = 1.001e-3, 0.999e-3
+    gap = learning.recovery(faint, 1e-3) - learning.recovery(fainter, 1e-3)
+    assert float(gap.abs().max()) == 1.0
+    own = [learning.recovery_with_noise(f, 1e-6) for f in (faint, fainter)]
+    assert float((own[0] - own[1]).abs().max()) < 1e-3
 
 
 def test_undamped_grid_remembers_all_lags_alike():
@@ -198,6 +269,10 @@ def test_two_mode_table():
     ("call", "message"),
     [
         (lambda: learning.recovery(torch.ones(3)), r"F must be real, \(L, m\)"),
+        (
+            lambda: learning.recovery_with_noise(torch.ones(3, 2), 0),
+            "noise must be positive and finite, got 0",
+        ),
         (lambda: learning.two_mode_error(0.1, 0.1, 0), "sign must be 1 or -1"),
         (lambda: learning.two_mode_error(-0.1, 0.1, 1), "d must be positive"),
         (lambda: learning.two_mode_condition(0), "d must be positive"),
