@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from scipy import stats
+from ssmbook.studies.student import p_value
 
 LEVEL = 0.95
 
@@ -36,6 +36,7 @@ class Part:
         freedom: degrees of freedom of the error; 0 for a normal distribution.
         low: lower end of the predicted range.
         high: upper end of the predicted range.
+        skew: the skewness of the draws whose mean is the estimate.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Part:
     freedom: int
     low: float
     high: float
+    skew: float = 0.0
 
     @property
     def inside(self) -> bool:
@@ -52,11 +54,11 @@ class Part:
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of the nearest end of the range."""
+        """The two-sided p-value of the end of the range that is more plausible."""
         if self.se == 0:
             return 0.0
-        apart = min(abs(self.value - edge) for edge in (self.low, self.high))
-        return float(2 * stats.t.sf(apart / self.se, self.freedom or float("inf")))
+        ts = ((self.value - edge) / self.se for edge in (self.low, self.high))
+        return max(p_value(t, self.freedom, self.skew) for t in ts)
 
 
 @dataclass(frozen=True)

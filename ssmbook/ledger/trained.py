@@ -163,7 +163,7 @@ def as_parts(
         if own.kind == "ratio":
             low, high = (math.log(end) if end > 0 else -math.inf for end in e.ends)
         p = own.pooled
-        parts.append(Part(key, p.value, p.se, p.freedom, low, high))
+        parts.append(Part(key, p.value, p.se, p.freedom, low, high, p.skew))
     return parts
 
 

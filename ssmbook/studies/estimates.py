@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ssmbook.studies.design import BASE, Contrast
 from ssmbook.studies.parts import Measured
 from ssmbook.studies.pooling import Pooled, pooled
+from ssmbook.studies.student import range_of_t
 
 LEVEL = 0.95
 Row = Mapping[str, str | int | float]
@@ -50,9 +50,10 @@ class Effect:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Return the ends of the 95 % interval."""
-        half = float(stats.t.ppf((1 + LEVEL) / 2, self.pooled.freedom)) * self.pooled.se
-        low, high = self.pooled.value - half, self.pooled.value + half
+        """Return the ends of the 95 % interval, as `student` describes it."""
+        own = self.pooled
+        least, most = range_of_t(LEVEL, own.freedom, own.skew)
+        low, high = own.value - most * own.se, own.value - least * own.se
         return self._shown(low), self._shown(high)
 
     @property

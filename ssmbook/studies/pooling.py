@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from ssmbook.studies.student import skewness
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -23,6 +25,7 @@ class Pooled:
             their weighted mean; 0 for one run.
         p: the p-value of equal means, by the F distribution of Q / (runs - 1), since
             the variance is estimated; 1 for one run.
+        skew: the skewness of all draws.
     """
 
     value: float
@@ -31,6 +34,7 @@ class Pooled:
     means: dict[str, float]
     Q: float
     p: float
+    skew: float = 0.0
 
     @property
     def freedom(self) -> int:
@@ -73,6 +77,7 @@ def pooled(runs: Mapping[str, Mapping[int, float]]) -> Pooled:
         dict(zip(runs, means, strict=True)),
         Q,
         p,
+        skewness(draws),
     )
 
 

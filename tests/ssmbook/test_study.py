@@ -16,6 +16,7 @@ from ssmbook.studies.design import Contrast
 from ssmbook.studies.estimates import Effect, effect, effects
 from ssmbook.studies.parts import of_study
 from ssmbook.studies.pooling import Pooled
+from ssmbook.studies.student import p_value
 from tests.ssmbook import synthetic
 from tests.ssmbook.synthetic import STUDY, csv, finished, rows, stated, write_part
 
@@ -38,8 +39,13 @@ def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
     }.items():
         low, high = stats.ttest_1samp(draws, 0).confidence_interval(0.95)
         own = found[name]
+        least, most = np.log(own.ends)
+        assert least <= low + 1e-9
+        assert high - 1e-9 <= most
+        t = (own.pooled.value - np.log(own.ends)) / own.pooled.se
+        p = [p_value(end, len(draws) - 1, stats.skew(draws)) for end in t]
+        assert p == pytest.approx([0.05, 0.05], rel=1e-4)
         assert own.value == pytest.approx(np.exp(draws.mean()), rel=1e-6)
-        assert own.ends == pytest.approx((np.exp(low), np.exp(high)), rel=1e-6)
         assert own.n == len(draws)
     apart = np.exp(a[0]) - np.exp(b[0])
     assert found["points"].value == pytest.approx(apart.mean(), rel=1e-6)
