@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import choosing
 import dense
 import tasks
 from eigenvalues import eigenvalue_rows
@@ -148,6 +149,8 @@ def worker(task: dict) -> object:
         return eigenvalue_measure(task)
     if task["measure"] == "memory function":
         return memory_measure()
+    if task["measure"] == "choosing":
+        return choosing.measure(task)
     if task["measure"] == "dense":
         return dense.measure(task)
     if task["measure"] == "tasks":
@@ -304,6 +307,7 @@ GROUPS = {
         + fit_rows(ask)
         + eigenvalue_rows(ask)
         + memory_rows(ask)
+        + choosing.choosing_rows(ask)
         + dense.dense_rows(ask)
     ),
     "tasks": lambda: tasks.task_rows(ask),
