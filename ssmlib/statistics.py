@@ -98,6 +98,9 @@ def _draws(name: str, values: Numbers, least: int) -> np.ndarray:
 def mean(values: Numbers, *, level: float = 0.95) -> Estimate:
     """Estimate the mean of independent draws.
 
+    The interval is for draws that are not strongly skewed. It contains the true mean in
+    95 % of samples of normal draws, in 90 % of samples of 10 exponential ones.
+
     Args:
         values: (n,) real numbers, n >= 2.
         level: of the interval, in (0, 1).
