@@ -25,7 +25,7 @@ LEAST = 0.93  # of the samples
 def interval(draws: np.ndarray) -> tuple[float, float]:
     """The 95 % interval of a mean, as a study gives it for a difference."""
     found = estimates.Effect(
-        "difference", pooled({"a": dict(enumerate(draws))}), "seeds"
+        "a over b", "difference", pooled({"a": dict(enumerate(draws))}), "seeds"
     )
     return found.ends
 
