@@ -10,7 +10,8 @@ import numpy as np
 
 from ssmlib import _checks
 from ssmlib._imports import optional
-from ssmlib.tasks.split import Split, prepared
+from ssmlib.tasks.preparation import prepared
+from ssmlib.tasks.split import Split
 
 if TYPE_CHECKING:
     import pandas as pd

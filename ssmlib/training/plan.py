@@ -12,7 +12,8 @@ from ssmlib import _checks
 from ssmlib._literals import OptimizerName, Pooling
 from ssmlib.models import POOLING, Ensemble, Model
 from ssmlib.models.options import LayerMaker, Shape
-from ssmlib.tasks.split import Split, stacked
+from ssmlib.tasks.preparation import stacked
+from ssmlib.tasks.split import Split
 from ssmlib.training.arguments import (
     check_batches,
     check_ids,
