@@ -9,6 +9,9 @@ from ssmlib.autocorrelation import windows
 from ssmlib.recommend import recommend
 from ssmlib.tasks import series
 
+# What is doubted does not depend on the draws of an interval.
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SEEDS = range(20)
 
 
@@ -25,9 +28,8 @@ def line(T):
     return torch.linspace(-1.73, 1.73, T, dtype=torch.float64)  # variance 1
 
 
-def share(series, T, L, monkeypatch):
+def share(series, T, L):
     """Of 20 series, the share about which there is a doubt."""
-    monkeypatch.setattr(uncertainty, "_DRAWS", 3)  # doubts need no interval
     found = [uncertainty.of_series(series(seed, T), L).doubts for seed in SEEDS]
     return np.mean([bool(doubts) for doubts in found])
 
@@ -44,8 +46,8 @@ def share(series, T, L, monkeypatch):
     ids=["white", "ar1", "sine", "mean", "heavy tails"],
 )
 @pytest.mark.parametrize("T", [200, 2000])
-def test_stationary_series_of_short_memory_are_not_doubted(series, T, monkeypatch):
-    assert share(series, T, T // 10, monkeypatch) <= 0.15
+def test_stationary_series_of_short_memory_are_not_doubted(series, T):
+    assert share(series, T, T // 10) <= 0.15
 
 
 @pytest.mark.parametrize(
@@ -63,8 +65,8 @@ def test_stationary_series_of_short_memory_are_not_doubted(series, T, monkeypatc
     ids="line half quarter parabola walk step growing period".split(),
 )
 @pytest.mark.parametrize("T", [200, 2000])
-def test_series_that_are_not_stationary_are_doubted(series, T, monkeypatch):
-    assert share(series, T, T // 10, monkeypatch) >= 0.9
+def test_series_that_are_not_stationary_are_doubted(series, T):
+    assert share(series, T, T // 10) >= 0.9
 
 
 def test_a_doubtful_interval_is_not_presented_as_reliable():

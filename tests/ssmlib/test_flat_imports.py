@@ -63,6 +63,7 @@ IMPORTS = {
 }
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("code", IMPORTS.values(), ids=IMPORTS)
 def test_recommend_can_be_called_however_it_is_imported(code):
     names = {}

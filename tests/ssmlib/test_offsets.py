@@ -56,6 +56,7 @@ FUNCTIONS = {
 FAR = ("mean's value", "recommend, shift")
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("offset", [2.0**36, -(2.0**36), 2.0**39])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_an_offset_of_the_data_costs_no_digits(name, offset):

@@ -15,6 +15,8 @@ from ssmlib.layers import S4D
 from ssmlib.recommend import recommend
 from ssmlib.tasks import own
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 def draws(process, n, L):
     return process.sample(n, L, torch.Generator().manual_seed(0))

@@ -279,6 +279,7 @@ def test_an_energy_that_underflows_is_refused(function):
     assert float(function(calls.A, 0.1, 0 * calls.ROW)) == 0
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("scale", [1e-99, 1e-90, 1e-77, 1e-6, 1e6, 1e77, 1e90, 1e98])
 @pytest.mark.parametrize("x", [X, ac.windows(X.flatten(), 400)[0]], ids=["2", "1"])
 def test_intervals_follow_the_scale(x, scale):
@@ -296,12 +297,14 @@ def test_intervals_follow_the_scale(x, scale):
     assert advice.dt * scale == pytest.approx(plain.dt, rel=1e-9)
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("constant", [5e-324, 1e-320, 1e-305, 1e306, 1.7e308])
 def test_a_dt_that_no_layer_could_have_is_refused(constant):
     with pytest.raises(ValueError, match=r"constant must give a dt in 1e-300 .. 1e300"):
         recommend(X.flatten().double(), 8, constant=constant)
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("scale", [1e300, 1e306, 3e307, 1.7e308])
 def test_the_largest_numbers_leak_no_warning(scale, tmp_path):

@@ -149,6 +149,7 @@ def test_a_mean_is_part_of_the_moment():
     assert found.low < 1 + 9 * L < found.high
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_same_seed_same_interval():
     x = draws(inputs.ar1(0.5), 1, 500)[0]
     assert uncertainty.of_series(x, 32) == uncertainty.of_series(x, 32)
@@ -157,6 +158,7 @@ def test_same_seed_same_interval():
     assert uncertainty.of_sequences(y) == uncertainty.of_sequences(y)
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_an_interval_does_not_depend_on_the_number_of_threads():
     x = draws(inputs.white(), 1, 2000)[0]
     before = torch.get_num_threads()
@@ -245,6 +247,7 @@ def test_bad_data_of_sequences(x, options, kind, message):
         uncertainty.of_sequences(x, **options)
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_views_and_lower_precision_give_the_same_interval():
     x = draws(inputs.ar1(0.5), 50, 32)
     found = uncertainty.of_sequences(x.double())

@@ -60,6 +60,7 @@ REAL = {
 }
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("name", REAL)
 def test_a_negative_view_is_its_numbers(name):
     x = SERIES.real.contiguous()
@@ -116,6 +117,7 @@ def test_a_masked_or_quantized_tensor_is_refused_by_name(name):
             TAKERS[name](bad)
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("L", [np.int64(16), np.int32(16), np.uint8(16)])
 @pytest.mark.parametrize("C", [np.float32(0.5), Fraction(1, 2), np.float64(0.5)])
 def test_a_recommendation_has_the_types_of_json(L, C):
