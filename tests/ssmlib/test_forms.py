@@ -1,6 +1,7 @@
 """The same map in every form, against the plain sum in float64, with gradients."""
 
 import functools
+import itertools
 import math
 
 import pytest
@@ -13,7 +14,7 @@ from ssmlib.layers.convolution import causal, silent
 
 #: shared with the benchmarks' promise for a kernel: rounding, of max |y|
 ROUNDING = 2e-6
-LENGTHS = (1, 2, 3, 7, 64, 65, 127, 128, 500, 1009, 2999, 3000)
+LENGTHS = (1, 2, 3, 7, 64, 65, 127, 128, 500, 1009)
 BEGIN = {
     "damped": Initialization(),
     "undamped": Initialization(real=0.0),
@@ -99,11 +100,14 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", BEGIN)
-@pytest.mark.parametrize("L", LENGTHS)
+@pytest.mark.parametrize(
+    ("L", "name"),
+    # At 3,000 steps the damped states have forgotten what went before.
+    [*itertools.product(LENGTHS, BEGIN), (3000, "undamped")],
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_the_map(form, L, name):
-    if form == "steps" and L > 130:
+    if form == "steps" and L > 70:
         pytest.skip("long loops are in the test of the recurrence")
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, ROUNDING)):
         layer, u = layer_and_input(L, name, dtype)
@@ -117,7 +121,8 @@ def test_every_form_is_the_map(form, L, name):
 @pytest.mark.parametrize("name", BEGIN)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_recurrence_is_the_map(dtype, name):
-    layer, u = layer_and_input(3000, name, torch.float64)
+    L = 1000
+    layer, u = layer_and_input(L, name, torch.float64)
     exact = oracle(layer, u).detach()
     recurrence = layer.recurrence(dtype)
     state, outputs = recurrence.initial_state(2), []
@@ -127,7 +132,7 @@ def test_the_recurrence_is_the_map(dtype, name):
             outputs.append(y_t)
     error = (torch.stack(outputs, -1) - exact).abs().max() / exact.abs().max()
     # Rounding of the decay adds up: at most one unit a step.
-    assert float(error) < 3000 * torch.finfo(dtype).eps
+    assert float(error) < L * torch.finfo(dtype).eps
     layer.log_dt.data.add_(1)  # frozen: it does not follow
     assert torch.equal(recurrence(u[..., 0].to(dtype), 0 * state)[0], outputs[0])
 
@@ -165,9 +170,9 @@ def test_silence_is_exact(form):
 def test_the_scan_and_its_derivatives(reverse):
     generator = torch.Generator().manual_seed(0)
     draw = {"dtype": torch.complex128, "generator": generator}
-    v = torch.randn(2, 4, 3, 2, **draw).requires_grad_()
+    v = torch.randn(2, 4, 2, 2, **draw).requires_grad_()
     a = (0.5 * torch.randn(2, 1, 2, **draw)).requires_grad_()
-    state, rows = torch.zeros(2, 3, 2, dtype=torch.complex128), []
+    state, rows = torch.zeros(2, 2, 2, dtype=torch.complex128), []
     for v_k in reversed(v.unbind(1)) if reverse else v.unbind(1):
         rows.append(state)
         state = a * state + v_k

@@ -154,33 +154,43 @@ def models(name, options, tokens, seeds=(0, 1), **more):
 
 
 @pytest.mark.parametrize(
-    ("options", "tokens"),
-    [(name, True) for name in OPTIONS] + [("plain", False), ("glu", False)],
+    ("options", "tokens", "pooling"),
+    [
+        ("plain", True, "last"),
+        ("plain", False, "mean"),
+        ("layer norm", True, "mean"),
+        ("batch norm", True, "last"),
+        ("glu", True, "mean"),
+        ("glu", False, "last"),
+        ("glu, batch norm", True, "mean"),
+    ],
 )
 @pytest.mark.parametrize("name", LAYERS)
-def test_padding_changes_nothing_and_a_member_is_itself(name, options, tokens):
+def test_padding_changes_nothing_and_a_member_is_itself(
+    name, options, tokens, pooling
+):
     """More padding, sequences alone, others beside: the same outputs."""
     x, lengths = data(tokens)
-    for pooling in ("last", "mean"):
-        both = models(name, OPTIONS[options] | {"pooling": pooling}, tokens)
-        padded = nn.functional.pad(x, (0, 9))
-        for model in both:
-            found = model(x, lengths=lengths)
-            assert torch.allclose(model(padded, lengths=lengths), found, atol=1e-5)
-        first = both[0].eval()
-        found = first(x, lengths=lengths)
-        for k, length in enumerate(lengths):
-            alone = first(x[k : k + 1, ..., :length])
-            assert torch.allclose(alone[0], found[k], atol=1e-4)
-        first.train()
-        together = Ensemble(both)(x[None], lengths=lengths[None])
-        grouped = Ensemble(both)(torch.stack([x, x.flip(0)]), lengths=torch.stack(
-            [lengths, lengths.flip(0)]))  # fmt: skip
-        for k, model in enumerate(both):
-            assert torch.allclose(together[k], model(x, lengths=lengths), atol=1e-5)
-            own = (x, lengths) if k == 0 else (x.flip(0), lengths.flip(0))
-            alone = model(own[0], lengths=own[1])
-            assert torch.allclose(grouped[k], alone, atol=1e-5)
+    both = models(name, OPTIONS[options] | {"pooling": pooling}, tokens)
+    padded = nn.functional.pad(x, (0, 9))
+    for model in both:
+        found = model(x, lengths=lengths)
+        assert torch.allclose(model(padded, lengths=lengths), found, atol=1e-5)
+    first = both[0].eval()
+    found = first(x, lengths=lengths)
+    for k, length in enumerate(lengths):
+        alone = first(x[k : k + 1, ..., :length])
+        assert torch.allclose(alone[0], found[k], atol=1e-4)
+    first.train()
+    ensemble = Ensemble(both)
+    together = ensemble(x[None], lengths=lengths[None])
+    grouped = ensemble(torch.stack([x, x.flip(0)]), lengths=torch.stack(
+        [lengths, lengths.flip(0)]))  # fmt: skip
+    for k, model in enumerate(both):
+        assert torch.allclose(together[k], model(x, lengths=lengths), atol=1e-5)
+        own = (x, lengths) if k == 0 else (x.flip(0), lengths.flip(0))
+        alone = model(own[0], lengths=own[1])
+        assert torch.allclose(grouped[k], alone, atol=1e-5)
 
 
 @pytest.mark.slow
