@@ -1,3 +1,5 @@
+import copy
+import functools
 import warnings
 
 import matplotlib as mpl
@@ -27,9 +29,13 @@ def path(chapter):
     return chapter.path
 
 
+_read = functools.cache(nbformat.read)
+
+
 @pytest.fixture
 def node(path):
-    return nbformat.read(path, 4)
+    """A chapter's notebook, a test's own."""
+    return copy.deepcopy(_read(path, 4))
 
 
 @pytest.fixture(scope="session")

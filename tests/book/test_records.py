@@ -4,6 +4,7 @@ import ast
 import math
 import re
 from dataclasses import replace
+from functools import cache
 
 import nbformat
 import pytest
@@ -18,6 +19,7 @@ from ssmbook.runs import studies
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
+LONGER = studies.read(ROOT)
 #: how many times its tolerance a record is moved by
 FAR = 10
 
@@ -114,14 +116,13 @@ def test_standard_errors_are_measured_not_typed(node):
                         assert names, ast.unparse(call)
 
 
-def test_records_are_pasted_or_judged(node, chapter, root, ledger, texts):
+def test_records_are_pasted_or_judged(node, chapter, ledger, pasted):
     """A record that nobody reads is dead."""
     used = {k for c in ledger if c.notebook == chapter.slug for k in c.keys}
-    for _, document, text in texts:
-        for named, key, _ in glue.roles(text):
-            if (named or document).endswith(f"{chapter.slug}.ipynb"):
-                used.add(key.removeprefix(studies.PREFIX))
-    if chapter.slug in studies.read(root):
+    for document, key in pasted:
+        if document.endswith(f"{chapter.slug}.ipynb"):
+            used.add(key.removeprefix(studies.PREFIX))
+    if chapter.slug in LONGER:
         used.add("spot")
     assert set(records(node)) <= used
 
@@ -130,6 +131,16 @@ def test_records_are_pasted_or_judged(node, chapter, root, ledger, texts):
 def texts(root, ledger):
     """(chapter or None, document, text) of all that pastes."""
     return [*all_texts(root, ledger)]
+
+
+@pytest.fixture(scope="module")
+def pasted(texts):
+    """(document, key) of each record that a text shows."""
+    return {
+        (named or document, key)
+        for _, document, text in texts
+        for named, key, _ in glue.roles(text)
+    }
 
 
 def all_texts(root, ledger):
@@ -194,8 +205,7 @@ def test_every_figure_has_alt_text_written_once(node, path, root):
 
 def test_every_verdict_follows_from_the_records(ledger):
     stored = {slug: Executed.read(c.path) for slug, c in CHAPTERS.items()}
-    kept = studies.read(ROOT)
-    wrong = [j for j in judge(ledger, stored, kept) if not j.agrees]
+    wrong = [j for j in judge(ledger, stored, LONGER) if not j.agrees]
     assert {j.claim.id: (j.verdict, j.claim.verdict) for j in wrong} == {}
 
 
@@ -317,6 +327,7 @@ def test_a_sentence_without_a_claim_is_found(ledger):
     assert not second
 
 
+@cache
 def findings(root):
     """What the front page says of each chapter."""
     return yaml.safe_load((root / "book" / "findings.yml").read_text(encoding="utf-8"))

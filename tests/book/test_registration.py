@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ CONDITIONS = ("valid_for", "judged_on", "reruns")
 EXPLAINED_SINCE = "2026-11-29"
 
 
+@cache
 def git(*arguments):
     done = subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8"

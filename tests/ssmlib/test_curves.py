@@ -136,9 +136,9 @@ def test_a_curve_without_a_vertex_is_lower_at_one_end(x, y, end):
 
 
 def test_the_minimum_is_that_of_the_fitted_parabola_between_the_ends():
-    """3,000 random curves on uneven grids, against a search on a fine grid."""
+    """1,000 random curves on uneven grids, against a search on a fine grid."""
     seen = 0
-    for _ in range(3000):
+    for _ in range(1000):
         x = np.sort(RNG.normal(size=RNG.integers(3, 9)) * 10 ** RNG.uniform(-3, 3))
         y, span = RNG.normal(size=len(x)), np.ptp(x)
         if (np.diff(x) < 1e-3 * span).any():
@@ -148,7 +148,7 @@ def test_the_minimum_is_that_of_the_fitted_parabola_between_the_ends():
         found = (curves.minimum(x, y, 1e9) - x[0]) / span
         assert np.polyval(fitted, found) <= lowest + 1e-9
         seen += fitted[0] < 0
-    assert seen > 500
+    assert seen > 160
 
 
 @pytest.mark.parametrize("size", [5e-324, 1e-320, 1e-310, 1e300, 1.7e308])

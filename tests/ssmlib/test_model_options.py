@@ -166,9 +166,7 @@ def models(name, options, tokens, seeds=(0, 1), **more):
     ],
 )
 @pytest.mark.parametrize("name", LAYERS)
-def test_padding_changes_nothing_and_a_member_is_itself(
-    name, options, tokens, pooling
-):
+def test_padding_changes_nothing_and_a_member_is_itself(name, options, tokens, pooling):
     """More padding, sequences alone, others beside: the same outputs."""
     x, lengths = data(tokens)
     both = models(name, OPTIONS[options] | {"pooling": pooling}, tokens)

@@ -9,7 +9,7 @@ import torch
 from ssmlib.tasks import _canvas, pathfinder
 
 
-@pytest.fixture(scope="module", params=[(16, 60), (32, 30)])
+@pytest.fixture(scope="module", params=[(16, 20), (32, 10)])
 def drawn(request):
     size, n = request.param
     return size, pathfinder.generate(n, size=size, seed=1)
@@ -85,15 +85,15 @@ def test_the_same_pictures_however_many_draw():
 
 def test_a_split_is_sequences_of_pixels(tmp_path, monkeypatch):
     monkeypatch.setenv("SSMLIB_CACHE", str(tmp_path))
-    data = pathfinder.split(40, size=16, seed=0)
+    data = pathfinder.split(20, size=16, seed=0)
     assert [tuple(x.shape) for _, x, _ in data.parts()] == [
-        (32, 256),
-        (4, 256),
-        (4, 256),
+        (16, 256),
+        (2, 256),
+        (2, 256),
     ]
     assert float(data.x_train.min()) == -1
     assert float(data.x_train.max()) == 1
-    again = pathfinder.split(40, size=16, seed=0)
+    again = pathfinder.split(20, size=16, seed=0)
     assert torch.equal(again.x_test, data.x_test)
     assert len(list(tmp_path.iterdir())) == 1
 

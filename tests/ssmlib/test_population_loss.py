@@ -126,7 +126,7 @@ def test_a_step_of_the_readout_moves_the_kernel_by_K():
 
 def test_whitened_coordinates():
     """A state of covariance 1, whose kernel is the projector with MF along it."""
-    poles = spectrum(initialize("legs", 8)[0] * 0.1).exp()
+    poles, T = spectrum(initialize("legs", 8)[0] * 0.1).exp(), 500  # e^-50 remains
     alpha = memory.whitened_kernels(poles, T)
     eye = torch.eye(8, dtype=torch.complex128)
     assert torch.allclose(alpha @ alpha.mH, eye, atol=1e-12)

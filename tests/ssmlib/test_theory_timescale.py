@@ -1,3 +1,4 @@
+import functools
 import math
 
 import pytest
@@ -54,12 +55,21 @@ def test_a_dense_moment_is_read_in_time_order():
     assert float(theory.output_energy(A, 0.5, R.flip(0, 1))) < 1e-9 * recent
 
 
-@pytest.mark.parametrize("readout", theory.READOUTS)
-def test_energy_against_simulation(readout):
-    n, A, process = 40_000, s4d_lin(real=-0.1), inputs.ar1(0.7)
+@functools.cache
+def simulated(n, A, process):
+    """n final states and readouts."""
     generator = torch.Generator().manual_seed(0)
     h = theory.final_state(A, DT, process.sample(n, L, generator))
-    c = torch.randn(2, n, 8, generator=generator, dtype=torch.float64)
+    return h, torch.randn(2, n, 8, generator=generator, dtype=torch.float64)
+
+
+SLOW_MODES, PROCESS = s4d_lin(real=-0.1), inputs.ar1(0.7)
+
+
+@pytest.mark.parametrize("readout", theory.READOUTS)
+def test_energy_against_simulation(readout):
+    n, A, process = 40_000, SLOW_MODES, PROCESS
+    h, c = simulated(n, A, process)
     if readout == "real":
         y = (c[0] * h.real).sum(-1)
     else:
