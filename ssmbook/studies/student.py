@@ -44,7 +44,7 @@ def p_value(t: float, freedom: int, skew: float = 0.0) -> float:
         freedom: degrees of freedom of the standard error; 0 for a normal law.
         skew: the skewness of the draws.
     """
-    apart = abs(t) / _factor(freedom, math.copysign(skew, skew * t))
+    apart = abs(t) / _factor(freedom, skew if t >= 0 else -skew)
     return float(2 * special.stdtr(freedom or math.inf, -apart))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ssmbook.studies.parts import Measured, measured
-from ssmlib import autocorrelation
+from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, medical
 from ssmlib.tasks.split import drawn
@@ -41,7 +41,16 @@ def sequential_mnist(p, seed):
     return "raw", "-9", {"init": window_grid(2.0**-9, 784)}, data, {}
 
 
+def rule_in_training(p, seed):
+    """White noise, the rule's timescale."""
+    L, dt = p["L_max"], p["L_max"] ** -0.5
+    data = delay.block_copy(p["n_train"], L, L // 8, seed, inputs.white())
+    options = {"linear": True, "batch_size": p["n_train"] // 4}
+    return "white", "0", {"init": window_grid(dt, L)}, data, options
+
+
 CASES = {
+    "rule-in-training": rule_in_training,
     "ablations": ablations,
     "copying": copying,
     "sequential-mnist": sequential_mnist,
