@@ -19,11 +19,13 @@ from ssmlib._imports import optional
 if TYPE_CHECKING:
     import matplotlib as mpl
     import matplotlib.pyplot as plt
+    from matplotlib import ticker
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
     mpl = optional("matplotlib", "book")
     plt = optional("matplotlib.pyplot", "book")
+    ticker = optional("matplotlib.ticker", "book")
 
 #: at least 3:1 on white and on the dark theme's background
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
@@ -259,7 +261,7 @@ def _show_ratios(axis: Axes) -> None:
     if len(shown) > 10:
         shown = [ratio for ratio in shown if math.log10(ratio) % 1 < 1e-9]
     elif len(shown) < 4:
-        steps = plt.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
+        steps = ticker.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
         shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
     axis.set_xticks(np.log(shown), [f"{ratio:.4g}" for ratio in shown])
 

@@ -131,10 +131,11 @@ def log_ratio(
             diverged, or for fewer than two seeds.
     """
     tasks = [task] if isinstance(task, str) else list(task or dict.fromkeys(table.task))
-    own = table[(table.budget == budget) & table.arm.isin([arm, base])]
+    arms = table.arm.isin([arm, base])
+    own: pd.DataFrame = table.loc[(table.budget == budget) & arms]
     logs = []
     for one in tasks:
-        rows = own[own.task == one]
+        rows: pd.DataFrame = own.loc[own.task == one]
         if missing := {arm, base} - {*rows.arm}:
             raise ValueError(
                 f"no loss of {min(missing)!r} on {one!r}, {budget} training"
