@@ -55,6 +55,7 @@ class Contrast:
         across: what is drawn: "seeds", or "tasks", each with its mean over seeds.
         budget: the training time, as the tables name it.
         column: of the tables.
+        words: what is compared, where the names of the arms do not say it.
     """
 
     ratio: Arms | None = None
@@ -63,6 +64,7 @@ class Contrast:
     across: Literal["seeds", "tasks"] = "seeds"
     budget: Text = "long"
     column: Text = "test_loss"
+    words: Text | None = None
 
     def __post_init__(self) -> None:
         if (self.ratio is None) == (self.difference is None):
@@ -80,6 +82,8 @@ class Contrast:
     @property
     def label(self) -> str:
         """Return what is compared, in words."""
+        if self.words:
+            return self.words
         a, b = self.arms
         link = "over" if self.ratio else "less"
         words = f"{self.column.replace('_', ' ')} of {a} {link} that of {b}"
@@ -167,8 +171,11 @@ class Study:
 
     def stated(self, names: Iterable[str]) -> dict:
         """Return what decides the measurement of some contrasts, in JSON's types."""
+        chosen = {name: asdict(self.contrasts[name]) for name in sorted(names)}
+        for contrast in chosen.values():
+            del contrast["words"]  # another wording measures the same
         return {
-            "contrasts": {name: asdict(self.contrasts[name]) for name in sorted(names)},
+            "contrasts": chosen,
             "parameters": self.parameters | self.designs[BASE].parameters,
             "seeds": list(self.designs[BASE].seeds),
         }

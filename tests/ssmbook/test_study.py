@@ -65,6 +65,7 @@ def test_a_contrast_says_what_it_compares():
     assert label(task=("x",)) == label(task="x")
     of_two = "passes of a over that of b, mean over 2 tasks, short training"
     assert label(task=("x", "y"), column="passes", budget="short") == of_two
+    assert label(words="the larger over the smaller") == "the larger over the smaller"
     points = Contrast(difference=("a", "b"), column="test_accuracy")
     assert points.label == "test accuracy of a less that of b"
 
