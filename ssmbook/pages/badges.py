@@ -21,9 +21,9 @@ _WORDS = {"qualified": "holds up to a limit"}
 
 #: what a page calls a kind of evidence
 _EVIDENCE = {
-    "identity": "identities and theorems, which fail only if our code has a bug",
-    "measurement": "measurements without training",
-    "training": "comparisons of trained models",
+    "identity": "Identities and theorems, which fail only if our code has a bug",
+    "measurement": "Measurements without training",
+    "training": "Comparisons of trained models",
 }
 
 CLAIM = re.compile(r"\{claim\}`([\w-]+)`")
@@ -59,5 +59,5 @@ def counts(claims: Sequence[tuple[str, str]]) -> list[str]:
         own = Counter(words(verdict) for kind, verdict in claims if kind == evidence)
         if own:
             said = ", ".join(f"{n} {verdict}" for verdict, n in own.most_common())
-            lines.append(f"- {own.total()} {about}: {said}.")
+            lines.append(f"- {about} ({own.total()}): {said}.")
     return lines

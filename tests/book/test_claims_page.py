@@ -35,7 +35,7 @@ def test_each_claim_stands_once_in_its_part(page, judged):
     for kind, part in zip(KINDS, parts, strict=True):
         own = [j.claim.id for j in judged if j.claim.kind == kind]
         assert re.findall(r"^\(claim-([\w-]+)\)=", part, flags=re.M) == own
-        counts = re.findall(r"^- (\d+) [^:]+: (.*)\.$", part, flags=re.M)
+        counts = re.findall(r"^- [^:]+ \((\d+)\): (.*)\.$", part, flags=re.M)
         assert sum(int(total) for total, _ in counts) == len(own)
         for total, verdicts in counts:
             assert sum(map(int, re.findall(r"\d+", verdicts))) == int(total)
