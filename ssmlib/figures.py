@@ -7,25 +7,23 @@ color of text and axes in a dark theme.
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ssmlib import _axes
 from ssmlib._imports import optional
 
 if TYPE_CHECKING:
     import matplotlib as mpl
     import matplotlib.pyplot as plt
-    from matplotlib import ticker
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
     mpl = optional("matplotlib", "book")
     plt = optional("matplotlib.pyplot", "book")
-    ticker = optional("matplotlib.ticker", "book")
 
 #: at least 3:1 on white and on the dark theme's background
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
@@ -162,14 +160,14 @@ def sweep(
     fmts = [fmt] if isinstance(fmt, str) else list(fmt)
     parts = curves if panels else {labels.pop("title", ""): curves}
     for own, (title, part) in zip(axes, parts.items(), strict=True):
-        _scale_axes(own, log)
+        _axes.set_scales(own, log)
         for k, (label, curve) in enumerate(part.items()):
             color = colors[k % len(colors)]
             place, y = curve if x is None else (x, curve)
             _curve(own, place, y, fmts[k % len(fmts)], color, label, style or {})
         shown = labels if own is axes[0] else _without(labels, "ylabel")
         own.set(**({"title": title} if title else {}) | shown)
-    _name(figure, axes, legend)
+    _axes.name_curves(figure, axes, legend)
     return figure, axes if panels else axes[0]
 
 
@@ -241,7 +239,7 @@ def intervals(
     if zero is not None:
         axis.axvline(zero, color=GREY, linewidth=1)
     if log == "ratio":
-        _show_ratios(axis)
+        _axes.show_ratios(axis)
     elif log:
         options = {"linthresh": 10} if log == "symlog" else {}
         axis.set_xscale("log" if log == "x" else "symlog", **options)
@@ -249,21 +247,8 @@ def intervals(
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set(**labels)
     figure = _figure(axis)
-    _name(figure, [axis], legend)
+    _axes.name_curves(figure, [axis], legend)
     return figure, axis
-
-
-def _show_ratios(axis: Axes) -> None:
-    """Label an axis of natural logarithms by ratios, at most ten of them."""
-    low, high = axis.get_xlim()
-    wide = [10.0**k * ten for k in range(-9, 9) for ten in (1, 1.5, 2, 3, 5, 7)]
-    shown = [ratio for ratio in wide if low <= np.log(ratio) <= high]
-    if len(shown) > 10:
-        shown = [ratio for ratio in shown if math.log10(ratio) % 1 < 1e-9]
-    elif len(shown) < 4:
-        steps = ticker.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
-        shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
-    axis.set_xticks(np.log(shown), [f"{ratio:.4g}" for ratio in shown])
 
 
 def _figure(axis: Axes) -> Figure:
@@ -273,13 +258,6 @@ def _figure(axis: Axes) -> Figure:
 
 def _without(options: Mapping, key: str) -> dict:
     return {k: v for k, v in options.items() if k != key}
-
-
-def _scale_axes(axis: Axes, log: str) -> None:
-    if "x" in log or "2" in log:
-        axis.set_xscale("log", base=2 if "2" in log else 10)
-    if "y" in log:
-        axis.set_yscale("log")
 
 
 def _curve(axis: Axes, x, y, fmt: str, color, label: str, style: Mapping) -> None:
@@ -309,45 +287,6 @@ def _numbers(values) -> np.ndarray:
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values)
-
-
-def _name(figure: Figure, axes, legend: bool | str) -> None:
-    """Label the curves, once."""
-    handles, labels = axes[0].get_legend_handles_labels()
-    if legend is False or len(labels) < (1 if isinstance(legend, str) else 2):
-        return
-    if legend == "above":
-        columns = min(len(labels), 4)
-        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
-    elif legend == "direct":
-        for axis in axes:
-            _name_ends(axis)
-    else:
-        axes[0].legend(loc="best" if legend is True else legend)
-
-
-def _name_ends(axis: Axes) -> None:
-    """Write the label of each line at its end, without overlap."""
-    lines = [
-        own for own in axis.get_lines() if not str(own.get_label()).startswith("_")
-    ]
-    axis.autoscale_view()
-    to_axes = axis.transData + axis.transAxes.inverted()
-    size = mpl.rcParams["legend.fontsize"]
-    last_points = {own: np.asarray(own.get_xydata())[-1] for own in lines}
-    ends = {own: to_axes.transform(point)[1] for own, point in last_points.items()}
-    height = axis.get_window_extent().height * 72 / axis.figure.dpi  # points
-    least, last = 1.2 * size / height, -np.inf
-    for own in sorted(ends, key=ends.__getitem__):
-        last = max(ends[own], last + least)
-        axis.annotate(
-            str(own.get_label()),
-            (1.01, last),
-            xycoords="axes fraction",
-            va="center",
-            fontsize=size,
-            color=own.get_color(),
-        )
 
 
 def svg(figure: Figure) -> str:
