@@ -76,7 +76,10 @@ def table(former: Former, judged: Sequence[Judgement]) -> str:
 
 def _reason(judgement: Judgement) -> str:
     history = judgement.claim.history
-    return history[-1].because if history else "stated since"
+    if history:
+        return history[-1].because
+    first = judgement.claim.registered
+    return f"new, registered {first.date}" if first else "new"
 
 
 def _dropped(former: Former) -> list[str]:

@@ -17,8 +17,8 @@ _HEADS = {
     "companion": "What this book says",
 }
 _ABOUT = {
-    "paper": "Claims in a paper's own words, as far as we could see them. Only these "
-    "count on the front page.",
+    "paper": "Claims of the papers, in their own words or, where we did not see these, "
+    "as others report them. Only these count on the front page.",
     "reviewer": "Sentences of the papers' public reviews.",
     "companion": "Expectations and formulas of this book that stand in no paper that "
     "we know of.",
@@ -27,11 +27,11 @@ _ABOUT = {
 _WHOSE = {"paper": "the paper's", "reviewer": "a reviewer's", "companion": "ours"}
 #: what the columns and marks of the tables mean
 _LEGEND = (
-    "*Predicted* is the range that the claim needs, for a record of the notebook (in "
-    "code letters) or for a comparison of two arms (in words). *Effect* is what was "
+    "*Predicted* is the range that the claim needs, for a recorded number (its name in "
+    "monospace) or for a comparison of two arms (in words). *Effect* is what was "
     "measured: a number, or a ratio of two losses, of which 1 means no difference. "
     "*95 %* is the interval of the effect by Student's *t*; a dash stands where "
-    "nothing is random. *n* is the number of seeds or tasks. *Holds* says yes if all "
+    "nothing is random. *n* is the number of seeds or tasks. *Holds* is yes if all "
     "of the interval is as predicted, no if none of it is, and open otherwise, after "
     "the correction for the number of claims in the chapter. The hash behind "
     "*registered* is a checksum of the predictions, which shows that they are those "
@@ -73,13 +73,12 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
     lines = [
         "# Claims",
         "",
-        "Every claim that this book checks, and what came of it. A verdict is not an "
-        "opinion: it follows from the figures that the notebooks record, by the rules "
-        "on [How to read](how-to-read.md), and a test fails when the ledger says "
-        "otherwise. What a claim predicts comes from a formula or a source, never "
-        "from the measurement. The same as data: "
-        '<a href="../_static/claims.json">claims.json</a>, whose fields '
-        '<a href="../_static/claims.schema.json">claims.schema.json</a> explains.',
+        "Every claim that this book checks, and its verdict. Verdicts are computed "
+        "from recorded numbers, by the rules on [How to read](how-to-read.md); a test "
+        "fails if the stated verdict is another one. Predictions come from a formula "
+        "or a source. The claims are also available as data: "
+        '<a href="../_static/claims.json">claims.json</a>, whose fields are described '
+        'in <a href="../_static/claims.schema.json">claims.schema.json</a>.',
         "",
         f"Of the {len(judged)} claims, {sum(j.claim.foretold for j in judged)} have "
         "predictions that did not change after their measurement had been seen. For "
