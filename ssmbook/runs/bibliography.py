@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
+import textwrap
 from functools import cache
 
 from ssmbook.runs.key import ROOT
@@ -38,5 +38,15 @@ def cited(key: str, *, titled: bool = False) -> str:
         return key.strip()
     names = [" ".join(person.last_names) for person in entry.persons["author"]]
     who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
-    title = f": {entry.fields.get('title', '')[:48]}" if titled else ""
-    return re.sub("[{}]", "", f"{who} ({entry.fields.get('year', 'undated')}){title}")
+    title = ""
+    if titled:
+        whole = _plain(entry.fields.get("title", ""))
+        title = ": " + textwrap.shorten(whole, 52, placeholder=" …")
+    return f"{_plain(who)} ({entry.fields.get('year', 'undated')}){title}"
+
+
+def _plain(text: str) -> str:
+    """Text without LaTeX: its accents as letters, no braces."""
+    from pybtex.richtext import Text
+
+    return str(Text.from_latex(text))

@@ -126,3 +126,9 @@ def test_a_chapter_s_table_has_its_claims(judged):
         assert ("*the paper's, " in row) == (j.claim.kind == "paper")
         assert f", {j.claim.evidence}:*" in row
     assert claims_page.table([]) == ""
+
+
+def test_menus_name_papers_in_letters(page):
+    menu = re.search(r'<select name="paper">.*?</select>', page)[0]
+    assert "François" in menu
+    assert not re.search(r"[\\{}]", menu)
