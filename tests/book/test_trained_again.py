@@ -41,6 +41,13 @@ def sequential_mnist(p, seed):
     return "raw", "-9", {"init": window_grid(2.0**-9, 784)}, data, {}
 
 
+def deeper_and_nonlinear(p, seed):
+    """Raw digits, one block, the grid of the window at 2^-5."""
+    data = drawn(images.digits(seed), p["n_train"], seed).unit_power()
+    start = {"init": window_grid(2.0**-5, 64)}
+    return "one block, raw", "-5", start, data, {"n_layers": 1}
+
+
 def rule_in_training(p, seed):
     """White noise, the rule's timescale."""
     L, dt = p["L_max"], p["L_max"] ** -0.5
@@ -53,6 +60,7 @@ CASES = {
     "rule-in-training": rule_in_training,
     "ablations": ablations,
     "copying": copying,
+    "deeper-and-nonlinear": deeper_and_nonlinear,
     "sequential-mnist": sequential_mnist,
 }
 
