@@ -136,7 +136,7 @@ def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
     """What the roles and directives of the pages show of this run."""
     papers: dict[str, list[tuple[str, str]]] = {}
     for j in judged:
-        if j.claim.kind == "paper":
+        if j.claim.kind != "reviewer":
             papers.setdefault(j.claim.about, []).append((j.claim.evidence, j.verdict))
     tables = {
         slug: claims_page.table([j for j in judged if j.claim.notebook == slug])

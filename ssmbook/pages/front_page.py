@@ -68,7 +68,7 @@ def bar(claims: Sequence[tuple[str, str]]) -> str:
         f'<div class="verdicts" aria-hidden="true">{parts}</div>',
         "```",
         "",
-        f"{len(claims)} claims in the paper's own words:",
+        f"Claims in its own words, {len(claims)} in all:",
         "",
         *counts(claims),
     ]

@@ -172,8 +172,8 @@ def recovery_with_noise(F: Tensor, noise: float) -> Tensor:
     """
     noise = _checks.positive("noise", _checks.number("noise", noise))
     U, curvature = _curvatures(F)
-    variance = noise * curvature.sum() / F.shape[1]
-    return (U.square() * (curvature / (curvature + variance))).sum(1)
+    share = curvature / curvature.sum()  # the penalty itself may overflow
+    return (U.square() * (share / (share + noise / F.shape[1]))).sum(1)
 
 
 def descent_excess(G: Tensor, best: Tensor, steps) -> Tensor:

@@ -43,7 +43,7 @@ def test_minutes_are_rounded_up(seconds, shown):
 def test_a_bar_counts_a_paper_s_verdicts():
     trained = [("training", "undecided"), ("training", "reproduced")]
     bar = front_page.bar([("identity", "reproduced"), *trained])
-    assert "3 claims in the paper's own words" in bar
+    assert "Claims in its own words, 3 in all:" in bar
     assert (
         "- Identities and theorems, which fail only if our code has a bug (1):" in bar
     )
