@@ -77,9 +77,9 @@ def test_a_choice_stands_in_the_address_and_comes_back(reading, claims):
         assert some <= found < len(claims)
         assert "evidence=evidence-training&word=mnist" in page.url
         query = page.url.rpartition("?")[2]
-        reader.open(f"{PAGE}?{query}")
+        page.goto(f"{(BOOK / PAGE).as_uri()}?{query}")
         assert shown(page) == found
-        reader.open(f"{PAGE}?verdict=verdict-unknown&other=1")
+        page.goto(f"{(BOOK / PAGE).as_uri()}?verdict=verdict-unknown&other=1")
         assert shown(page) == len(claims)
 
 
