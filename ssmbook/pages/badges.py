@@ -21,7 +21,7 @@ _WORDS = {"qualified": "holds up to a limit"}
 
 #: what a page calls a kind of evidence
 _EVIDENCE = {
-    "identity": "Identities and theorems, which fail only if our code has a bug",
+    "identity": "Identities and theorems, which test our code",
     "measurement": "Measurements without training",
     "training": "Comparisons of trained models",
 }

@@ -89,7 +89,7 @@ def test_pages_are_copies_and_show_this_run(book):
     front = text_of(html / "book" / "intro.html")
     assert "Twice is 4. ✓ reproduced" in front
     assert "Claims in its own words, 1 in all:" in front
-    assert "which fail only if our code has a bug (1): 1 ✓ reproduced." in front
+    assert "which test our code (1): 1 ✓ reproduced." in front
     assert "Twice. ✓ reproduced" in front.replace("  ", " ")
     assert "The whole book as PDF" in front
     chapter = html / "notebooks" / "part" / "toy.html"
