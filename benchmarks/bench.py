@@ -347,11 +347,12 @@ def write(rows: list[dict]) -> None:
 
 def main(only: str | None) -> None:
     """Measure all groups of rows, or one; each is written as soon as it is measured."""
+    here = measured_on()  # before a row is written, which is a change
     for group in [only] if only else GROUPS:
         known = {name: [] for name in GROUPS}
         for row in stored_rows():
             known[group_of(row)].append(row)
-        known[group] = [row | measured_on() for row in GROUPS[group]()]
+        known[group] = [row | here for row in GROUPS[group]()]
         write([row for rows in known.values() for row in rows])
     rows = stored_rows()
     for row in rows:
