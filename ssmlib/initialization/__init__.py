@@ -1,6 +1,6 @@
 """Every initialization of an SSM, and `Initialization`, which a layer accepts."""
 
-from ssmlib.initialization.beginning import (
+from ssmlib.initialization.initialization import (
     DT,
     Initialization,
     Range,

@@ -15,7 +15,8 @@ from ssmlib import (
     inputs,
     statistics,
 )
-from ssmlib.initialization import Initialization, beginning, schemes
+from ssmlib.initialization import Initialization, schemes
+from ssmlib.initialization import initialization as configuration
 from ssmlib.kernels import dense, diagonal, dplr
 from ssmlib.theory import (
     conditioning,
@@ -40,7 +41,7 @@ MODULES: tuple[ModuleType, ...] = (
     diagonal,
     dplr,
     schemes,
-    beginning,
+    configuration,
     conditioning,
     learning,
     population,
@@ -190,7 +191,7 @@ CALLS = {
     ],
     "schemes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
     "schemes.spectrum": lambda: initialization.spectrum(A),
-    "beginning.as_initialization": lambda: [
+    "initialization.as_initialization": lambda: [
         begin.modes(8, generator())
         for begin in (
             initialization.as_initialization("random_inv", dt=0.1),
@@ -198,13 +199,13 @@ CALLS = {
             Initialization(([-0.1 + 0.3j] * 4, [0.7] * 4)),
         )
     ],
-    "beginning.Initialization": lambda: [
+    "initialization.Initialization": lambda: [
         Initialization("legs").hippo(8),
         Initialization("lin").log_dt(5, generator()),
         Initialization("lin", dt=0.3).fixed_dt,
     ],
-    "beginning.window_spacing": lambda: initialization.window_spacing(0.1, 64),
-    "beginning.window_grid": lambda: initialization.window_grid(0.1, 64),
+    "initialization.window_spacing": lambda: initialization.window_spacing(0.1, 64),
+    "initialization.window_grid": lambda: initialization.window_grid(0.1, 64),
     "conditioning.gram": lambda: [
         conditioning.gram(A, readout=readout) for readout in conditioning.READOUTS
     ],

@@ -243,22 +243,22 @@ RAISES = {
     "layers.state.set_": [
         (lambda: state.set_(U_T, U), ValueError, "shape"),
     ],
-    "initialization.beginning.Initialization": [
+    "initialization.initialization.Initialization": [
         (lambda: Initialization("no"), ValueError, "must be one of"),
         (lambda: Initialization("lin", real=1.0), ValueError, "real must be"),
         (lambda: Initialization("legs", imag_scale=math.nan), ValueError, "imag_scale"),
         (lambda: Initialization("lin", dt=0.0), ValueError, "dt must be"),
         (lambda: Initialization("lin", real="1"), TypeError, "real must be"),
     ],
-    "initialization.beginning.Initialization.fixed_dt": [
+    "initialization.initialization.Initialization.fixed_dt": [
         (lambda: Initialization("lin").fixed_dt, ValueError, "dt must be one number"),
     ],
-    "initialization.beginning.Initialization.hippo": [
+    "initialization.initialization.Initialization.hippo": [
         (lambda: Initialization("lin").hippo(8), ValueError, "legs"),
         (lambda: Initialization("legs").hippo(7), ValueError, "d_state must be even"),
         (lambda: Initialization("legs").hippo(8.0), TypeError, "d_state must be an"),
     ],
-    "initialization.beginning.Initialization.modes": [
+    "initialization.initialization.Initialization.modes": [
         (lambda: Initialization("lin").modes(7, G), ValueError, "d_state must be even"),
         (lambda: Initialization("lin").modes(8.0, G), TypeError, "d_state must be an"),
         (lambda: Initialization((A, B)).modes(8, G), ValueError, "d_state|modes"),
@@ -276,7 +276,7 @@ RAISES = {
         (lambda: check_state_size("N", 7), ValueError, "N must be even"),
         (lambda: check_state_size("N", 0), ValueError, "N must be at least 2"),
     ],
-    "initialization.beginning.as_initialization": [
+    "initialization.initialization.as_initialization": [
         (
             lambda: as_initialization(Initialization("lin"), dt=0.1),
             ValueError,
