@@ -176,7 +176,7 @@ def ceiling(x: Sequence[float], curves: Sequence, factor: float = 1.05) -> float
         factor: at least 1.
 
     Returns:
-        The upper end of `edges`.
+        The second result of `edges` for the threshold log(factor).
 
     Raises:
         TypeError: as `edges`.

@@ -215,7 +215,7 @@ def bilinear(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
 
     With z = A dt, A_bar = (1 + z/2) / (1 - z/2) and B_bar = dt B / (1 - z/2). It maps
     the left half plane onto the unit disc, so that no frequency aliases: omega becomes
-    2 atan(omega dt / 2) per step. They tend to (-1, -2 B / A) as dt grows.
+    2 atan(omega dt / 2) per step. As dt grows, (A_bar, B_bar) tends to (-1, -2 B / A).
 
     Args:
         A: as `zoh`.

@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command; one line where the extra `book` is not installed."""
+    """Run the command. Print one line if the extra `book` is not installed."""
     _check_streams()
     status: int | str | None = 1
     try:

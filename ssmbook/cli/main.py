@@ -24,8 +24,8 @@ sys.dont_write_bytecode = True
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 app = typer.Typer(
-    help="The companion's book: list, run and sweep its notebooks, rebuild it, judge "
-    "its claims; and advice on own data.",
+    help="List, run and sweep the notebooks of the book, build the book, and evaluate "
+    "its claims. Recommend an initialization for your data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -50,16 +50,17 @@ def claims(
     check: Annotated[
         Path | None,
         typer.Option(
-            help="a run, a rebuilt book or a folder of executed notebooks to judge; "
-            "default: the stored notebooks"
+            help="a run, a built book or a folder of executed notebooks whose results "
+            "are evaluated; default: the stored notebooks"
         ),
     ] = None,
     json: runs.Json = False,
 ) -> None:
-    """Judge the ledger. Exit status 1 where a verdict is contradicted.
+    """Evaluate all claims. The exit status is 1 if a result contradicts a verdict.
 
-    The stored notebooks must give each verdict as the ledger has it. With --check, a
-    run contradicts only what it judges the other way: an open one contradicts nothing.
+    Without --check, the stored results must give each verdict of the ledger. With
+    --check, a result contradicts a verdict only if it gives the opposite one. An
+    undecided result contradicts nothing.
     """
     from ssmbook.ledger import nulls
     from ssmbook.ledger.entries import load
@@ -133,9 +134,10 @@ def build(
         bool, typer.Option("--pdf", help="book.pdf too, printed by Chromium")
     ] = False,
 ) -> None:
-    """Execute the notebooks (cached) and build the book, warnings being errors.
+    """Execute the notebooks that have no stored run, and build the book.
 
-    Exit status 1 where a notebook failed: the others are there, its page says so.
+    Warnings count as errors. If a notebook fails, the exit status is 1. The book then
+    has the other notebooks, and the page of the failed one shows the error.
     """
     from ssmbook.book import build as builder
 
@@ -181,7 +183,7 @@ def make_studies(
     names: Annotated[list[str] | None, typer.Argument(help="default: all")] = None,
     jobs: runs.Jobs = None,
 ) -> None:
-    """Run the longer runs that claims are judged on, and store them in studies/."""
+    """Execute the longer runs, the older kind of study, and store them in studies/."""
     from ssmbook.runs import studies as longer_runs
 
     root = terminal.repository()
@@ -200,7 +202,7 @@ def make_deposits(
 
 @command
 def doctor(json: runs.Json = False) -> None:
-    """Can this machine run the book? What is missing, and what mends it."""
+    """Check whether this machine can run the book, and print what is missing."""
     from dataclasses import asdict
 
     from ssmbook.cli.doctor import examine
@@ -210,7 +212,7 @@ def doctor(json: runs.Json = False) -> None:
         terminal.answer([asdict(finding) for finding in findings])
     else:
         for f in findings:
-            fix = f"\n        to mend it: {f.fix}" if f.fix else ""
+            fix = f"\n        to fix it: {f.fix}" if f.fix else ""
             typer.echo(f"{'MISS' if f.fix else 'ok':6}  {f.what}: {f.status}{fix}")
     if any(finding.fix for finding in findings):
         raise typer.Exit(1)
@@ -226,7 +228,7 @@ def archive(
         typer.Option(help="an archive whose files are compared with its checksums"),
     ] = None,
 ) -> None:
-    """One reproducible tar of the commit: source, book, records, checksums."""
+    """Write one reproducible archive: source, book, records and checksums."""
     from ssmbook.runs.stores import sha256
 
     if verify is not None:
@@ -246,7 +248,7 @@ def archive(
 
 @command
 def citation() -> None:
-    """Write codemeta.json and .zenodo.json anew from CITATION.cff."""
+    """Write codemeta.json and .zenodo.json from CITATION.cff."""
     from ssmbook.publish.citation import write
 
     root = terminal.repository()

@@ -21,7 +21,7 @@ Parameters = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option(min=1, help="notebooks at once; default: as many as cores hold"),
+    typer.Option(min=1, help="notebooks in parallel; default: as the cores allow"),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="threads of each notebook")]
 Timeout = Annotated[int, typer.Option(min=1, help="seconds that a cell may take")]
@@ -43,7 +43,7 @@ def list_notebooks(
     runs: Runs = None,
     json: Json = False,
 ) -> None:
-    """The chapters: findings, parameters with type, default and help, last run."""
+    """List the chapters: results, parameters with type, default and help, last run."""
     from ssmbook.cli.catalogue import entries
     from ssmbook.notebook.chapters import find
     from ssmbook.runs.stores import Store
@@ -134,7 +134,7 @@ def sweep(
     timeout: Timeout = 1200,
     json: Json = False,
 ) -> None:
-    """Run a notebook over a grid, on Dask; go on where an earlier sweep stopped.
+    """Run a notebook over a grid in parallel, and continue an interrupted sweep.
 
     A run that fails is recorded and stops no other. Ends with the table of all runs.
     """
@@ -215,7 +215,7 @@ def results(
     ] = None,
     json: Json = False,
 ) -> None:
-    """All runs of a notebook as one table: results.csv, .parquet and a figure."""
+    """Write all runs of a notebook as one table (CSV and Parquet) and a figure."""
     from ssmbook.notebook.chapters import find
     from ssmbook.runs import folders
     from ssmbook.runs.reading import stored_runs

@@ -12,11 +12,11 @@ from ssmbook.cli import runs, terminal
 def study(
     chapter: Annotated[str, typer.Argument(help="a chapter with a study.yml")],
     design: Annotated[
-        str | None, typer.Option(help="one design of the study; default: all")
+        str | None, typer.Option(help="a design of study.yml; default: all")
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(help="FIRST:STOP, whole parts without STOP; default: all"),
+        typer.Option(help="FIRST:STOP, whole parts, STOP excluded; default: all"),
     ] = None,
     jobs: runs.Jobs = None,
 ) -> None:
@@ -37,7 +37,7 @@ def study(
 
 
 def plan(json: runs.Json = False) -> None:
-    """What the studies need: missing parts, core hours, seeds that would decide."""
+    """Print the missing parts of each study, and the seeds that claims need."""
     from dataclasses import asdict
 
     from ssmbook.ledger import plan as planning

@@ -53,7 +53,7 @@ def repository() -> Path:
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr: stdout is for what was asked for."""
+    """Print a message to stderr; stdout contains only the result."""
     typer.echo(text, err=True)
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 
 def times(calls: dict[str, Callable], repeats: int) -> dict[str, float]:
-    """Median seconds of each call, repeats interleaved, after one call to warm up."""
+    """Return the median seconds of each call.
+
+    Each is called once to warm up. Then the repeats of all calls alternate.
+    """
     for call in calls.values():
         call()
     taken: dict[str, list[float]] = {name: [] for name in calls}

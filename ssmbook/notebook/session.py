@@ -51,9 +51,9 @@ def start(*, device: str) -> Session:
         The session, whose `footer(seed=...)` is the last line of the notebook.
 
     Raises:
-        ValueError: if device is "cuda" and there is none, or if PyTorch has another
-            default dtype or device already, or if the environment variable
-            `SSMBOOK_THREADS` is not a positive whole number.
+        ValueError: if device is "cuda" and CUDA is not available, if PyTorch's default
+            dtype is not float32 or its default device not the CPU, or if the
+            environment variable `SSMBOOK_THREADS` is not a positive whole number.
     """
     import torch
     from threadpoolctl import ThreadpoolController

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def git_environment() -> dict[str, str]:
-    """The variables of a git call: the folder alone says which repository is meant."""
+    """Return variables for git in which only the folder selects a repository."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith("GIT_")}
     return kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 

@@ -75,9 +75,10 @@ def read_document(store: Store, folder: str, name: str = "run.json") -> Run | No
 
 
 def read_run(store: Store, folder: str, *, whole: bool = False) -> Run | None:
-    """The complete run in a folder, checked against its notebook; None without one.
+    """Return the complete run in a folder, None if the folder has none.
 
-    whole: all its files are checked, not only the notebook. Raises as `read_document`.
+    Its notebook is compared with the document, or all of its files if `whole` is true.
+    Raises as `read_document`.
     """
     run = read_document(store, folder)
     if run is None:

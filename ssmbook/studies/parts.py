@@ -70,7 +70,7 @@ def measured(root: Path) -> dict[str, Measured]:
 
 
 def of_study(root: Path, study: Study) -> Measured:
-    """Return one study with its finished parts; errors as `measured`."""
+    """Return one study with its finished parts. Raises as `measured`."""
     home = root / "studies" / study.chapter
     stray = {p.parent.name for p in home.glob("*/*.csv")} - set(study.designs)
     if stray:

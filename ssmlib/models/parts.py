@@ -24,7 +24,7 @@ def drawn(shape: Sequence[int], size: int, generator: torch.Generator) -> Tensor
 
     Args:
         shape: of the result.
-        size: the inverse of the variance.
+        size: number of inputs that are added up; the variance is 1 / size.
         generator: source of the random numbers, on the CPU.
     """
     values = torch.randn(*shape, generator=generator, device="cpu", dtype=torch.float32)

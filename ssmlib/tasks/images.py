@@ -192,8 +192,8 @@ def whitening(x: Tensor, floor: float) -> Whitening:
     """Fit a ZCA whitening and scale it to unit mean power on x.
 
     The matrix is V diag(1 / sqrt(max(lambda, floor * lambda_max))) V^T, with the
-    eigenvalues lambda and eigenvectors V of the covariance matrix. The lower limit is
-    needed because MNIST has constant pixels.
+    eigenvalues lambda and eigenvectors V of the covariance matrix. Without
+    the lower limit, constant pixels, which MNIST has, would cause a division by zero.
 
     Args:
         x: (n, L), the training data.

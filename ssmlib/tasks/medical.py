@@ -15,8 +15,8 @@ from ssmlib.tasks.split import Split
 def arterial_pressure() -> Tensor:
     """Return a record of arterial pressure, 7,501 samples in the record's own unit.
 
-    It is record 135 of the UCR anomaly archive (KDD 2021), the internal bleeding of a
-    pig. The file comes with the wheel of aeon. It is cited and not redistributed.
+    It is record 135 of the UCR anomaly archive (KDD 2021), of a pig during internal
+    bleeding. The file comes with the wheel of aeon. It is cited and not redistributed.
 
     Returns:
         (7501,) float64.

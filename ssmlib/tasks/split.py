@@ -158,9 +158,9 @@ def drawn(data: Split, n: int, seed: int) -> Split:
     """Return a split with at most n of its training sequences, drawn by a seed.
 
     Args:
-        data: the split; validation and test part stay.
-        n: at least 1; all sequences, in another order, if there are fewer.
-        seed: of the order.
+        data: the split. Its validation and test parts are unchanged.
+        n: at least 1. If there are fewer sequences, all are returned in a random order.
+        seed: determines the order.
 
     Raises:
         TypeError: if n or seed is not an integer.

@@ -91,7 +91,7 @@ def usable(device: str | torch.device) -> torch.device:
 
 
 def check_ids(what: str, ids: int, seen: int, numbers: int) -> None:
-    """Check that ids have few gaps and that a model of them fits into memory.
+    """Check that few ids are unused, and that a model with a row per id fits.
 
     Args:
         what: the name of the ids, for the message.
