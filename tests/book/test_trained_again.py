@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ssmbook.notebook.files import read_notebook
 from ssmbook.studies.parts import Measured, measured
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
@@ -66,11 +67,11 @@ CASES = {
 
 
 def test_each_study_with_parts_has_a_case():
-    assert set(STUDIES) <= set(CASES)
+    assert set(STUDIES) <= {*CASES, "initial-memory"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slug", sorted(STUDIES))
+@pytest.mark.parametrize("slug", sorted({*STUDIES} & {*CASES}))
 def test_a_model_trains_to_the_stored_loss(slug):
     study: Measured = STUDIES[slug]
     part = study.parts["base"][0]
@@ -89,3 +90,26 @@ def test_a_model_trains_to_the_stored_loss(slug):
     # Rounding errors grow over the steps; other arms or seeds differ by far more.
     again = found.figures(arm, budget="short")[0]
     assert again == pytest.approx(stored["test_loss"], rel=0.05)
+
+
+@pytest.mark.slow
+def test_the_notebook_s_own_optimizer_trains_to_the_stored_loss():
+    """Its cells as they stand, without those that choose rates and store losses."""
+    part = STUDIES["initial-memory"].parts["base"][0]
+    p, seed = part.run.parameters, part.losses.seeds[0]
+    path = ROOT / "notebooks" / "memory" / "initial-memory.ipynb"
+    names: dict = p | {"seed": seed, "n_seeds": 1}
+    for cell in read_notebook(path).cells:
+        if "part" in cell.metadata.get("tags", ()) and "known = {}" not in cell.source:
+            if "own_table" in cell.source:
+                break
+            exec(cell.source, names)
+    rows = {
+        row["arm"]: row
+        for row in part.losses.rows
+        if (row["task"], row["budget"], row["seed"]) == ("delay 8", "short", seed)
+    }
+    own = [rows[name] for name in names["names"]]
+    lrs = [row["lr"] for row in own]
+    again = names["trained"](names["pairs"], 8, lrs, p["steps"])
+    assert again == pytest.approx([row["test_loss"] for row in own], rel=0.05)
