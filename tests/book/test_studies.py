@@ -35,14 +35,6 @@ def sequence_length(p):
     return first_epoch(p, data, _grid(-3, L), linear=True)  # 2^-3 = 1 / sqrt(64)
 
 
-def zero_real_part(p):
-    """White noise, the rule's timescale, undamped."""
-    L, process, dt = p["L_train"], inputs.white(), p["L_train"] ** -0.5
-    data = [delay.block_copy(p["n_train"], L, L // 8, s, process) for s in _seeds(p)]
-    start = {"init": window_grid(dt, L)}
-    return first_epoch(p, data, start, linear=True, d_model=4, d_state=32)
-
-
 def real_series(p):
     """Hourly temperatures."""
     own = "sf_temperature", p["L"], p["n_train"]
@@ -83,7 +75,6 @@ SPOTS = {
     "rule-in-training": rule_in_training,
     "sequence-length": sequence_length,
     "real-series": real_series,
-    "zero-real-part": zero_real_part,
     "fixed-recurrent-weights": fixed_recurrent_weights,
     "ablations": ablations,
     "long-range": long_range,

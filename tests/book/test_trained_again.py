@@ -57,7 +57,16 @@ def rule_in_training(p, seed):
     return "white", "0", {"init": window_grid(dt, L)}, data, options
 
 
+def zero_real_part(p, seed):
+    """White noise, the grid of the window at the rule's timescale."""
+    L, dt = p["L_train"], p["L_train"] ** -0.5
+    data = delay.block_copy(p["n_train"], L, L // 8, seed, inputs.white())
+    options = {"linear": True, "d_model": 4, "d_state": 32}
+    return "white", "zero 0", {"init": window_grid(dt, L)}, data, options
+
+
 CASES = {
+    "zero-real-part": zero_real_part,
     "rule-in-training": rule_in_training,
     "ablations": ablations,
     "copying": copying,
