@@ -312,7 +312,7 @@ def test_the_doctor_names_a_miss_and_its_fix(own, tmp_path):
     (own / "requirements-torch.lock").unlink()
     out, _ = ssmbook(own, "doctor", status=1)
     assert "MISS" in out
-    assert f"to mend it: {sys.executable} -m pip install numpy==1.0" in out
+    assert f"to fix it: {sys.executable} -m pip install numpy==1.0" in out
     assert "nothing-such: missing, the lock says 1" in out
 
 
