@@ -114,8 +114,16 @@ def test_a_repository_within_the_system_is_no_part_of_it(tmp_path, monkeypatch):
     assert not reads(tmp_path / "book").allows(f"{tmp_path}/book/x")
 
 
+SHARED_MEMORY = pytest.param(
+    "/dev/shm",
+    marks=pytest.mark.skipif(
+        not Path("/dev/shm").is_dir(), reason="only Linux has this folder"
+    ),
+)
+
+
 @pytest.mark.parametrize(
-    "folder", ["/dev/shm", "{home}/.keras", "{home}/.cache/ssmlib"]
+    "folder", [SHARED_MEMORY, "{home}/.keras", "{home}/.cache/ssmlib"]
 )
 def test_a_run_that_reads_data_there_fails(folder, tmp_path, monkeypatch):
     """Wherever a notebook may have got its path from."""
