@@ -12,6 +12,10 @@ that the claim predicts for it.
 
 A claim that does neither is open. Each wrong decision of a true or a false claim has a
 probability of at most half of 1 - LEVEL per side, over all claims of the chapter.
+
+If seeds are added to a study after an evaluation, its claims are evaluated again on all
+seeds. At the k-th look 1 - LEVEL is divided by k, so that with two looks a wrong
+decision is at most one and a half times as probable as with one.
 """
 
 from __future__ import annotations
@@ -78,11 +82,12 @@ class Decision:
     parts: tuple[str, ...]
 
 
-def decide(claims: Mapping[str, Sequence[Part]]) -> dict[str, Decision]:
+def decide(claims: Mapping[str, Sequence[Part]], looks: int = 1) -> dict[str, Decision]:
     """Decide the claims of a chapter together.
 
     Args:
         claims: the parts of each claim, by the claim's id.
+        looks: how often they are evaluated, with this time.
 
     Returns:
         The decision on each claim.
@@ -97,7 +102,7 @@ def decide(claims: Mapping[str, Sequence[Part]]) -> dict[str, Decision]:
     found = {}
     for id in sorted(claims, key=p.__getitem__):
         certain = not any(part.se for part in claims[id])
-        alpha = 1 - LEVEL if certain else (1 - LEVEL) / left
+        alpha = (1 - LEVEL) / looks / (1 if certain else left)
         parts = claims[id]
         decided = p[id] <= alpha
         holds = all(part.inside for part in parts)

@@ -32,7 +32,8 @@ def check(claims: Iterable[Claim], study: Measured, tries: int = TRIES) -> None:
         study: all parts of it are finished.
         tries: the number of random exchanges.
     """
-    allowed = stats.binom.ppf(0.999, tries, (1 - LEVEL) / 2)
+    looks = study.study.looks
+    allowed = stats.binom.ppf(0.999, tries, (1 - LEVEL) / looks / 2)
     for claim in claims:
         held = count(claim, study, tries)
         if held > allowed:
@@ -70,7 +71,8 @@ def count(claim: Claim, study: Measured, tries: int = TRIES) -> int:
             own = {"all": dict(enumerate(draws.tolist()))}
             found[key] = Effect(key, kind, pooled(own), contrast.across)
         parts = as_parts(claim.predictions, found)
-        held += decide({claim.id: parts})[claim.id].state == "holds"
+        decided = decide({claim.id: parts}, study.study.looks)
+        held += decided[claim.id].state == "holds"
     return held
 
 

@@ -46,8 +46,8 @@ class Need:
     Attributes:
         claim: the id of the claim.
         key: the contrast that decides last.
-        n: seeds or tasks for a power of 80 %, if the effect is what was measured; None
-            if no number decides.
+        n: seeds or tasks for a power of 80 % at the next look, if the effect is what
+            was measured; None if no number decides.
     """
 
     claim: str
@@ -81,27 +81,29 @@ def needs(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> list[Need
         for claim in own:
             if decided[claim.id].verdict == "undecided":
                 parts = as_parts(claim.predictions, effects)
-                found.append(_need(claim.id, parts, effects))
+                looks = study.study.looks + 1
+                found.append(_need(claim.id, parts, effects, looks))
     return found
 
 
-def _need(id: str, parts: Iterable[Part], effects: Mapping) -> Need:
+def _need(id: str, parts: Iterable[Part], effects: Mapping, looks: int) -> Need:
     """The largest number of draws that one of the parts needs."""
-    wanted = [(draws(part, effects[part.key].n), part.key) for part in parts]
+    wanted = [(draws(part, effects[part.key].n, looks), part.key) for part in parts]
     n, key = max(wanted, key=lambda pair: pair[0])
     return Need(id, key, None if n > MOST else math.ceil(n))
 
 
-def draws(part: Part, n: int) -> float:
+def draws(part: Part, n: int, looks: int = 1) -> float:
     """Return the draws for a power of 80 % if the effect is what was measured.
 
     Args:
         part: a measured quantity and its predicted range.
         n: from how many draws it was measured.
+        looks: how often it will have been evaluated then.
     """
     apart = min(abs(part.value - edge) for edge in (part.low, part.high))
     if apart == 0:
         return math.inf
     sd = part.se * math.sqrt(n)
-    z = stats.norm.isf((1 - LEVEL) / 2) + stats.norm.ppf(POWER)
+    z = stats.norm.isf((1 - LEVEL) / looks / 2) + stats.norm.ppf(POWER)
     return float((z * sd / apart) ** 2)

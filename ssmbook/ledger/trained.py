@@ -111,7 +111,7 @@ def outcomes(
         decide_copies(claims)
         return {c.id: Outcome("undecided", reason=reason) for c in claims}, {}
     found = effects(study)
-    decided = _decided(claims, found)
+    decided = _decided(claims, found, study.study.looks)
     if UNTRAINED in study.study.designs and not study.missing(UNTRAINED):
         _refuse_untrained(claims, study)
     return decided, found
@@ -128,10 +128,11 @@ def decide_copies(claims: Sequence[Claim]) -> None:
 
 
 def _decided(
-    claims: Sequence[Claim], found: Mapping[str, Effect]
+    claims: Sequence[Claim], found: Mapping[str, Effect], looks: int = 1
 ) -> dict[str, Outcome]:
-    expected = decide({c.id: as_parts(c.expect, found) for c in claims})
-    limits = decide({c.id: as_parts(c.limits, found) for c in claims if c.limits})
+    expected = decide({c.id: as_parts(c.expect, found) for c in claims}, looks)
+    limited = {c.id: as_parts(c.limits, found) for c in claims if c.limits}
+    limits = decide(limited, looks)
     return {
         claim.id: Outcome(
             _verdict(expected[claim.id], limits.get(claim.id)),

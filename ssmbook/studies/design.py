@@ -2,6 +2,7 @@
 
     parameters: {steps: 120}        # of the chapter's notebook, for all designs
     per_part: 4                     # seeds per part
+    looks: 1                        # evaluations, with the one at these seeds
     designs:
       base: {seeds: [300, 339]}     # the first and the last seed
       untrained: {seeds: [400, 403], parameters: {train: false}}
@@ -121,6 +122,8 @@ class Study:
         contrasts: the comparisons, by name.
         parameters: of the notebook, for all designs.
         per_part: seeds per part.
+        looks: how often the claims are evaluated, with the evaluation at these seeds.
+            If seeds are added after an evaluation, it is one more.
     """
 
     chapter: Text
@@ -128,6 +131,7 @@ class Study:
     contrasts: dict[Text, Contrast]
     parameters: Given = Field(default_factory=dict)
     per_part: Annotated[int, Field(ge=1, strict=True)] = 4
+    looks: Annotated[int, Field(ge=1, strict=True)] = 1
 
     def __post_init__(self) -> None:
         if BASE not in self.designs:
@@ -178,7 +182,7 @@ class Study:
             "contrasts": chosen,
             "parameters": self.parameters | self.designs[BASE].parameters,
             "seeds": list(self.designs[BASE].seeds),
-        }
+        } | ({"looks": self.looks} if self.looks > 1 else {})
 
 
 _study = TypeAdapter(Study).validate_python

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -96,6 +98,24 @@ def test_many_claims_are_corrected_together():
     assert wrong / TRIES <= stats.binom.ppf(0.9999, TRIES, 0.05) / TRIES
 
 
+@pytest.mark.slow
+def test_a_second_look_adds_half_of_the_level_at_most():
+    """At the edge, evaluated at 16 seeds and, if open, again at 48."""
+    rng, wrong = np.random.default_rng(5), 0
+    for _ in range(8 * TRIES):
+        own = rng.normal(EDGE, 30.0, 48)
+        for looks, n in ((1, 16), (2, 48)):
+            p = pooled({"all": dict(enumerate(own[:n].tolist()))})
+            one = Part("x", p.value, p.se, p.freedom, -math.inf, EDGE)
+            state = decide({"claim": [one]}, looks)["claim"].state
+            if state != "open":
+                break
+        wrong += state != "open"
+    n = 8 * TRIES
+    assert wrong / n <= stats.binom.ppf(0.9999, n, 0.075) / n
+    assert wrong / n > 0.05  # more than one look alone
+
+
 def part(key="x", value=0.0, se=1.0, low=-20.0, high=20.0) -> Part:
     return Part(key, value, se, 13, low, high)
 
@@ -116,6 +136,13 @@ def test_an_exact_quantity_decides_without_correction():
     assert found["exact"].state == "holds"
     assert found["exact"].level == pytest.approx(0.95)
     assert decide({"a": [part(value=20.1, se=0.0)]})["a"].state == "fails"
+
+
+def test_a_later_look_is_more_demanding():
+    near = [part(value=17.5)]
+    assert decide({"a": near})["a"].state == "holds"
+    later = decide({"a": near}, looks=2)["a"]
+    assert (later.state, later.level) == ("open", pytest.approx(0.975))
 
 
 def test_identical_hypotheses_are_refused():
