@@ -32,8 +32,7 @@ def check(claims: Iterable[Claim], study: Measured, tries: int = TRIES) -> None:
         study: all parts of it are finished.
         tries: the number of random exchanges.
     """
-    looks = study.study.looks
-    allowed = stats.binom.ppf(0.999, tries, (1 - LEVEL) / looks / 2)
+    allowed = stats.binom.ppf(0.999, tries, (1 - LEVEL) / study.looks / 2)
     for claim in claims:
         held = count(claim, study, tries)
         if held > allowed:
@@ -46,7 +45,7 @@ def check(claims: Iterable[Claim], study: Measured, tries: int = TRIES) -> None:
 def check_all(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> None:
     """Check the claims on every study that is complete; as `check`."""
     for slug, study in trained.items():
-        if not study.missing(BASE):
+        if study.looks:
             own = [c for c in ledger if c.notebook == slug and c.judged_on == "study"]
             check(own, study)
 
@@ -54,7 +53,7 @@ def check_all(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> None:
 def count(claim: Claim, study: Measured, tries: int = TRIES) -> int:
     """Return in how many random exchanges of labels a claim holds; as `check`."""
     contrasts = {key: study.study.contrasts[key] for key in claim.keys}
-    rows = [row for part in study.parts[BASE] for row in part.losses.rows]
+    rows = [row for part in study.evaluated(BASE) for row in part.losses.rows]
     arms = sorted({arm for c in contrasts.values() for arm in c.arms})
     tasks = list(dict.fromkeys(str(row["task"]) for row in rows))
     tables = {key: _table(c, rows, tasks, arms) for key, c in contrasts.items()}
@@ -63,7 +62,7 @@ def count(claim: Claim, study: Measured, tries: int = TRIES) -> int:
     rng, held = np.random.default_rng(0), 0
     for _ in range(tries):
         found = {}
-        order = _exchange(rng, there, study.count(BASE))
+        order = _exchange(rng, there, first.shape[-1])
         for key, contrast in contrasts.items():
             values = np.take_along_axis(tables[key], order, axis=1)
             draws = _draws(contrast, values, tasks, arms)
@@ -71,7 +70,7 @@ def count(claim: Claim, study: Measured, tries: int = TRIES) -> int:
             own = {"all": dict(enumerate(draws.tolist()))}
             found[key] = Effect(key, kind, pooled(own), contrast.across)
         parts = as_parts(claim.predictions, found)
-        decided = decide({claim.id: parts}, study.study.looks)
+        decided = decide({claim.id: parts}, study.looks)
         held += decided[claim.id].state == "holds"
     return held
 

@@ -11,7 +11,6 @@ from scipy import stats
 from ssmbook.ledger.decision import LEVEL, Part
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.trained import as_parts, outcomes
-from ssmbook.studies.design import BASE
 from ssmbook.studies.parts import Measured
 
 POWER = 0.8
@@ -75,13 +74,13 @@ def needs(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> list[Need
     found = []
     for chapter, study in trained.items():
         own = [c for c in ledger if c.notebook == chapter and c.judged_on == "study"]
-        if not own or study.missing(BASE):
+        if not own or not study.looks:
             continue
         decided, effects = outcomes(own, study)
         for claim in own:
             if decided[claim.id].verdict == "undecided":
                 parts = as_parts(claim.predictions, effects)
-                looks = study.study.looks + 1
+                looks = study.looks + 1
                 found.append(_need(claim.id, parts, effects, looks))
     return found
 

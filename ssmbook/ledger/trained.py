@@ -104,14 +104,13 @@ def outcomes(
         ValueError: if two claims predict the same, or if a claim holds without
             training as well.
     """
-    left = study.missing(BASE)
-    if left:
+    if not study.looks:
         n, done = len(study.study.designs[BASE].all_seeds), study.count(BASE)
         reason = f"{done} of {n} seeds are measured"
         decide_copies(claims)
         return {c.id: Outcome("undecided", reason=reason) for c in claims}, {}
     found = effects(study)
-    decided = _decided(claims, found, study.study.looks)
+    decided = _decided(claims, found, study.looks)
     if UNTRAINED in study.study.designs and not study.missing(UNTRAINED):
         _refuse_untrained(claims, study)
     return decided, found

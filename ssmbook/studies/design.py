@@ -2,7 +2,6 @@
 
     parameters: {steps: 120}        # of the chapter's notebook, for all designs
     per_part: 4                     # seeds per part
-    looks: 1                        # evaluations, with the one at these seeds
     designs:
       base: {seeds: [300, 339]}     # the first and the last seed
       untrained: {seeds: [400, 403], parameters: {train: false}}
@@ -12,7 +11,8 @@
 Claims are evaluated on the design `base`. The design `untrained` runs the same
 pipeline with a rate of zero; a claim that holds there as well shows nothing. The design
 `pilot` runs first: it searches the rates at which the others train. Each other design
-changes parameters, to show where a claim still holds.
+changes parameters, to show where a claim still holds. If seeds are added to a design
+after an evaluation, they are listed in it: `added: [[2000, 2039]]`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
     return ends
 
 
+Ends = Annotated[tuple[Seed, Seed], AfterValidator(_ascending)]
 Arms = tuple[Text, Text]
 Tasks = Annotated[tuple[Text, ...], Field(min_length=1)]
 Given = dict[str, bool | int | float | str]
@@ -101,15 +102,28 @@ class Contrast:
 
 @checked
 class Design:
-    """One setting of the experiment, with the seeds that it is measured on."""
+    """One setting of the experiment, with the seeds that it is measured on.
 
-    seeds: Annotated[tuple[Seed, Seed], AfterValidator(_ascending)]
+    Attributes:
+        seeds: the first and the last seed.
+        parameters: of the notebook, for this design.
+        added: further seeds, each the first and the last of those that were added
+            after an evaluation.
+    """
+
+    seeds: Ends
     parameters: Given = Field(default_factory=dict)
+    added: tuple[Ends, ...] = ()
 
     @property
-    def all_seeds(self) -> range:
+    def ranges(self) -> tuple[range, ...]:
+        """Return the seeds, in the order in which they were stated."""
+        return tuple(range(a, b + 1) for a, b in (self.seeds, *self.added))
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
         """Return every seed."""
-        return range(self.seeds[0], self.seeds[1] + 1)
+        return tuple(seed for own in self.ranges for seed in own)
 
 
 @checked
@@ -122,8 +136,6 @@ class Study:
         contrasts: the comparisons, by name.
         parameters: of the notebook, for all designs.
         per_part: seeds per part.
-        looks: how often the claims are evaluated, with the evaluation at these seeds.
-            If seeds are added after an evaluation, it is one more.
     """
 
     chapter: Text
@@ -131,7 +143,6 @@ class Study:
     contrasts: dict[Text, Contrast]
     parameters: Given = Field(default_factory=dict)
     per_part: Annotated[int, Field(ge=1, strict=True)] = 4
-    looks: Annotated[int, Field(ge=1, strict=True)] = 1
 
     def __post_init__(self) -> None:
         if BASE not in self.designs:
@@ -142,7 +153,7 @@ class Study:
                 if seed in taken:
                     raise ValueError(
                         f"seed {seed} is in the designs {taken[seed]} and {name}: "
-                        "designs have different seeds"
+                        "a seed may be listed once"
                     )
                 taken[seed] = name
             if name == PILOT and len(design.all_seeds) > self.per_part:
@@ -155,8 +166,11 @@ class Study:
 
     def blocks(self, design: str) -> list[range]:
         """Return the seeds of each part of a design."""
-        seeds = self.designs[design].all_seeds
-        return [seeds[k : k + self.per_part] for k in range(0, len(seeds), self.per_part)]
+        return [
+            seeds[k : k + self.per_part]
+            for seeds in self.designs[design].ranges
+            for k in range(0, len(seeds), self.per_part)
+        ]
 
     def values(self, design: str, block: range) -> dict:
         """Return the parameters of the notebook for one part."""
@@ -178,11 +192,12 @@ class Study:
         chosen = {name: asdict(self.contrasts[name]) for name in sorted(names)}
         for contrast in chosen.values():
             del contrast["words"]  # another wording measures the same
+        added = self.designs[BASE].added
         return {
             "contrasts": chosen,
             "parameters": self.parameters | self.designs[BASE].parameters,
             "seeds": list(self.designs[BASE].seeds),
-        } | ({"looks": self.looks} if self.looks > 1 else {})
+        } | ({"added": [*map(list, added)]} if added else {})
 
 
 _study = TypeAdapter(Study).validate_python

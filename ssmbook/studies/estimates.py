@@ -101,8 +101,8 @@ def _means(draws: Mapping[tuple[int, int], float], axis: int) -> dict[int, float
 
 
 def effects(measured: Measured, design: str = BASE) -> dict[str, Effect]:
-    """Return the effect of each contrast, over all finished parts of a design."""
-    runs = {part.name: part.losses.rows for part in measured.parts[design]}
+    """Return the effect of each contrast, over the evaluated parts of a design."""
+    runs = {part.name: part.losses.rows for part in measured.evaluated(design)}
     return {n: effect(c, runs) for n, c in measured.study.contrasts.items()}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ssmbook.notebook.losses import Losses, part_files, read_part
 from ssmbook.runs.document import Run
-from ssmbook.studies.design import Study, studies
+from ssmbook.studies.design import BASE, Study, studies
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,26 @@ class Measured:
         """Return the seeds of the parts of a design that are not finished."""
         done = {part.name for part in self.parts.get(design, ())}
         return [b for b in self.study.blocks(design) if part_name(b) not in done]
+
+    @property
+    def looks(self) -> int:
+        """Return how many evaluations of the claims are due; 0 while seeds are missing.
+
+        Added seeds count when all that were added with them are measured.
+        """
+        left = {block.start for block in self.missing(BASE)}
+        for k, seeds in enumerate(self.study.designs[BASE].ranges):
+            if left & {*seeds}:
+                return k
+        return len(self.study.designs[BASE].ranges)
+
+    def evaluated(self, design: str) -> tuple[Part, ...]:
+        """Return the finished parts of a design, without incomplete additions."""
+        done, looks = self.parts.get(design, ()), self.looks
+        if design != BASE or not looks:
+            return done
+        seeds = {s for own in self.study.designs[BASE].ranges[:looks] for s in own}
+        return tuple(part for part in done if {*part.losses.seeds} <= seeds)
 
     def count(self, design: str) -> int:
         """Return how many seeds of a design are measured."""

@@ -106,6 +106,21 @@ def test_missing_parts_are_known(tmp_path):
     assert found.count("base") == 4
 
 
+def test_added_seeds_are_parts_of_the_design(tmp_path):
+    """They are evaluated with the first ones, when all of them are measured."""
+    designs = {"base": {"seeds": [0, 5], "added": [[40, 44]]}}
+    study = stated(tmp_path, STUDY | {"designs": designs})
+    blocks = [range(4), range(4, 6), range(40, 44), range(44, 45)]
+    assert study.blocks("base") == blocks
+    looks = []
+    for block in blocks:
+        write_part(tmp_path, study, "base", block)
+        found = of_study(tmp_path, study)
+        looks.append((found.looks, effects(found)["a_over_b"].n))
+    assert looks == [(0, 4), (1, 6), (1, 6), (2, 11)]
+    assert found.missing("base") == []
+
+
 PARTS = {
     "another design": ({"steps": 6}, "steps must be 5, got 6"),
     "a parameter that the design leaves at its default": (
@@ -203,6 +218,10 @@ STUDIES = {
         "pilot must be one part, of at most 4",
     ),
     "an unknown field": ({"seeds": [1, 2]}, "unknown field seeds"),
+    "a seed that was measured is added": (
+        {"designs": {"base": {"seeds": [0, 7], "added": [[7, 9]]}}},
+        "seed 7 is in the designs base and base: a seed may be listed once",
+    ),
     "falling seeds": ({"designs": {"base": {"seeds": [3, 0]}}}, "first < last"),
 }
 

@@ -97,14 +97,14 @@ def test_a_change_without_a_dated_line_is_refused(tmp_path, case):
     check_registered(mended, study)
 
 
-@pytest.mark.parametrize("part", ["seeds", "looks", "contrast", "parameters"])
+@pytest.mark.parametrize("part", ["seeds", "added", "contrast", "parameters"])
 def test_another_measurement_needs_a_dated_line_too(tmp_path, part):
     own = claim(finished(tmp_path / "one"), BETTER)
     other = copy.deepcopy(STUDY)
     if part == "seeds":
         other["designs"]["base"]["seeds"] = [0, 19]
-    elif part == "looks":
-        other["looks"] = 2
+    elif part == "added":
+        other["designs"]["base"]["added"] = [[300, 303]]
     elif part == "contrast":
         other["contrasts"]["a_over_b"] = {"ratio": ["a", "b"], "task": "two"}
     else:
