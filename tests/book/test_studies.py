@@ -24,17 +24,6 @@ def _seeds(p):
     return range(p["seed"], p["seed"] + p["n_seeds"])
 
 
-def _grid(octave, L):
-    return {"init": window_grid(2.0**octave, L)}
-
-
-def sequence_length(p):
-    """White noise at the shortest length, the rule's timescale."""
-    L, process = 64, inputs.white()
-    data = [delay.block_copy(p["n_train"], L, L // 8, s, process) for s in _seeds(p)]
-    return first_epoch(p, data, _grid(-3, L), linear=True)  # 2^-3 = 1 / sqrt(64)
-
-
 def real_series(p):
     """Hourly temperatures."""
     own = "sf_temperature", p["L"], p["n_train"]
@@ -73,7 +62,6 @@ def rule_in_training(p):
 
 SPOTS = {
     "rule-in-training": rule_in_training,
-    "sequence-length": sequence_length,
     "real-series": real_series,
     "fixed-recurrent-weights": fixed_recurrent_weights,
     "ablations": ablations,

@@ -71,7 +71,11 @@ def predictions(entries):
 
 @pytest.mark.parametrize("chapter", STUDIES)
 def test_no_edge_moved_since_the_first_part(chapter, ledger):
-    """The predictions are those that were committed before the measurement."""
+    """The predictions are those that were committed before the measurement.
+
+    A further one may be added, which makes a claim harder to hold; its line says that
+    it came after the measurement.
+    """
     if git("rev-parse", "--is-shallow-repository") != ["false"]:
         pytest.skip("this clone is shallow")
     parts = git("log", "--format=%H", "--", f"studies/{chapter}/base/*.csv")
@@ -85,8 +89,10 @@ def test_no_edge_moved_since_the_first_part(chapter, ledger):
     assert predictions(WAITING[chapter]) == registered
     for claim in ledger:
         if claim.notebook == chapter and claim.judged_on == "study":
-            own = sorted((e.key, *e.ends) for e in claim.expect)
-            assert own == registered[claim.id], claim.id
+            own = {(e.key, *e.ends) for e in claim.expect}
+            assert own >= {*registered[claim.id]}, claim.id
+            if own > {*registered[claim.id]}:
+                assert any(v.after for v in claim.history), claim.id
 
 
 @pytest.mark.parametrize("chapter", STUDIES)

@@ -65,7 +65,14 @@ def zero_real_part(p, seed):
     return "white", "zero 0", {"init": window_grid(dt, L)}, data, options
 
 
+def sequence_length(p, seed):
+    """White noise at the shortest length, the rule's timescale."""
+    data = delay.block_copy(p["n_train"], 64, 8, seed, inputs.white())
+    return "white, 64", "0", {"init": window_grid(2.0**-3, 64)}, data, {"linear": True}
+
+
 CASES = {
+    "sequence-length": sequence_length,
     "zero-real-part": zero_real_part,
     "rule-in-training": rule_in_training,
     "ablations": ablations,
