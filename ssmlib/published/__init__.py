@@ -7,7 +7,7 @@ from ssmlib.published.configurations import (
     configuration,
     names,
 )
-from ssmlib.published.results import LRA, SOURCE, TASKS, lra
+from ssmlib.published.results import LRA, SOURCE, TASKS, lra, result
 from ssmlib.published.row import Pair, Published
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "configuration",
     "lra",
     "names",
+    "result",
 ]

@@ -31,6 +31,34 @@ LRA: dict[str, tuple[float | None, ...]] = {
 }
 
 
+#: other tasks: percent of accuracy, or the root mean square error of heart rates
+OTHER: dict[str, dict[str, float]] = {
+    "cifar": {"S4-LegS": 91.80, "S4D-LegS": 89.92, "S4D-Inv": 90.69, "S4D-Lin": 90.42},
+    "speech": {"S4-LegS": 96.08, "S4D-LegS": 95.83, "S4D-Inv": 96.18, "S4D-Lin": 96.25},
+    "bidmc": {"S4-LegS": 0.332, "S4D-LegS": 0.367, "S4D-Inv": 0.373, "S4D-Lin": 0.379},
+}
+
+
+def result(row: str, model: str) -> float | None:
+    """Return the published result of a configuration; None if there is none.
+
+    Args:
+        row: name of the configuration.
+        model: name of a model, such as "S4D-LegS".
+
+    Returns:
+        An accuracy in [0, 1]; for "bidmc" a root mean square error.
+    """
+    columns = [task.lower().replace("-", "") for task in TASKS]
+    if row in columns and model in LRA:
+        percent = LRA[model][columns.index(row)]
+    else:
+        percent = OTHER.get(row, {}).get(model)
+    if percent is None or row == "bidmc":
+        return percent
+    return percent / 100
+
+
 def lra() -> pd.DataFrame:
     """Return the published accuracies on the Long Range Arena.
 

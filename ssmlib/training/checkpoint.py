@@ -216,6 +216,17 @@ def save(path: Path, setting: Setting, parts: dict, progress) -> None:
         "survived": survived,
         "history": torch.stack(history),
     }
+    write(path, FORMAT, content)
+
+
+def write(path: Path, form: bytes, content: dict) -> None:
+    """Write tensors and plain values with a checksum, whole or not at all.
+
+    Args:
+        path: the file.
+        form: the first line, which names the kind and the version of the file.
+        content: what `torch.save` accepts.
+    """
     buffer = io.BytesIO()
     torch.save(content, buffer)
     packed = buffer.getvalue()
@@ -223,7 +234,7 @@ def save(path: Path, setting: Setting, parts: dict, progress) -> None:
     part = _part(path)
     try:
         with part.open("xb") as out:
-            out.write(FORMAT + checksum + b"\n" + packed)
+            out.write(form + checksum + b"\n" + packed)
             out.flush()
             os.fsync(out.fileno())
         part.replace(path)
@@ -249,7 +260,7 @@ def load(
         ValueError: for a damaged file, one that `save` did not write, or one of another
             fit; it names the differences.
     """
-    content = _read(path, device)
+    content = read(path, FORMAT, device)
     found = _sameness.differences(content["setting"], setting.texts)
     if not found and not _close(content["values"].cpu(), setting.values):
         found = ["the initial values of the parameters"]
@@ -266,16 +277,26 @@ def load(
     return content["alive"], content["survived"], history
 
 
-def _read(path: Path, device) -> dict:
+def read(path: Path, form: bytes, device) -> dict:
+    """Return the content of a file that `write` wrote.
+
+    Args:
+        path: the file.
+        form: its first line.
+        device: of the tensors.
+
+    Raises:
+        ValueError: for a damaged file, or one with another first line.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise ValueError(
             f"checkpoint {path} cannot be read ({error.strerror})"
         ) from None
-    head, _, packed = raw.removeprefix(FORMAT).partition(b"\n")
-    if not raw.startswith(FORMAT):
-        what = "was not written by this version of fit, or its beginning is damaged"
+    head, _, packed = raw.removeprefix(form).partition(b"\n")
+    if not raw.startswith(form):
+        what = "was not written by this version of ssmlib, or its beginning is damaged"
     elif hashlib.sha256(packed).hexdigest().encode() != head:
         what = "is damaged: its content does not match its checksum"
     else:

@@ -235,7 +235,7 @@ def test_a_file_of_another_program_is_refused(tmp_path):
     path = tmp_path / "fit.pt"
     torch.save(nn.Linear(2, 2).state_dict(), path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="was not written by this version of fit"):
+    with pytest.raises(ValueError, match="was not written by this version of ssmlib"):
         run(path)
     assert path.read_bytes() == before
 
