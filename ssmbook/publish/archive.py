@@ -117,7 +117,7 @@ def _pack(root: Path, commit: str, work: Path, output: Path, say: build.Say) -> 
         {known[slug].document: of for slug, of in values.items()},
         {slug: chapter.document for slug, chapter in known.items()},
         judged,
-        [entry for entry in registered() if entry["checksums"]],
+        [entry for entry in registered() if entry["package"]],
     )
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = [f"{sha256(p.read_bytes())}  {p.relative_to(folder)}\n" for p in files]

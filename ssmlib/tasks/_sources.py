@@ -14,12 +14,15 @@ class File:
         package: name of the package that carries it, as the lock writes it; "" if the
             user names its folder.
         path: where it is in that package.
-        sha256: checksum of its content, unpacked if the package is "".
+        sha256: checksum of its content, unpacked if it is read as a .gz file and the
+            package is ""; "" if only its MD5 is published.
+        md5: checksum of a file whose SHA-256 is not published.
     """
 
     package: str
     path: str
     sha256: str
+    md5: str = ""
 
 
 def _files(package: str, folder: str, sums: Mapping[str, str]) -> tuple[File, ...]:
@@ -141,4 +144,51 @@ PRESSURE = File(
     "aeon",
     "aeon/datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv",
     "fe26577b94896943e8205d04d56bf2511fe05c008df535a1ec3826adff3597e2",
+)
+
+#: archives that the user unpacks
+CIFAR10_ARCHIVE = File(
+    "",
+    "cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+IMDB_ARCHIVE = File(
+    "",
+    "aclImdb_v1.tar.gz",
+    "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+)
+COMMANDS_ARCHIVE = File(
+    "",
+    "speech_commands_v0.02.tar.gz",
+    "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+)
+MNIST_FULL = _files(
+    "",
+    "",
+    {
+        "train-images-idx3-ubyte.gz": (
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+        ),
+    },
+)
+_CIFAR10_MD5 = {
+    "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+    "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+    "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+    "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+    "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+    "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+}
+CIFAR10 = (
+    CIFAR10_ARCHIVE,
+    *(File("", name, "", md5) for name, md5 in _CIFAR10_MD5.items()),
 )

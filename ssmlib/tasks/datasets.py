@@ -6,79 +6,14 @@ archive all read it. It has no data and loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from ssmlib.tasks import _sources as sources
+from ssmlib.tasks._dataset import Dataset as Dataset
+from ssmlib.tasks._dataset import Kind as Kind
+from ssmlib.tasks._published import IN_FOLDERS
 from ssmlib.tasks._sources import File
-
-Kind = Literal["series", "images", "speech", "medicine", "generated"]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set.
-
-    Attributes:
-        name: unique name, by which `recommend` loads a series or images.
-        kind: the kind of data.
-        what: the content, in one phrase.
-        length: steps of a series or of one sequence, in words.
-        unit: unit of a series; "" for other kinds.
-        license: the license, and its source.
-        citations: BibTeX keys in the book's references.
-        loader: "module:function" of `ssmlib.tasks`.
-        files: the files that are read, with checksums; none if it is generated.
-        held_out: whether no choice in this project was made on it.
-    """
-
-    name: str
-    kind: Kind
-    what: str
-    length: str
-    license: str
-    citations: tuple[str, ...]
-    loader: str
-    files: tuple[File, ...] = ()
-    unit: str = ""
-    held_out: bool = False
-
-    @property
-    def package(self) -> str:
-        """The package that carries the files; "" if there is none."""
-        return self.files[0].package if self.files else ""
-
-    def function(self) -> Callable[..., Any]:
-        """Return the function that loads or generates the data set."""
-        module, _, name = self.loader.partition(":")
-        return getattr(import_module(f"ssmlib.tasks.{module}"), name)
-
-    def load(self) -> Any:
-        """Load it: a series by its name, other kinds with their default arguments.
-
-        Raises:
-            ValueError: for a data set that needs arguments, or a changed file.
-            ModuleNotFoundError: if the package that carries it is not installed.
-        """
-        if not self.package:
-            raise ValueError(f"{self.name} needs arguments: call {self.loader}")
-        return self.function()(*((self.name,) if self.kind == "series" else ()))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the entry in plain types; `load` is None where it needs arguments."""
-        held_out = "; held out" if self.held_out else ""
-        return {
-            "name": self.name,
-            "description": f"{self.what}{held_out}; {self.length}",
-            "license": self.license,
-            "package": self.package,
-            "citations": list(self.citations),
-            "checksums": {file.path: file.sha256 for file in self.files},
-            "load": self.load if self.package else None,
-        }
-
 
 _NOAA = "public domain (NOAA), as vega_datasets states"
 _STATSMODELS = "public domain, as statsmodels states"
@@ -232,17 +167,6 @@ _ALL = (
         (sources.MNIST,),
     ),
     Dataset(
-        "fashion_mnist",
-        "images",
-        "Fashion-MNIST, 60,000 and 10,000 images of clothes; optional, in a folder you "
-        "name (Debian's package dataset-fashion-mnist, or the authors' files)",
-        "784 pixels",
-        "MIT",
-        ("xiao2017",),
-        "images:fashion_mnist",
-        sources.FASHION,
-    ),
-    Dataset(
         "digits",
         "images",
         "1,797 handwritten digits, 8 × 8",
@@ -312,6 +236,7 @@ _ALL = (
         (),
         "delay:block_copy",
     ),
+    *IN_FOLDERS,
 )
 
 #: every data set by its name

@@ -13,6 +13,14 @@ from ssmlib._imports import missing
 from ssmlib.tasks._sources import File
 
 
+class UnpublishedWarning(UserWarning):
+    """Says that the files of a user differ from the published ones.
+
+    Record it with `warnings.catch_warnings(record=True)`, or turn it into an error with
+    `warnings.simplefilter("error", UnpublishedWarning)`.
+    """
+
+
 def checked(path: Path, sha256: str) -> Path:
     """Return the path if the file has the known content.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from ssmlib import _checks, _scale
 from ssmlib._imports import optional
+from ssmlib.tasks import _folders
 from ssmlib.tasks._sources import File
 from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.files import packaged, unpacked
@@ -97,7 +97,7 @@ def digits(seed: int = 0) -> Split:
     return _split(x / 16, y, seed)
 
 
-def fashion_mnist(folder: str | Path) -> Split:
+def fashion_mnist(folder: str | Path | None = None) -> Split:
     """Return Fashion-MNIST as sequences of 784 pixels in [0, 1], 10 classes.
 
     The 10,000 test images are the authors' own. The last 10,000 of their training
@@ -105,28 +105,25 @@ def fashion_mnist(folder: str | Path) -> Split:
 
     Args:
         folder: contains the four .gz files of Zalando's distribution. Debian's package
-            dataset-fashion-mnist puts them into /usr/share/datasets/fashion-mnist.
+            dataset-fashion-mnist puts them into /usr/share/datasets/fashion-mnist. None
+            for the folder fashion-mnist below the one that the variable SSMLIB_DATA
+            names.
 
     Raises:
-        FileNotFoundError: if a file is missing.
+        FileNotFoundError: if the folder or a file is missing.
         TypeError: if folder is not a path.
-        ValueError: if a file has other content.
+        ValueError: if a file has other content, or if neither folder nor SSMLIB_DATA is
+            given.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"folder must be a path, got {type(folder).__name__}")
+    known = DATASETS["fashion_mnist"].files
+    where = _folders.place("fashion_mnist", folder)
+    paths = _folders.files("fashion_mnist", where, [file.path for file in known])
     parts = []
-    for file in DATASETS["fashion_mnist"].files:
-        name = file.path
-        path = Path(folder) / name
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} does not exist: folder must hold Fashion-MNIST's four .gz "
-                "files (Debian's package dataset-fashion-mnist installs them)"
-            )
+    for path, file in zip(paths, known, strict=True):
         content = torch.frombuffer(
             bytearray(unpacked(path, file.sha256)), dtype=torch.uint8
         )
-        if "images" in name:  # a header of 16 bytes, of 8 before labels
+        if "images" in path.name:  # a header of 16 bytes, of 8 before labels
             parts.append(content[16:].view(-1, 784).float() / 255)
         else:
             parts.append(content[8:].long())

@@ -1,66 +1,89 @@
 """Read published files of the Long Range Arena as splits; nothing is downloaded.
 
 The unpacked lra_release.gz of the Long Range Arena (arXiv 2011.04006) has the folders
-that these functions read: listops-1000 and pathfinder32 (or 64, 128).
+that these functions read: listops-1000, tsv_data and pathfinder32 (or 64, 128). Its
+task Text is `text.imdb`, and its task Image is `image_files.cifar10`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ssmlib import _checks
-from ssmlib._imports import optional
-from ssmlib.tasks.listops import parsed
-from ssmlib.tasks.split import Split
+from ssmlib.tasks import _folders, _pictures
+from ssmlib.tasks._characters import tokens, vocabulary
+from ssmlib.tasks._folders import lines
+from ssmlib.tasks._headers import shown
+from ssmlib.tasks.listops import WORDS, parsed
+from ssmlib.tasks.split import PARTS, Split
 
 _LISTOPS = ("basic_train.tsv", "basic_val.tsv", "basic_test.tsv")
+_PAIRS = tuple(f"new_aan_pairs.{part}.tsv" for part in ("train", "eval", "test"))
+#: published sizes, of the parts or of all pictures
+_EXPRESSIONS = (96000, 2000, 2000)
+_DOCUMENTS = (147086, 18090, 17437)
+_PICTURES = 200_000
 #: the difficulty that the benchmark takes
 _PATHS = "curv_contour_length_14"
 _BRACKETS = re.compile(r"[()]")
 _NO_TOKEN = str.maketrans("", "", "()")
+#: token of the end of an expression
+END = len(WORDS)
 
 
-def listops(folder: str | Path) -> Split:
+def listops(folder: str | Path | None = None, *, end: bool = False) -> Split:
     """Return the published ListOps data as tokens, lengths and values.
 
-    Round brackets are left out, as in other work on this data.
+    Round brackets are left out, as in other work on this data. Other numbers of
+    expressions than 96,000, 2,000 and 2,000 cause an `UnpublishedWarning`.
 
     Args:
         folder: contains basic_train.tsv, basic_val.tsv and basic_test.tsv in UTF-8.
-            Each has the columns Source and Target.
+            Each has the columns Source and Target. None for the folder
+            lra_release/lra_release/listops-1000 below SSMLIB_DATA.
+        end: whether each expression ends in a token of its own, 16, as by the authors
+            of S4.
 
     Returns:
         Tokens as of `tasks.listops`, lengths, and values 0 to 9.
 
     Raises:
-        FileNotFoundError: if a file is missing.
-        TypeError: if folder is not a path.
+        FileNotFoundError: if the folder or a file is missing.
+        TypeError: if folder is not a path, or end not a bool.
         ValueError: for other columns, a Source that is not a complete expression, a
-            Target that is not its value, or a file without an expression.
+            Target that is not its value, a file without an expression, or if neither
+            folder nor SSMLIB_DATA is given.
     """
-    place = _place(folder)
-    parts = [_expressions(_file(place / name)) for name in _LISTOPS]
-    longest = max(len(row) for rows, _ in parts for row in rows)
+    last = [END] if _checks.boolean("end", end) else []
+    place = _folders.place("lra_listops", folder)
+    parts = list(map(_expressions, _folders.files("lra_listops", place, _LISTOPS)))
+    _folders.count("lra_listops", *_sizes([y for _, y in parts], _EXPRESSIONS))
+    longest = max(len(row) for rows, _ in parts for row in rows) + len(last)
     data, lengths = [], []
     for rows, values in parts:
         x = torch.zeros(len(rows), longest, dtype=torch.int64, device="cpu")
+        long = [len(row) + len(last) for row in rows]
         for line, row in zip(x, rows, strict=True):
-            line[: len(row)] = torch.tensor(row, device="cpu")
+            line[: len(row) + len(last)] = torch.tensor(row + last, device="cpu")
         data += [x, torch.tensor(values, device="cpu")]
-        lengths.append(torch.tensor([len(row) for row in rows], device="cpu"))
+        lengths.append(torch.tensor(long, device="cpu"))
     return Split(*data, *lengths)
+
+
+def _sizes(parts: list, published: tuple[int, ...]) -> tuple[dict, dict]:
+    """The sizes of the parts and the published ones, by part."""
+    sizes = dict(zip(PARTS, map(len, parts), strict=True))
+    return sizes, dict(zip(PARTS, published, strict=True))
 
 
 def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
     rows, values = [], []
-    lines = _lines(path)
-    header = next(lines, "")
+    rest = lines(path)
+    header = next(rest, "")
     columns = header.split("\t")
     if sorted(columns) != ["Source", "Target"]:
         raise ValueError(
@@ -68,7 +91,7 @@ def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
             f"{header[:60]!r}"
         )
     source = columns.index("Source")
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(rest, start=2):
         try:
             fields = line.split("\t")
             if len(fields) != 2:
@@ -92,16 +115,6 @@ def _expressions(path: Path) -> tuple[list[list[int]], list[int]]:
     return rows, values
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Return the lines of a text file; raise ValueError if it is not UTF-8."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for line in file:
-                yield line.rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} must be a text file in UTF-8: {error}") from error
-
-
 def _balanced(text: str) -> bool:
     depth = 0
     for bracket in _BRACKETS.findall(text):
@@ -111,15 +124,77 @@ def _balanced(text: str) -> bool:
     return depth == 0
 
 
-def pathfinder(folder: str | Path, seed: int = 0) -> Split:
+def retrieval(folder: str | Path | None = None, *, longest: int = 4000) -> Split:
+    """Return the published Retrieval data: pairs of papers, related (1) or not (0).
+
+    A token is a character, and the characters are those of the training part. Each
+    text ends in the token 2. The padding counts, because a `Split` has one length per
+    sequence and not one per text. Other numbers of pairs than 147,086, 18,090 and
+    17,437 cause an `UnpublishedWarning`.
+
+    Args:
+        folder: contains new_aan_pairs.train.tsv, new_aan_pairs.eval.tsv and
+            new_aan_pairs.test.tsv in UTF-8, without a header. Each line has a label,
+            two names and two texts. None for the folder
+            lra_release/lra_release/tsv_data below SSMLIB_DATA.
+        longest: number of tokens at which a text is cut, the last one included. All
+            pairs with 4,000 tokens take 11.7 GB.
+
+    Returns:
+        Tokens (n, 2, L) int64, with L that of the longest text, 0 for padding and 1 for
+        a character that the training part lacks; labels (n,) int64.
+
+    Raises:
+        FileNotFoundError: if the folder or a file is missing.
+        TypeError: if folder is not a path, or longest not an integer.
+        ValueError: for a line of another form, an empty text, a label other than 0 or
+            1, a file without a pair, longest below 2, or if neither folder nor
+            SSMLIB_DATA is given.
+    """
+    _checks.integer("longest", longest, least=2)
+    place = _folders.place("lra_retrieval", folder)
+    paths = _folders.files("lra_retrieval", place, _PAIRS)
+    parts = [_documents(path, longest - 1) for path in paths]
+    _folders.count("lra_retrieval", *_sizes([y for _, y in parts], _DOCUMENTS))
+    ids = vocabulary(parts[0][0])
+    most = 1 + max(len(text) for texts, _ in parts for text in texts)
+    data = []
+    for texts, labels in parts:
+        x, _ = tokens(texts, ids, most)
+        data += [x.view(-1, 2, most), torch.tensor(labels, device="cpu")]
+    return Split(*data)
+
+
+def _documents(path: Path, most: int) -> tuple[list[str], list[int]]:
+    """The texts of a file, two per pair and each cut, and the labels."""
+    texts, labels = [], []
+    for number, line in enumerate(lines(path), start=1):
+        label, *fields = line.split("\t")
+        if len(fields) != 4 or label not in ("0", "1", "0.0", "1.0"):
+            raise ValueError(
+                f"{path}, line {number}, must hold a label 0 or 1, two names and two "
+                f"texts, got {len(fields) + 1} columns and the label {shown(label)}"
+            )
+        if not all(fields[2:]):
+            raise ValueError(f"{path}, line {number}, must hold two texts, got none")
+        texts += (text[:most] for text in fields[2:])
+        labels.append(int(float(label)))
+    if not labels:
+        raise ValueError(f"{path} must hold pairs, got an empty file")
+    return texts, labels
+
+
+def pathfinder(folder: str | Path | None = None, seed: int = 0) -> Split:
     """Return the published Pathfinder data as sequences of pixels with labels 0 and 1.
 
-    80 % are training data, 10 % validation and 10 % test data.
+    80 % are training data, 10 % validation and 10 % test data. The authors of S4 train
+    on 2 x - 1. Another number of pictures than 200,000 causes an `UnpublishedWarning`.
 
     Args:
         folder: contains curv_contour_length_14 with the folders metadata (numbered text
             files; each line has a folder, a file, a number and a label 0 or 1) and imgs
-            (pictures of 8 bits per channel).
+            (pictures of 8 bits per channel). None for the folder
+            lra_release/lra_release/pathfinder32 below SSMLIB_DATA.
         seed: draws the division, a non-negative integer.
 
     Returns:
@@ -127,83 +202,55 @@ def pathfinder(folder: str | Path, seed: int = 0) -> Split:
 
     Raises:
         ModuleNotFoundError: if Pillow is missing.
-        FileNotFoundError: if a file is missing.
+        FileNotFoundError: if the folder or a file is missing.
         TypeError: if folder is not a path, or seed not an integer.
         ValueError: for a line of another form, an incomplete picture, a picture that is
-            listed twice, pictures that are not square or differ in size, or fewer than
-            ten pictures.
+            listed twice, pictures that are not square or differ in size, fewer than ten
+            pictures, or if neither folder nor SSMLIB_DATA is given.
     """
+    found = _pathfinder("lra_pathfinder", folder, seed)
+    _folders.count("lra_pathfinder", *found[1:])
+    return found[0]
+
+
+def pathx(folder: str | Path | None = None, seed: int = 0) -> Split:
+    """Return the published Path-X data, which are Pathfinder of 128 pixels.
+
+    Args:
+        folder: as of `pathfinder`. None for the folder
+            lra_release/lra_release/pathfinder128 below SSMLIB_DATA.
+        seed: as of `pathfinder`.
+
+    Returns:
+        Inputs (n, 16384) float32 in [0, 1], labels (n,) int64. All pictures take 13 GB,
+        and 19 GB while they are read.
+
+    Raises:
+        ModuleNotFoundError: as `pathfinder`.
+        FileNotFoundError: as `pathfinder`.
+        TypeError: as `pathfinder`.
+        ValueError: as `pathfinder`, or for pictures of another size.
+    """
+    found = _pathfinder("lra_pathx", folder, seed)
+    if found[0].x_train.shape[-1] != 128**2:
+        raise ValueError(
+            f"folder must hold pictures of 128 x 128 pixels, got "
+            f"{found[0].x_train.shape[-1]:,} pixels: read others by lra.pathfinder"
+        )
+    _folders.count("lra_pathx", *found[1:])
+    return found[0]
+
+
+def _pathfinder(
+    name: str, folder: str | Path | None, seed: int
+) -> tuple[Split, dict[str, int], dict[str, int]]:
+    """The pictures, their number and the published number."""
     _checks.integer("seed", seed, least=0)
-    place = _there(_place(folder) / _PATHS)
-    images, labels = [], []
-    listed: set[Path] = set()
-    files = list(place.glob("metadata/*.npy"))
-    for file in files:
-        if not file.stem.isdecimal():
-            raise ValueError(f"{file} must have a number as its name, as 0.npy")
-    for file in sorted(files, key=lambda file: int(file.stem)):
-        for line in _lines(_file(file)):
-            words = line.split()
-            if len(words) < 4 or not words[2].isdecimal() or words[3] not in ("0", "1"):
-                raise ValueError(
-                    f"{file} must hold a folder, a file, a number and a label 0 or 1 "
-                    f"a line, got {line[:60]!r}"
-                )
-            path = _file(place / words[0] / words[1])
-            if path.resolve() in listed:
-                raise ValueError(
-                    f"{file} must list each picture once, got {words[0]}/{words[1]} "
-                    "again: it could be in two parts of the split"
-                )
-            listed.add(path.resolve())
-            images.append(_picture(path))
-            labels.append(int(words[3]))
-    if len(labels) < 10:
-        raise ValueError(
-            f"{place} must hold at least 10 pictures, listed in metadata/*.npy; got "
-            f"{len(labels)}"
-        )
-    shapes = sorted({image.shape for image in images})
-    if len(shapes) != 1 or shapes[0][0] != shapes[0][1]:
-        raise ValueError(f"{place} must hold square pictures of one size, got {shapes}")
+    place = _folders.place(name, folder)
+    images, labels = _pictures.read(name, place / _PATHS)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
-    x = torch.from_numpy(np.stack(images)).flatten(1)[order].float() / 255
-    y = torch.tensor(labels, device="cpu")[order]
-    cuts = [len(y) * 8 // 10, len(y) * 9 // 10]
-    parts = zip(torch.tensor_split(x, cuts), torch.tensor_split(y, cuts), strict=True)
-    return Split(*(part for pair in parts for part in pair))
-
-
-def _picture(path: Path) -> np.ndarray:
-    """Return gray values (height, width) uint8; raise ValueError for other files."""
-    Image = optional("PIL.Image", "data")
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("1", "L", "RGB"):  # 16 bits would be clipped
-                raise ValueError(f"its mode is {image.mode}")
-            return np.asarray(image.convert("L"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"{path} must be a complete picture, grey or RGB of 8 bits: {error}"
-        ) from error
-
-
-def _place(folder: str | Path) -> Path:
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"folder must be a path, got {type(folder).__name__}")
-    return Path(folder)
-
-
-def _file(path: Path) -> Path:
-    if _there(path).is_dir():
-        raise ValueError(f"{path} must be a file, got a folder")
-    return path
-
-
-def _there(path: Path) -> Path:
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} does not exist: data must be a folder of the Long Range Arena's "
-            "release, as listops-1000 or pathfinder32"
-        )
-    return path
+    data = []
+    for own in torch.tensor_split(order, [len(order) * 8 // 10, len(order) * 9 // 10]):
+        data += [images[own].float().div_(255), labels[own]]
+    sizes = {"the whole": len(labels)}, {"the whole": _PICTURES}
+    return Split(*data), *sizes

@@ -138,6 +138,27 @@ def stratified(y: Tensor, seed: int) -> Tensor:
     return part
 
 
+def tenth(y: Tensor, seed: int) -> Tensor:
+    """Return a random tenth of each class, for validation.
+
+    A tenth is rounded up. A class with one sequence is left out.
+
+    Args:
+        y: (n,), the classes.
+        seed: draws the sequences.
+
+    Returns:
+        (n,) bool.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = torch.zeros(len(y), dtype=torch.bool, device="cpu")
+    for label in y.unique():
+        members = torch.nonzero(y == label).flatten()
+        size = -(-len(members) // 10) if len(members) > 1 else 0
+        chosen[members[torch.from_numpy(rng.permutation(len(members)))[:size]]] = True
+    return chosen
+
+
 def evenly(x: Tensor, n: int) -> Tensor:
     """Return at most n sequences at even distances, with the first and the last one.
 

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 FOLDERS = ("ssmlib", "ssmbook", "tests", "benchmarks", "book")
 #: methods of other things than files that are called open
-OTHERS = ("os", "tarfile", "zipfile", "gzip", "Image", "reader", "webbrowser")
+OTHERS = ("os", "tarfile", "zipfile", "gzip", "wave", "Image", "reader", "webbrowser")
 
 
 def sources() -> list[Path]:

@@ -171,6 +171,7 @@ def test_the_crate_describes_the_book(packed, tmp_path):
     }
     assert len(root["citation"]) == 3
     assert {"@id": "#data-mnist"} in root["isBasedOn"]
+    assert {"@id": "#data-cifar10"} not in root["isBasedOn"]  # no package has it
     for name in (part["@id"] for part in root["hasPart"]):
         assert (folder / name).exists()
         assert by_id[name]["license"]

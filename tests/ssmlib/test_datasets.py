@@ -20,7 +20,9 @@ HEADINGS = {
     "Images": ("images",),
     "Speech and medicine": ("speech", "medicine"),
     "Generated": ("generated",),
+    "In a folder that you name": ("folder",),
 }
+IN_FOLDERS = [entry for entry in DATASETS.values() if entry.kind == "folder"]
 
 
 def versions():
@@ -42,7 +44,36 @@ def row(entry):
     return f"| {' | '.join(cells)} |"
 
 
+def folder_row(entry):
+    """The row of a data set in a folder: its source and its place."""
+    cited = f" {{cite:p}}`{','.join(entry.citations)}`"
+    cells = (
+        f"`{entry.name}`",
+        entry.what + cited,
+        entry.length,
+        f"`{entry.loader.replace(':', '.')}`",
+        entry.where,
+        f"`{entry.folder}`",
+        entry.license,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def checksums():
+    """The table of the checksums that are published."""
+    rows = ["| file | checksum |", "|---|---|"]
+    for entry in IN_FOLDERS:
+        for file in entry.files:
+            sum = f"SHA-256 `{file.sha256}`" if file.sha256 else f"MD5 `{file.md5}`"
+            rows.append(f"| {entry.name}: {file.path} | {sum} |")
+    return rows
+
+
 def table(*kinds):
+    if kinds == ("folder",):
+        head = "| name | content | length | loader | source | folder | license |"
+        rows = [folder_row(entry) for entry in IN_FOLDERS]
+        return [head, "|---|---|---|---|---|---|---|", *rows, *checksums()]
     head = ["| name | content | length | package | license |", "|---|---|---|---|---|"]
     return head + [row(entry) for entry in DATASETS.values() if entry.kind in kinds]
 
@@ -72,8 +103,12 @@ def test_an_entry_is_complete(name):
     assert callable(entry.function())
     bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
     assert all(f"{{{key}," in bibliography for key in entry.citations)
-    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in entry.files)
-    assert bool(entry.files) == (entry.kind != "generated")
+    for file in entry.files:
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256) or (
+            not file.sha256 and re.fullmatch("[0-9a-f]{32}", file.md5)
+        )
+    assert bool(entry.package) == (entry.kind not in ("generated", "folder"))
+    assert bool(entry.folder) == bool(entry.where) == (entry.kind == "folder")
     assert bool(entry.unit) == (entry.kind == "series")
 
 
@@ -88,11 +123,23 @@ def test_the_stated_length_is_the_length(name):
     assert longest == found.shape[-1]
 
 
-@pytest.mark.parametrize("name", [n for n in DATASETS if n not in LOADED])
+@pytest.mark.parametrize(
+    "name", [n for n, entry in DATASETS.items() if entry.kind == "generated"]
+)
 def test_what_needs_arguments_says_so(name):
     with pytest.raises(ValueError, match=f"{name} needs arguments: call "):
         DATASETS[name].load()
     assert DATASETS[name].as_dict()["load"] is None
+
+
+@pytest.mark.parametrize("entry", IN_FOLDERS, ids=lambda entry: entry.name)
+def test_what_is_in_a_folder_is_offered_nowhere(entry):
+    """Neither `recommend` nor `ssmbook doctor` loads it, whatever SSMLIB_DATA is."""
+    assert entry.as_dict()["load"] is None
+    assert entry.name not in own.names()
+    call = inspect.signature(entry.function())
+    assert next(iter(call.parameters)) == "folder"
+    assert all(p.default is not p.empty for p in call.parameters.values())
 
 
 def test_every_list_is_the_registry():

@@ -110,7 +110,7 @@ def test_a_file_that_differs_is_refused(tmp_path):
 
 
 def test_fashion_mnist_is_read_from_a_folder(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="Debian's package dataset-fashion"):
+    with pytest.raises(FileNotFoundError, match=r"lacks train-images.* or Debian's"):
         images.fashion_mnist(tmp_path)
     contents, entry = {}, DATASETS["fashion_mnist"]
     for name in (file.path for file in entry.files):
@@ -393,9 +393,9 @@ def test_data_are_on_the_cpu_whatever_the_default_device(load):
     [
         (lambda: own.read(None), TypeError, "source must be a text or a path"),
         (lambda: own.read("a.csv", 3), TypeError, "column must be a text"),
-        (lambda: lra.listops(None), TypeError, "folder must be a path, got NoneType"),
+        (lambda: lra.listops(b"."), TypeError, "folder must be a path, got bytes"),
         (lambda: lra.pathfinder(3), TypeError, "folder must be a path, got int"),
-        (lambda: images.fashion_mnist(None), TypeError, "folder must be a path"),
+        (lambda: images.fashion_mnist(3), TypeError, "folder must be a path"),
         (lambda: listops.evaluate(None), TypeError, "expression must be a text"),
         (lambda: listops.parsed(b"[MAX 1 ]"), TypeError, "expression must be a text"),
         (
