@@ -4,4 +4,15 @@ from ssmlib.reproduction.data import load
 from ssmlib.reproduction.running import GATES, Name, Plan, gate, plan, run, table
 from ssmlib.reproduction.training import MODELS, Training
 
-__all__ = ["GATES", "MODELS", "Name", "Plan", "Training", "gate", "load", "plan", "run", "table"]
+__all__ = [
+    "GATES",
+    "MODELS",
+    "Name",
+    "Plan",
+    "Training",
+    "gate",
+    "load",
+    "plan",
+    "run",
+    "table",
+]

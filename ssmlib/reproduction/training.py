@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ssmlib import _checks
 from ssmlib.layers import S4, S4D, ssm_layers
-from ssmlib.published.row import Pair, Published
+from ssmlib.models import Model
+from ssmlib.published.row import Published
 from ssmlib.tasks.split import Split
 from ssmlib.training.arguments import order
 
@@ -205,7 +206,7 @@ class Training:
     def _masks(self) -> list[Tensor] | None:
         """Return the dropout masks of the next step, which depend on nothing else."""
         p, at = self.row.dropout, self.progress
-        if not p or isinstance(self.model, Pair):
+        if not p or not isinstance(self.model, Model):
             return None
         rng = np.random.default_rng([self.seed, at.epoch, at.step, 2])
         L = self.split.x_train.shape[-1]
