@@ -94,7 +94,9 @@ def test_the_command_stops_and_continues(tmp_path):
     assert done.exit_code == 0, done.output
     assert "2 of 100" in done.output
     assert "continued after epoch 1" in done.output
-    found = json.loads((tmp_path / "out" / f"{CIFAR.stem}.json").read_text())
+    found = json.loads(
+        (tmp_path / "out" / f"{CIFAR.stem}.json").read_text(encoding="utf-8")
+    )
     assert [*found["history"][0]] == ["train_loss", "valid_loss", "valid_accuracy"]
     planned = CliRunner().invoke(app, [*command, "--plan"])
     assert "hours per epoch" in planned.output
@@ -143,9 +145,9 @@ def test_a_stopped_training_continues_with_the_same_losses(tmp_path):
     assert parts == whole
     assert whole["published"] == 0.8992
     assert "continued after epoch 1, step 2" in said
-    assert (other / f"{NAME.stem}.json").read_text() == (
+    assert (other / f"{NAME.stem}.json").read_text(encoding="utf-8") == (
         tmp_path / "whole" / f"{NAME.stem}.json"
-    ).read_text()
+    ).read_text(encoding="utf-8")
 
 
 def test_the_best_epoch_is_tested():
