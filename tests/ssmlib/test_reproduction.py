@@ -13,8 +13,19 @@ from typer.testing import CliRunner
 from ssmbook.cli.main import app
 from ssmlib.layers import ssm_layers
 from ssmlib.published import configuration, names
-from ssmlib.reproduction import MODELS, Name, Training, gate, load, plan, run
+from ssmlib.reproduction import (
+    MODELS,
+    Name,
+    Training,
+    gate,
+    load,
+    lra_mean,
+    plan,
+    results,
+    run,
+)
 from ssmlib.reproduction.data import SOURCES
+from ssmlib.reproduction.results import ARENA
 from ssmlib.reproduction.training import factor, groups
 from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.split import Split
@@ -267,6 +278,37 @@ def test_a_plan_says_the_hours():
     assert (found.parameters, found.per_epoch, found.epochs) == (count, 4, 7)
     assert found.hours_per_epoch == pytest.approx(4 * found.seconds / 3600)
     assert f"{count:,} parameters, 7 epochs of 4 steps" in str(found)
+
+
+def finished(folder, row, seed=0, test=0.5, epochs=40):
+    """Write a result as `run` does."""
+    own = {"row": row, "model": "S4D-LegS", "seed": seed, "test": test}
+    own |= {"epochs": epochs, "published_epochs": 40}
+    (folder / f"{row}-{seed}.json").write_text(json.dumps(own), encoding="utf-8")
+
+
+def test_the_mean_of_the_arena_needs_all_six_tasks(tmp_path):
+    for k, row in enumerate(ARENA):
+        with pytest.raises(ValueError, match=f"none for {row}"):
+            lra_mean(tmp_path)
+        finished(tmp_path, row, test=0.1 * k, epochs=39)
+        with pytest.raises(ValueError, match=f"none for {row}"):
+            lra_mean(tmp_path)
+        finished(tmp_path, row, test=0.1 * k)
+    finished(tmp_path, "listops", seed=1, test=0.6)
+    finished(tmp_path, "cifar")
+    assert lra_mean(tmp_path) == pytest.approx((0.3 + 0.1 + 0.2 + 0.3 + 0.4 + 0.5) / 6)
+    with pytest.raises(ValueError, match="none for listops"):
+        lra_mean(tmp_path, "S4-LegS")
+
+
+def test_another_file_is_no_result(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no folder"):
+        results(tmp_path / "none")
+    for text in ("[]", "{", '{"test": "x"}', '{"test": 0.5}'):
+        (tmp_path / "a.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match="must be a result of ssmbook reproduce"):
+            results(tmp_path)
 
 
 def test_gates_are_those_of_the_authors():
