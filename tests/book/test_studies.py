@@ -5,7 +5,7 @@ import pytest
 from ssmbook.runs import studies
 from ssmlib import inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, listops, medical, series
+from ssmlib.tasks import delay, listops, medical
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
@@ -22,13 +22,6 @@ def first_epoch(p, data, start, **more):
 
 def _seeds(p):
     return range(p["seed"], p["seed"] + p["n_seeds"])
-
-
-def real_series(p):
-    """Hourly temperatures."""
-    own = "sf_temperature", p["L"], p["n_train"]
-    data = [series.forecast(*own, seed) for seed in _seeds(p)]
-    return first_epoch(p, data, {"dt": 0.0625})
 
 
 def fixed_recurrent_weights(p):
@@ -62,7 +55,6 @@ def rule_in_training(p):
 
 SPOTS = {
     "rule-in-training": rule_in_training,
-    "real-series": real_series,
     "fixed-recurrent-weights": fixed_recurrent_weights,
     "ablations": ablations,
     "long-range": long_range,

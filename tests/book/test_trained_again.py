@@ -8,7 +8,7 @@ from ssmbook.notebook.files import read_notebook
 from ssmbook.studies.parts import Measured, measured
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, images, medical
+from ssmlib.tasks import delay, images, medical, series
 from ssmlib.tasks.split import drawn
 from ssmlib.training import compare
 from tests.conftest import ROOT
@@ -71,7 +71,14 @@ def sequence_length(p, seed):
     return "white, 64", "0", {"init": window_grid(2.0**-3, 64)}, data, {"linear": True}
 
 
+def real_series(p, seed):
+    """Hourly temperatures, S4D's default range."""
+    own = "sf_temperature", p["L"], p["n_train"], seed, p["horizon"]
+    return "sf_temperature", "default", {}, series.forecast(*own), {}
+
+
 CASES = {
+    "real-series": real_series,
     "sequence-length": sequence_length,
     "zero-real-part": zero_real_part,
     "rule-in-training": rule_in_training,
