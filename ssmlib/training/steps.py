@@ -106,15 +106,16 @@ class Steps:
             for name in ssm.readout_parameters
         }
 
-    def take(self, losses: Tensor, alive: Tensor) -> None:
-        """Take a step of each model down its own loss.
+    def begin(self) -> None:
+        """Remove the gradients of the last step."""
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def take(self, alive: Tensor) -> None:
+        """Take a step of each model along its gradient.
 
         Args:
-            losses: (E,).
             alive: (E,) bool; the other models do not change.
         """
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
         before = [member[0].detach().clone() for member in self.members]
         self.optimizer.step()
         with torch.no_grad():
