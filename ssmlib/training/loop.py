@@ -98,6 +98,12 @@ def fit(
     optimizer need memory in proportion to configurations times seeds. On a CPU, a few
     models at a time are computed if all would need much memory, so that other memory
     does not depend on their number. A progress bar is shown on a terminal.
+
+    With glibc, tensors above 32 MiB are faster if the environment variables
+    MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 are set before Python
+    starts, as `ssmbook.start` sets them in a notebook. Freed memory is then not
+    returned to the system.
+
     PyTorch's global state (default dtype and device, autocast, recording of gradients,
     precision of float32 products) changes nothing, but `torch.set_num_threads` changes
     rounding.
