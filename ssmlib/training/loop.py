@@ -164,6 +164,7 @@ def fit(
     with locked(checkpoint) as file:
         saved = None if file is None or same is None else (file, same)
         progress = _train(planned, model, steps, dropout, saved)
+    steps.end()
     curves = _curves(progress.history, planned.classes)
     table = _table(planned, model, progress, curves)
     return Fit(table, curves, model, time.perf_counter() - started)
