@@ -25,7 +25,7 @@ import dense
 import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
-from ensembles import SIZE, fit_call, fit_rows
+from ensembles import SIZE, deep_call, deep_rows, fit_call, fit_rows
 from forms import convolutions, form_rows, graphs, steps_a_second
 from memory import measure as memory_measure
 from memory import memory_rows
@@ -166,6 +166,12 @@ def worker(task: dict) -> object:
     if task["measure"] == "fit memory":
         fit_call(1)()  # code and threads
         return peak_memory(fit_call(task["E"]))
+    if task["measure"] == "deep time":
+        calls = {"one by one": deep_call(SIZE, together=False), "many": deep_call(SIZE)}
+        return times(calls, repeats=3)
+    if task["measure"] == "deep memory":
+        deep_call(1)()  # code and threads
+        return peak_memory(deep_call(task["E"]))
     calls = calls_of(task["kind"], tuple(task["shape"]))
     if task["measure"] == "memory":
         warm = calls_of(task["kind"], (1, 2, 4, 64))  # code and threads, not data
@@ -305,6 +311,7 @@ GROUPS = {
         + [growth_row(), error_row(0.0), error_row(-0.5)]
         + form_rows(ask)
         + fit_rows(ask)
+        + deep_rows(ask)
         + eigenvalue_rows(ask)
         + memory_rows(ask)
         + choosing.choosing_rows(ask)

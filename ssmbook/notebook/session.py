@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from ssmbook.notebook.allocator import reuse_memory
+
 #: the environment variable that sets a kernel's threads
 VARIABLE = "SSMBOOK_THREADS"
 _PACKAGES = ("ssmlib", "torch", "numpy", "scipy")
@@ -44,6 +46,10 @@ class Session:
 def start(*, device: str) -> Session:
     """Fix the number of threads and check the device: the first line of a notebook.
 
+    With glibc, memory that is freed is kept for the next tensors until the process
+    ends. Set `MALLOC_MMAP_MAX_` or `MALLOC_TRIM_THRESHOLD_` in the environment for
+    another setting.
+
     Args:
         device: "cpu" or "cuda".
 
@@ -67,6 +73,7 @@ def start(*, device: str) -> Session:
             f"notebook begins, got {found[0]} and {found[1]}: a start-up file has set "
             "them"
         )
+    reuse_memory()
     torch.set_num_threads(threads())
     # NumPy's own threads would wait actively beside PyTorch's, on the same cores.
     ThreadpoolController().select(internal_api="openblas").limit(limits=1)

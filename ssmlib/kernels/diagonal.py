@@ -163,6 +163,84 @@ def stacked(z: Tensor) -> Tensor:
     return torch.cat(torch.view_as_real(z).unbind(-1), -2)
 
 
+def _halves(coarse: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the tables as `_product` needs them: the second one as real numbers."""
+    return coarse, stacked(fine)
+
+
+def _product(v: Tensor, coarse: Tensor, fine: Tensor) -> Tensor:
+    """Return the kernel from the tables, (..., Q, M), by differentiable operations."""
+    # Conjugates, for Re(a b) is the real product of conj(a)'s parts with b's.
+    weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)
+    with full_precision(v.device):
+        return stacked(weights * coarse).mT @ fine
+
+
+class _Product(torch.autograd.Function):
+    """`_product` as one operation, with its gradient in closed form.
+
+    With G the gradient of K and e = exp(x l), the gradients are 2 sum_l G conj(e) in v,
+    and 2 conj(v) sum_l l G conj(e) in x: two sums over the tables that are there
+    already. If a gradient or a tangent is to be differentiated again, the tables are
+    computed from x once more, by operations that autograd records.
+    """
+
+    @staticmethod
+    def forward(v: Tensor, x: Tensor, Q: int, M: int, dtype: torch.dtype):
+        coarse, fine = _halves(*_Tables.forward(x, Q, M, dtype))
+        return _product(v, coarse, fine), coarse, fine
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        v, x, *ctx.options = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(v, x, *output[1:])
+        ctx.save_for_forward(v, x)
+
+    @staticmethod
+    def backward(ctx, G: Tensor | None, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if G is None:
+            return None, None, None, None, None
+        v, x, coarse, fine = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            coarse, fine = _halves(*_Tables.apply(x, *ctx.options))
+        n, Q = coarse.shape[-2:]
+        both = torch.cat([G, G * _delays(G)], -2)  # (..., 2Q, M)
+        with full_precision(G.device):
+            inner = both @ fine.mT
+        inner = torch.complex(inner[..., :n], -inner[..., n:])  # (..., 2Q, n)
+        outer = 2 * coarse.mT
+        of_v, of_x = ((outer * part).sum(-2) for part in inner.split(Q, -2))
+        of_x = conjugate(v) * of_x
+        return of_v.to(v.dtype), of_x.to(x.dtype), None, None, None
+
+    @staticmethod
+    def jvp(ctx, d_v: Tensor | None, d_x: Tensor | None, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
+        v, x = ctx.saved_tensors
+        tables = _halves(*_Tables.apply(x, *ctx.options))
+        d_v = torch.zeros_like(v) if d_v is None else d_v
+        d_K = _product(d_v, *tables)
+        if d_x is not None:
+            by_x = _product(v * d_x, *tables)
+            d_K = d_K + by_x * _delays(by_x)
+        return d_K, None, None
+
+    @staticmethod
+    def vmap(info, in_dims, v: Tensor, x: Tensor, *options):  # pyright: ignore[reportIncompatibleMethodOverride]
+        v, x = (
+            t.expand(info.batch_size, *t.shape) if at is None else t.movedim(at, 0)
+            for t, at in zip((v, x), in_dims[:2], strict=True)
+        )
+        return _Product.apply(v, x, *options), (0, 0, 0)
+
+
+def _delays(K: Tensor) -> Tensor:
+    """Return the delays l = q M + r of a kernel (..., Q, M), in its dtype: (Q, M)."""
+    Q, M = K.shape[-2:]
+    return torch.arange(Q * M, device=K.device, dtype=K.dtype).view(Q, M)
+
+
 def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Tensor:
     """Return `log_vandermonde`, its inputs unchecked, its product in another dtype.
 
@@ -179,15 +257,14 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
         TypeError: for another dtype.
     """
     _checks.a_dtype(dtype, COMPLEX)
-    # Conjugates, for Re(a b) is the real product of conj(a)'s parts with b's.
-    coarse, fine = _tables(x, L, dtype)
-    weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)
-    with full_precision(x.device):
-        K = stacked(weights * coarse).mT @ stacked(fine)  # (..., Q, M)
-    K = K.flatten(-2)
     if torch.compiler.is_compiling():  # a slice asks an export to prove L <= Q M
+        K = _product(v, *_halves(*_tables(x, L, dtype))).flatten(-2)
         return K.index_select(-1, torch.arange(L, device=K.device))
-    return K[..., :L]
+    if v.shape == x.shape:
+        K = _Product.apply(v, x, *_split(L), dtype)[0]
+    else:
+        K = _product(v, *_halves(*_tables(x, L, dtype)))
+    return K.flatten(-2)[..., :L]
 
 
 def _check_inputs(u: Tensor, x: Tensor) -> None:

@@ -17,6 +17,8 @@ from ssmlib.models import tensors
 from ssmlib.models.inputs import checked_masks
 from ssmlib.models.model import LayerInputs, Model
 
+ALL = slice(None)
+
 
 class Ensemble(nn.Module):
     """E models as one module: x (G, B, channels, L) -> (E, B, outputs).
@@ -66,14 +68,17 @@ class Ensemble(nn.Module):
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         lengths: Tensor | None = None,
+        members: slice = ALL,
     ) -> Tensor:
-        """Return the outputs of all models.
+        """Return the outputs of all models, or of some that follow each other.
 
         Args:
             x: (G, B, channels, L), or (G, B, L) for tokens: one batch for all models (G
                 = 1), or one for each G-th part of the ensemble, in order. G divides E.
             masks: as `Model.forward`, each with E in front.
             lengths: (G, B), as `Model.forward`.
+            members: the models to run, a slice of 0 .. E-1 with step 1. E is then their
+                number, here and in the shape of the result.
 
         Returns:
             (E, B, outputs), or (E, B, outputs, L) with pooling "none".
@@ -84,7 +89,7 @@ class Ensemble(nn.Module):
                 layer that draws random numbers or changes the shape, dtype or number of
                 its buffers.
         """
-        return self._each(self.stacked, x, masks, lengths)
+        return self._each(self.stacked, x, masks, lengths, members)
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """Return the input of each SSM layer of each model, as `Model.layer_inputs`.
@@ -102,18 +107,22 @@ class Ensemble(nn.Module):
         with torch.no_grad():
             return self._each(LayerInputs(model), x.double())
 
-    def _each(self, module: nn.Module, x: Tensor, masks=None, lengths=None) -> Any:
-        model = self.stacked
+    def _each(
+        self, module: nn.Module, x: Tensor, masks=None, lengths=None, members=ALL
+    ) -> Any:
+        model, size = self.stacked, self._count(members)
         _checks.is_tensor("x", x)
         shape = () if model.tokens else (model.channels,)
-        if x.shape[2:-1] != shape or x.ndim != 3 + len(shape) or self._uneven(len(x)):
+        uneven = not len(x) or size % len(x)
+        if x.shape[2:-1] != shape or x.ndim != 3 + len(shape) or uneven:
             axes = "(G, B, L)" if model.tokens else f"(G, B, {model.channels}, L)"
             raise ValueError(
-                f"x must have shape {axes} with G a divisor of {self.size}, got "
+                f"x must have shape {axes} with G a divisor of {size}, got "
                 f"{tuple(x.shape)}"
             )
-        own = tensors.named(module)
-        given = {} if masks is None else {"masks": self._masks(masks)}
+        whole = tensors.named(module)
+        own = whole if members == ALL else {n: p[members] for n, p in whole.items()}
+        given = {} if masks is None else {"masks": _masks(masks, size)}
         batch = {"x": x, "rest": {} if lengths is None else {"lengths": lengths}}
         try:
             out, assigned = self._called(module, own, given, batch)
@@ -125,10 +134,22 @@ class Ensemble(nn.Module):
                 f"determine them, but {_drawing(error, module)} does. For dropout, use "
                 "a model without it and `dropout` in the grid of `fit`, or `masks`"
             ) from error
-        tensors.check_no_more(module, own)
+        tensors.check_no_more(module, whole)
         for name, value in assigned.items():
-            tensors.assign(module, name, value)
+            tensors.assign(module, name, value, members)
         return out
+
+    def _count(self, members: slice) -> int:
+        """The number of models to run."""
+        if not isinstance(members, slice):
+            raise TypeError(f"members must be a slice, got {members!r}")
+        found = range(self.size)[members]
+        if not found or found.step != 1:
+            raise ValueError(
+                f"members must be a slice of 0 .. {self.size - 1} with at least one "
+                f"model and step 1, got {members}"
+            )
+        return len(found)
 
     def _called(self, module: nn.Module, own: dict, given: dict, batch: dict) -> tuple:
         """The outputs, and the buffers that `forward` assigned, by name."""
@@ -152,25 +173,11 @@ class Ensemble(nn.Module):
         found = vmap(each)(grouped, given, batch)  # (G, E / G, ...)
         return tree_map(lambda part: part.flatten(0, 1), found)
 
-    def _uneven(self, groups: int) -> bool:
-        return not groups or self.size % groups > 0
-
-    def _masks(self, masks: Sequence[Tensor]) -> list[Tensor]:
-        """The masks, if each has the E in front; `Model` checks the rest."""
-        masks = checked_masks(masks)
-        for mask in masks:
-            if not mask.ndim or len(mask) != self.size:
-                raise ValueError(
-                    f"masks must have {self.size} in front, one for each model, got "
-                    f"{tuple(mask.shape)}"
-                )
-        return masks
-
     def _one_by_one(self, call, own: dict, given: dict, batch: dict) -> tuple:
         """For layers that `vmap` has no rule for."""
-        found = []
-        for k in range(self.size):
-            group = k * len(batch["x"]) // self.size
+        found, size = [], len(next(iter(own.values())))
+        for k in range(size):
+            group = k * len(batch["x"]) // size
             part = {"x": batch["x"][group]}
             part["rest"] = {n: value[group] for n, value in batch["rest"].items()}
             mine = {n: [m[k] for m in many] for n, many in given.items()}
@@ -273,6 +280,18 @@ def _drawing(error: RuntimeError, module: nn.Module) -> str:
     parts = [frame.f_locals.get("self") for frame in frames]
     within = [part for part in parts if paths.get(id(part))]
     return f"{paths[id(within[-1])]} ({type(within[-1]).__name__})"
+
+
+def _masks(masks: Sequence[Tensor], size: int) -> list[Tensor]:
+    """The masks, if each has the size in front; `Model` checks the rest."""
+    masks = checked_masks(masks)
+    for mask in masks:
+        if not mask.ndim or len(mask) != size:
+            raise ValueError(
+                f"masks must have {size} in front, one for each model, got "
+                f"{tuple(mask.shape)}"
+            )
+    return masks
 
 
 def _first(batch: dict) -> dict:

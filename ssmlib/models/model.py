@@ -194,6 +194,26 @@ class Model(Described):
             for _ in range(a_block if self.mixers else 0)
         ]
 
+    def feature_values(self, B: int, L: int) -> int:
+        """Return the number of values of the features that `forward` forms.
+
+        These are B H L per block, the last one excluded if it is needed at the last
+        step only, and H L per kernel.
+
+        Args:
+            B: number of sequences.
+            L: number of steps.
+        """
+        blocks = len(self.ssms) - self._last_alone
+        if self._last_alone and not blocks and not self._first_is_folded:
+            blocks = 1
+        return (B * blocks + len(self.ssms)) * self.d_model * L
+
+    @property
+    def _first_is_folded(self) -> bool:
+        """Return whether a first block that is the last one needs no features."""
+        return not (self.tokens or self.prenorm or self.encoder_bias is not None)
+
     @property
     def _last_alone(self) -> bool:
         """Return whether the last block is needed at the last step only."""
@@ -254,9 +274,7 @@ class Model(Described):
         ssm = self.ssms[k]
         assert isinstance(ssm, SSM)  # `_last_alone` says so
         w = ssm.last_weights(x.shape[-1])  # (H, L)
-        if k == 0 and not (
-            self.tokens or self.prenorm or self.encoder_bias is not None
-        ):
+        if k == 0 and self._first_is_folded:
             x = aligned(x, lengths)
             # Encoder and kernel are linear and make one matrix, so that no (B, H, L)
             # tensor is ever formed.

@@ -103,13 +103,16 @@ def put(model: nn.Module, names: Iterable[str], value: Tensor, trained: bool) ->
         module.register_parameter(last, value)
 
 
-def assign(model: nn.Module, name: str, value: Tensor) -> None:
+def assign(
+    model: nn.Module, name: str, value: Tensor, rows: slice = slice(None)
+) -> None:
     """Give a buffer the value that a layer assigned to it in `forward`.
 
     Args:
         model: the tree of modules.
         name: of the buffer.
         value: its new value.
+        rows: those that receive the value.
 
     Raises:
         ValueError: for a parameter, or a value of another shape or dtype, or one with
@@ -119,7 +122,7 @@ def assign(model: nn.Module, name: str, value: Tensor) -> None:
     before = module._buffers.get(last)
     if before is None:
         raise ValueError(f"layers must not assign a parameter in forward, got {name}")
-    if (value.shape, value.dtype) != (before.shape, before.dtype):
+    if (value.shape, value.dtype) != (before[rows].shape, before.dtype):
         raise ValueError(
             f"layers must not change the shape or dtype of a buffer in forward: {name} "
             f"was {before.dtype} {tuple(before.shape[1:])}, got {value.dtype} "
@@ -131,7 +134,9 @@ def assign(model: nn.Module, name: str, value: Tensor) -> None:
             "one: assign its detach()"
         )
     with torch.inference_mode(False):  # training may go on from it
-        module._buffers[last] = value.clone()
+        # Not in place: a gradient that is still to be computed may need `before`.
+        module._buffers[last] = found = before.clone()
+        found[rows] = value
 
 
 def check_no_more(model: nn.Module, before: Mapping[str, Tensor]) -> None:

@@ -22,7 +22,7 @@ from ssmlib.models import Ensemble
 from ssmlib.tasks.split import Split
 
 #: the first line of the file; the SHA-256 of the rest is the second
-FORMAT = b"checkpoint of ssmlib.training.fit, format 3\n"
+FORMAT = b"checkpoint of ssmlib.training.fit, format 4\n"
 #: relative difference of initial values that another rounding explains
 ROUNDING = 1e-4
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssmlib.models import Ensemble
 from ssmlib.training.grid import Configuration
+from ssmlib.training.slices import ALL, Slice
 
 
 class Dropout:
@@ -44,23 +45,32 @@ class Dropout:
     def start(self, epoch: int) -> None:
         """Start the masks of an epoch, which is numbered from 0."""
         self.draws = [np.random.default_rng([s, epoch, 2]) for s in self.seeds]
+        self.drawn: list[np.ndarray] = []  # (G, B, H, L) per mask, of the last slice
 
-    def masks(self, B: int, L: int) -> list[Tensor] | None:
-        """Return the masks of the next step.
+    def masks(self, B: int, L: int, part: Slice = ALL) -> list[Tensor] | None:
+        """Return the masks of the next step, or of one slice of it.
 
         Args:
             B: sequences per batch.
             L: number of steps.
+            part: a slice of the ensemble. Slices must come in order.
 
         Returns:
-            (E, B, H, L) per mask of `Model.mask_shapes`; None if no model has dropout.
+            (E, B, H, L) per mask of `Model.mask_shapes`, where E is the number of
+            models of the slice; None if no model has dropout.
         """
         if not self.used:
             return None
-        found = []
-        for shape in self.model.stacked.mask_shapes(B, L):
-            drawn = [d.random(shape, dtype=np.float32) for d in self.draws]
-            each = torch.from_numpy(np.stack(drawn)).to(self.share.device)
-            each = each.repeat_interleave(self.model.size // len(drawn), 0)
-            found.append((each >= self.share) / (1 - self.share))
+        members, draws = range(self.model.size)[part.members], self.draws[part.seeds]
+        own = self.model.size // len(self.draws)
+        if members[0] % own == 0:  # otherwise the last slice was of the same seed
+            self.drawn = [
+                np.stack([d.random(shape, dtype=np.float32) for d in draws])
+                for shape in self.model.stacked.mask_shapes(B, L)
+            ]
+        share, found = self.share[part.members], []
+        for drawn in self.drawn:
+            each = torch.from_numpy(drawn).to(share.device)
+            each = each.repeat_interleave(len(members) // len(draws), 0)
+            found.append((each >= share) / (1 - share))
         return found

@@ -1,7 +1,8 @@
 """Train a whole grid of configurations and seeds at once: `fit`.
 
-The grid is one ensemble. A step costs little more than a step of one model, until the
-arithmetic itself uses the whole machine.
+The grid is one ensemble. A step of small models costs little more than a step of one
+model. A step of large models, whose arithmetic uses the whole machine, costs as much as
+a step of each.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ssmlib.training.dropout import Dropout
 from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
 from ssmlib.training.plan import Plan, plan
+from ssmlib.training.slices import Slice
 from ssmlib.training.steps import Steps
 
 if TYPE_CHECKING:
@@ -92,8 +94,16 @@ def fit(
     out.
 
     A, B and dt train at ssm_lr and without decay. A model whose loss is not finite any
-    more is left as it is and reported as diverged; the others continue. Memory is
-    linear in configurations times seeds. A progress bar is shown on a terminal.
+    more is left as it is and reported as diverged; the others continue. Parameters and
+    optimizer need memory in proportion to configurations times seeds. On a CPU, a few
+    models at a time are computed if all would need much memory, so that other memory
+    does not depend on their number. A progress bar is shown on a terminal.
+
+    With glibc, tensors above 32 MiB are faster if the environment variables
+    MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 are set before Python
+    starts, as `ssmbook.start` sets them in a notebook. Freed memory is then not
+    returned to the system.
+
     PyTorch's global state (default dtype and device, autocast, recording of gradients,
     precision of float32 products) changes nothing, but `torch.set_num_threads` changes
     rounding.
@@ -154,6 +164,7 @@ def fit(
     with locked(checkpoint) as file:
         saved = None if file is None or same is None else (file, same)
         progress = _train(planned, model, steps, dropout, saved)
+    steps.end()
     curves = _curves(progress.history, planned.classes)
     table = _table(planned, model, progress, curves)
     return Fit(table, curves, model, time.perf_counter() - started)
@@ -199,7 +210,7 @@ def _train(
         if not bool(progress.alive.any()):
             break
         loss = _epoch(epoch, planned, model, steps, dropout, progress)
-        valid = evaluate(model, *_part(planned, "valid"))
+        valid = _evaluated(planned, model, "valid")
         progress.survived += progress.alive
         progress.history.append(torch.stack([loss, *valid]).cpu())
         if saved is not None:
@@ -219,35 +230,54 @@ def _epoch(
     progress: _Progress,
 ) -> Tensor:
     """Train one epoch, note which models are alive, and return mean losses (E,)."""
-    data, size = planned.data, planned.batch_size
-    x, y, lengths = data.x_train, data.y_train, data.lengths_train
-    own = torch.arange(len(x), device=x.device)[:, None]  # a seed's split, or the one
+    x, size = planned.data.x_train, planned.batch_size
     orders = np.stack([order(s, epoch, x.shape[1]) for s in planned.seeds])
     batches = torch.from_numpy(orders).to(x.device)  # (G, n)
+    slices = planned.slices(model)
     dropout.start(epoch)
     model.train()
     total = torch.zeros(model.size, device=x.device)
     for step in range(planned.steps_per_epoch):
         batch = batches[:, step * size : (step + 1) * size]
-        masks = dropout.masks(size, x.shape[-1])
-        long = None if lengths is None else lengths[own, batch]
-        losses = means(model(x[own, batch], masks, long), y[own, batch])
+        steps.begin()
+        each = [_losses(planned, model, part, batch, dropout) for part in slices]
+        losses = torch.cat(each)
         progress.alive = progress.alive & losses.isfinite()
         if epoch == step == 0 and not bool(progress.alive.any()):
             raise ValueError(
                 "no configuration of grid has a finite loss at the first step: "
                 "check the scale of data, dt and imag_scale"
             )
-        steps.take(losses, progress.alive)
-        total += losses.detach()
+        steps.take(progress.alive)
+        total += losses
     return total / planned.steps_per_epoch
 
 
-def _part(planned: Plan, name: str) -> tuple[Tensor, Tensor, int, Tensor | None]:
-    """Return the arguments of `evaluate` for a part of the data."""
-    tensors = planned.data.tensors()
+def _losses(
+    planned: Plan, model: Ensemble, part: Slice, batch: Tensor, dropout: Dropout
+) -> Tensor:
+    """Add the gradients of a slice of the models, and return their losses.
+
+    The memory of the slice is free again when the next one begins.
+    """
+    data, batch = planned.data, batch[part.seeds]
+    x, y, lengths = data.x_train, data.y_train, data.lengths_train
+    seeds = torch.arange(len(planned.seeds), device=x.device)[part.seeds]
+    own = seeds[:, None] % len(x)  # a seed's split, or the one
+    masks = dropout.masks(planned.batch_size, x.shape[-1], part)
+    long = None if lengths is None else lengths[own, batch]
+    out = model(x[own, batch], masks, long, part.members)
+    losses = means(out, y[own, batch])
+    losses.sum().backward()
+    return losses.detach()
+
+
+def _evaluated(planned: Plan, model: Ensemble, name: str) -> tuple[Tensor, Tensor]:
+    """Return the losses and accuracies of the models in a part of the data."""
+    tensors, slices = planned.data.tensors(), planned.slices(model)
     x, y = tensors[f"x_{name}"], tensors[f"y_{name}"]
-    return x, y, planned.batch_size, tensors.get(f"lengths_{name}")
+    lengths = tensors.get(f"lengths_{name}")
+    return evaluate(model, x, y, planned.batch_size, lengths, slices)
 
 
 def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
@@ -270,7 +300,7 @@ def _table(
     table["epochs"] = progress.survived.cpu().numpy()
     last = curves[curves.epoch == len(progress.history)].set_index("run")
     table = table.join(last.drop(columns="epoch"))
-    loss, right = evaluate(model, *_part(planned, "test"))
+    loss, right = _evaluated(planned, model, "test")
     table["test_loss"] = loss.cpu().numpy()
     if planned.classes:
         table["test_accuracy"] = right.cpu().numpy()

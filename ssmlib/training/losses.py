@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ssmlib.models import Ensemble
+from ssmlib.training.slices import ALL, Slice
 
 #: a class target that no loss counts, as PyTorch's cross_entropy has it
 IGNORED = -100
@@ -47,6 +49,7 @@ def evaluate(
     y: Tensor,
     batch_size: int,
     lengths: Tensor | None = None,
+    slices: Sequence[Slice] = (ALL,),
 ) -> tuple[Tensor, Tensor]:
     """Return the mean loss and the accuracy of each model.
 
@@ -59,26 +62,45 @@ def evaluate(
         y: (G, n, ...), the targets.
         batch_size: sequences per batch.
         lengths: (G, n), the number of steps that count; None if all count.
+        slices: the slices of the ensemble, in order.
 
     Returns:
         The mean loss (E,), and the share of correct classes (E,), NaN for regression.
     """
     model.eval()
-    classes = not y.is_floating_point()
-    total = torch.zeros(model.size, device=x.device)
-    count, right = torch.zeros_like(total), torch.zeros_like(total)
-    steps = range(0, x.shape[1], batch_size)
+    found = []
     with torch.inference_mode():
-        for part, target, long in zip(
-            x.split(batch_size, 1),
-            y.split(batch_size, 1),
-            [None] * len(steps) if lengths is None else lengths.split(batch_size, 1),
-            strict=True,
-        ):
-            out = model(part, lengths=long)
-            added, n = _sums(out, target)
-            total, count = total + added, count + n
-            if classes:
-                target = target.repeat_interleave(len(out) // len(target), 0)
-                right += (out.argmax(2) == target).flatten(1).sum(1)
-    return total / count, right / count if classes else right * math.nan
+        for part in slices:
+            own = part.seeds if len(x) > 1 else slice(None)
+            long = None if lengths is None else lengths[own]
+            found.append(_evaluate(model, x[own], y[own], batch_size, long, part))
+    loss, right = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return loss, right
+
+
+def _evaluate(
+    model: Ensemble,
+    x: Tensor,
+    y: Tensor,
+    batch_size: int,
+    lengths: Tensor | None,
+    part: Slice,
+) -> tuple[Tensor, Tensor]:
+    """Return the results of `evaluate` for one slice and its own data."""
+    classes = not y.is_floating_point()
+    total = torch.zeros((), device=x.device)
+    count, right = total, total
+    steps = range(0, x.shape[1], batch_size)
+    for own, target, long in zip(
+        x.split(batch_size, 1),
+        y.split(batch_size, 1),
+        [None] * len(steps) if lengths is None else lengths.split(batch_size, 1),
+        strict=True,
+    ):
+        out = model(own, lengths=long, members=part.members)
+        added, n = _sums(out, target)
+        total, count = total + added, count + n
+        if classes:
+            target = target.repeat_interleave(len(out) // len(target), 0)
+            right = right + (out.argmax(2) == target).flatten(1).sum(1)
+    return total / count, right / count if classes else total * math.nan

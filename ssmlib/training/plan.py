@@ -23,6 +23,7 @@ from ssmlib.training.arguments import (
 )
 from ssmlib.training.checkpoint import Setting, setting
 from ssmlib.training.grid import Configuration, configurations, share
+from ssmlib.training.slices import Slice, slices
 from ssmlib.training.steps import OPTIMIZERS
 
 
@@ -147,6 +148,16 @@ class Plan:
             "optimizer": self.optimizer,
         }
         return setting(model, self.data, self.device, options)
+
+    def slices(self, model: Ensemble) -> list[Slice]:
+        """Return the slices of the ensemble that are computed one after another.
+
+        Args:
+            model: the ensemble.
+        """
+        x = self.data.x_train
+        B, L = self.batch_size, x.shape[-1]
+        return slices(model, len(self.seeds), B, L, x.device)
 
     def on_device(self) -> Plan:
         """Return the plan with its data on the device."""

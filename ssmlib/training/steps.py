@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssmlib import _checks
 from ssmlib.layers import parameter_groups, ssm_layers
 from ssmlib.layers.projection import leave_projection_to
 from ssmlib.models import Ensemble
+from ssmlib.training.flat import Rates, flats
 from ssmlib.training.grid import Configuration
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -20,10 +21,11 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 class Steps:
     """One optimizer for all models, with a rate and a decay per model.
 
-    AdamW's rates rise over the first `warmup` of `total` steps and fall as a half
-    cosine. Those of plain gradient descent are constant. The step is scaled by the rate
-    of each model before real parts are set back to <= 0. In the other order, a model
-    would depend on the rates of the other models.
+    The trained parameters are views of one vector until `end`. AdamW's rates rise over
+    the first `warmup` of `total` steps and fall as a half cosine. Those of plain
+    gradient descent are constant. The step is scaled by the rate of each model before
+    real parts are set back to <= 0. In the other order, a model would depend on the
+    rates of the other models.
 
     Args:
         model: the ensemble.
@@ -49,13 +51,23 @@ class Steps:
         if not self.ssms:
             _check_distinct(chosen)
         readouts = self._readouts(any(c.C_lr is not None for c in chosen))
-        C_rates = [c.lr if c.C_lr is None else c.C_lr for c in chosen]
-        ssm_rates = [min(c.lr, c.ssm_lr) for c in chosen]
-        top = max(*(c.lr for c in chosen), *C_rates)
-        groups = parameter_groups(model, top, ssm_lr=max(ssm_rates))
-        self.optimizer = OPTIMIZERS[optimizer](groups)
-        leave_projection_to(self.optimizer)
+        C_lr = [c.lr if c.C_lr is None else c.C_lr for c in chosen]
         parts = self._parts()
+
+        def ssm_rates(p: nn.Parameter) -> list[float]:
+            part = parts[id(p)]
+            return [0.0 if part in c.frozen else min(c.lr, c.ssm_lr) for c in chosen]
+
+        dense, ssm = (group["params"] for group in parameter_groups(model, 1.0))
+        lr, decay = [c.lr for c in chosen], [c.weight_decay for c in chosen]
+        self.flats = flats(
+            [Rates(p, C_lr if id(p) in readouts else lr, decay) for p in dense]
+            + [Rates(p, ssm_rates(p), [0.0] * len(chosen)) for p in ssm]
+        )
+        self.optimizer = OPTIMIZERS[optimizer](
+            [flat.moved for flat in self.flats], lr=1.0, weight_decay=0.0
+        )
+        leave_projection_to(self.optimizer)
         rising = max(1, round(warmup * total))
 
         def rate(step: int) -> float:
@@ -67,25 +79,6 @@ class Steps:
             return 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
-        # (parameter, its group, each model's share of the group's rate, its decay)
-        self.members = []
-        dense, ssm = self.optimizer.param_groups
-        for p in dense["params"]:
-            rates = C_rates if id(p) in readouts else [c.lr for c in chosen]
-            self._add(p, dense, rates, [c.weight_decay for c in chosen])
-        for p in ssm["params"]:
-            part = parts[id(p)]
-            rates = [
-                0.0 if part in c.frozen else rate
-                for c, rate in zip(chosen, ssm_rates, strict=True)
-            ]
-            self._add(p, ssm, rates, [0.0] * len(chosen))
-
-    def _add(self, p, group: dict, rates: list[float], decay: list[float]) -> None:
-        shape = (-1, *[1] * (p.ndim - 1))
-        share = torch.tensor(rates) / (group["initial_lr"] or 1.0)
-        decays = torch.tensor(decay).to(p).view(shape) if any(decay) else None
-        self.members.append((p, group, share.to(p).view(shape), decays))
 
     def _parts(self) -> dict[int, str]:
         """Return the part ("A", "B" or "dt") of each SSM parameter by its id."""
@@ -106,27 +99,28 @@ class Steps:
             for name in ssm.readout_parameters
         }
 
-    def take(self, losses: Tensor, alive: Tensor) -> None:
-        """Take a step of each model down its own loss.
+    def begin(self) -> None:
+        """Set the gradients to 0, for backward passes to add to."""
+        for flat in self.flats:
+            flat.begin()
+
+    def take(self, alive: Tensor) -> None:
+        """Take a step of each model along its gradient.
 
         Args:
-            losses: (E,).
             alive: (E,) bool; the other models do not change.
         """
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
-        before = [member[0].detach().clone() for member in self.members]
         self.optimizer.step()
-        with torch.no_grad():
-            for (p, group, share, decay), old in zip(self.members, before, strict=True):
-                moved = p - old
-                if decay is not None:
-                    moved = moved - group["lr"] * decay * old
-                each = torch.where(alive.view(-1, *[1] * (p.ndim - 1)), share, 0.0)
-                p.copy_(torch.where(each > 0, old + each * moved, old))
+        for flat in self.flats:
+            flat.take(alive, self.optimizer.param_groups[0]["lr"])
         self.schedule.step()
         for ssm in self.ssms:
             ssm.project_()
+
+    def end(self) -> None:
+        """Give each parameter memory of its own again; no step may follow."""
+        for flat in self.flats:
+            flat.end()
 
 
 def _check_distinct(chosen: Sequence[Configuration]) -> None:

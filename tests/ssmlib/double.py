@@ -20,9 +20,11 @@ class _Double(Ensemble):
     def __init__(self, models):
         super().__init__([model.double() for model in models])
 
-    def forward(self, x: Tensor, masks=None, lengths=None) -> Tensor:
+    def forward(
+        self, x: Tensor, masks=None, lengths=None, members=slice(None)
+    ) -> Tensor:
         return super().forward(
-            x.double() if x.is_floating_point() else x, masks, lengths
+            x.double() if x.is_floating_point() else x, masks, lengths, members
         )
 
 

@@ -104,10 +104,10 @@ def test_every_epoch_shows_a_seed_every_sequence_once(monkeypatch):
     seen = []
     forward = Ensemble.forward
 
-    def watch(self, x, masks=None, lengths=None):
+    def watch(self, x, masks=None, lengths=None, members=slice(None)):
         if x.shape[0] == 2:  # not the test set, which all share
             seen.append(x[:, :, 0, 0])
-        return forward(self, x, masks, lengths)
+        return forward(self, x, masks, lengths, members)
 
     monkeypatch.setattr(Ensemble, "forward", watch)
     data = task()
@@ -137,10 +137,10 @@ def test_rates_rise_then_fall():
         rates.append(steps.optimizer.param_groups[0]["lr"])
         steps.optimizer.step()
         steps.schedule.step()
-    assert rates[4] == max(rates) == 1e-2
+    assert rates[4] == max(rates) == 1
     assert rates[:5] == sorted(rates[:5])
     assert rates[4:] == sorted(rates[4:], reverse=True)
-    assert rates[-1] < 1e-3
+    assert rates[-1] < 0.1
 
 
 def test_one_that_diverges_is_stopped_and_the_others_go_on():
