@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 SHAPE = (64, 64)  # features, state
-L = 4096
+L, SHORT = 4096, 256
 GROWTH = tuple(2**k for k in range(12, 17))
 
 
@@ -45,6 +45,8 @@ def measure(task: dict) -> object:
         return times({name: lambda n=name: both(n) for name in names}, repeats=3)
     if task["of"] == "steps":
         return steps_a_second()
+    if task["of"] == "short":
+        return short()
     with torch.no_grad():
         if task["of"] == "forward":
             names = ("fast", "cauchy")
@@ -57,6 +59,33 @@ def measure(task: dict) -> object:
             return times({"fast": lambda: calls["fast"](task["L"])}, repeats=5)["fast"]
         exact = layer.system().kernel(L, torch.float64)
         return float((layer.kernel(L) - exact).abs().max() / exact.abs().max())
+
+
+def short() -> dict[str, float]:
+    """Seconds of a layer with backward; most of them are the zero-order hold's."""
+    from unittest.mock import patch
+
+    import torch
+
+    from ssmbook.notebook.measure import times
+    from ssmlib import _expm
+    from ssmlib.layers import S4
+
+    torch.set_num_threads(1)
+    layers = {"fast": S4(*SHAPE), "bilinear": S4(*SHAPE, discretization="bilinear")}
+    u = torch.randn(1, SHAPE[0], SHORT, generator=torch.Generator().manual_seed(0))
+
+    def both(name):
+        layers[name].zero_grad()
+        layers[name](u).square().sum().backward()
+
+    def plain():  # infinitely many halvings: torch.matrix_exp instead
+        endless = lambda A: A.new_full(A.shape[:1], torch.inf)  # noqa: E731
+        with patch.object(_expm, "_halvings", endless):
+            both("fast")
+
+    calls = {name: lambda n=name: both(n) for name in layers}
+    return times(calls | {"matrix_exp": plain}, repeats=5)
 
 
 def steps_a_second() -> float:
@@ -101,7 +130,7 @@ def dense_rows(ask) -> list[dict]:
     def asked(of: str, **options):
         return ask(measure="dense", of=of, **options)
 
-    powers = asked("both")
+    powers, brief = asked("both"), asked("short")
     cauchy = asked("forward", rule="bilinear")
     peak = {
         side: asked("memory", side=side, rule="bilinear") / 2**20
@@ -110,7 +139,12 @@ def dense_rows(ask) -> list[dict]:
     slope = log_log_slope(GROWTH, [asked("length", L=n) for n in GROWTH]).value
     error, steps = asked("error"), asked("steps")
     growth = f"H={SHAPE[0]}, N={SHAPE[1]}, L={GROWTH[0]}..{GROWTH[-1]}"
+    layer = {"what": "S4 layer", "setting": f"B=1, H=64, N=64, L={SHORT}, one core"}
     return [
+        ratio("seconds, with backward; plain: matrix_exp", brief, "matrix_exp", 2, 3)
+        | layer,
+        ratio("seconds, with backward; plain: bilinear", brief, "bilinear", 0.4, 3)
+        | layer,
         ratio("seconds, with backward; plain: powers", powers, "powers", 10, 3),
         ratio("seconds, forward; plain: Cauchy", cauchy, "cauchy", 10, 3),
         ratio("MiB at the peak; plain: Cauchy", peak, "cauchy", 8, 0),

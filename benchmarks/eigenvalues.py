@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WINDOWS, DENSE, LONG = 1000, 4096, 16384
+STEPS = 10**6  # of a series, of which overlapping windows are taken
 PROCESSES = ("white", "AR(0.9)", "near-constant")
 
 
@@ -36,6 +37,8 @@ def measure(task: dict) -> object:
     """Runs in a process of its own."""
     from ssmbook.notebook.measure import peak_memory, times
 
+    if task["name"] == "series":
+        return of_series(task)
     name, L = task["name"], task["L"]
     pair = calls(name, L)
     if task["what"] == "memory":
@@ -45,6 +48,47 @@ def measure(task: dict) -> object:
         return times({"fast": pair["fast"]}, repeats=5)["fast"]
     exact = float(pair["plain"]())
     return times(pair, repeats=1) | {"error": abs(pair["fast"]() / exact - 1)}
+
+
+def of_series(task: dict) -> float:
+    """Seconds or peak bytes for one long series, on one core."""
+    import torch
+
+    from ssmbook.notebook.measure import peak_memory, times
+    from ssmlib import autocorrelation as ac
+    from ssmlib import inputs
+    from ssmlib.recommend import recommend
+
+    torch.set_num_threads(1)
+    x = inputs.ar1(0.9).sample(1, STEPS, torch.Generator().manual_seed(0))[0]
+    run = {
+        "lambda_max": lambda: ac.largest_eigenvalue(ac.windows(x, DENSE)),
+        "recommend": lambda: recommend(x, 1024),
+    }[task["of"]]
+    if task["what"] == "memory":
+        ac.largest_eigenvalue(ac.windows(x[:DENSE], 2))  # code and threads
+        return peak_memory(run)
+    return times({"fast": run}, repeats=1)["fast"]
+
+
+def series_rows(ask) -> list[dict]:
+    """A million windows in the memory of a series, and the recommendation from it."""
+    rows = []
+    for name, L, what, most in (
+        ("lambda_max", DENSE, "seconds", 1),
+        ("lambda_max", DENSE, "memory", 200),
+        ("recommend", 1024, "seconds", 12),
+    ):
+        found = ask(measure="eigenvalue", name="series", of=name, what=what)
+        found /= 2**20 if what == "memory" else 1
+        measure = "MiB at the peak" if what == "memory" else what
+        rows.append(
+            {"what": f"{name} of windows of one series, one core"}
+            | {"setting": f"T={STEPS}, L={L}", "measure": measure, "plain": "–"}
+            | {"fast": f"{found:.2f}", "ratio": "–", "wanted": f"at most {most}"}
+            | {"met": "yes" if found <= most else "NO"}
+        )
+    return rows
 
 
 def eigenvalue_rows(ask) -> list[dict]:
@@ -71,4 +115,4 @@ def eigenvalue_rows(ask) -> list[dict]:
                 | {"measure": measure, "plain": plain, "fast": fast, "ratio": ratio}
                 | {"wanted": wanted, "met": {True: "yes", False: "NO", None: ""}[met]}
             )
-    return rows
+    return rows + series_rows(ask)

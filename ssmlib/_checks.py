@@ -14,6 +14,7 @@ from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 from torch.masked import MaskedTensor
 
+from ssmlib import _overlap
 from ssmlib._scalars import boolean as boolean  # callers find all checks here
 from ssmlib._scalars import exact, number, short
 from ssmlib._scalars import fits as fits
@@ -274,7 +275,8 @@ def sequences(name: str, x: Tensor) -> Tensor:
         raise ValueError(
             f"{name} must have shape (n, L) with n, L >= 1, got {tuple(x.shape)}"
         )
-    return finite(name, x)
+    finite(name, _overlap.values(x) if readable(x) else x)
+    return x
 
 
 def moment(name: str, R: Tensor) -> Tensor:

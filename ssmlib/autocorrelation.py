@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from ssmlib import _checks, _lanczos, _scale
+from ssmlib import _checks, _lags, _lanczos, _overlap, _scale
 
 # Data in other formats are converted to float64 in blocks of this many numbers.
 _BLOCK = 2**22
@@ -95,14 +95,15 @@ def second_moment(x: Tensor) -> Tensor:
             x's dtype.
     """
     _checks.sequences("x", x)
-    shift = _scale.shift(x)
+    shift = _scale.shift(_overlap.values(x))
     gram = _gram(x, shift) / x.shape[0]
     return _scale.restored("the second moment of x", gram, shift, shift, dtype=x.dtype)
 
 
 def _gram(x: Tensor, shift: int) -> Tensor:
     """x^T x of shifted x (n, L): (L, L) float64."""
-    if x.dtype == torch.float64 and shift == 0:
+    # A product would copy all of a view whose rows overlap.
+    if x.dtype == torch.float64 and shift == 0 and _overlap.values(x) is x:
         return x.mT @ x
     parts = (_scale.shifted(part.double(), shift) for part in _blocks(x))
     grams = (part.mT @ part for part in parts)
@@ -127,12 +128,13 @@ def toeplitz_moment(x: Tensor) -> Tensor:
     """
     _checks.sequences("x", x)
     n, L = x.shape
-    shift = _scale.shift(x)
+    size = _lags.fast_length(2 * L)
+    shift = _scale.shift(_overlap.values(x))
     power = torch.zeros((), dtype=torch.float64, device=x.device)
     for part in _blocks(x):
-        wave = torch.fft.rfft(_scale.shifted(part.double(), shift), n=2 * L)
+        wave = torch.fft.rfft(_scale.shifted(part.double(), shift), n=size)
         power = power + wave.abs().square().sum(0)
-    row = torch.fft.irfft(power, n=2 * L)[:L] / (n * L)
+    row = torch.fft.irfft(power, n=size)[:L] / (n * L)
     return _scale.restored("the second moment of x", row, shift, shift, dtype=x.dtype)
 
 
@@ -142,8 +144,7 @@ def _windows_gram(series: Tensor, n: int, L: int) -> Tensor:
     Down a diagonal, a product enters and one leaves: O(L^2 + n log n), where a
     product of matrices takes O(n L^2).
     """
-    head, size = torch.fft.rfft(series[:n], 2 * len(series)), 2 * len(series)
-    row = torch.fft.irfft(head.conj() * torch.fft.rfft(series, size), size)[:L]
+    row = _lags.sums(series, L, n)
     left, entered = series[: L - 1], series[n:]  # (L-1,) each
     diagonals = row.expand(L, L).clone()  # of row i, from its own place on
     for sign, own in ((-1, left), (1, entered)):
@@ -158,7 +159,9 @@ def largest_eigenvalue(x: Tensor) -> float:
     """Return lambda_max of the second moment without forming it.
 
     Lanczos with two products by x per iteration, in float64 on x's device and in
-    O(nL) memory. Many `windows` one step apart take little longer than one.
+    O(nL) memory. Of overlapping `windows` only the series is stored, and the products
+    are Fourier transforms: for n windows k steps apart they take O(n k log(n k)) time
+    and O(n k) memory, and one step apart hardly more than one window.
 
     Args:
         x: (n, L), real floating point.
@@ -176,24 +179,36 @@ def largest_eigenvalue(x: Tensor) -> float:
 def _top(x: Tensor) -> tuple[float, int]:
     """lambda_max of x, shifted, and the shift."""
     n, L = x.shape
-    # Windows one step apart: what they hold is one short series.
-    overlapping = x.stride() == (1, 1)
-    series = x.as_strided((n + L - 1,), (1,)) if overlapping else x
+    found = _overlap.series(x)
+    if found is None:
+        found = _overlap.series(x.mT)
+        x = x if found is None else x.mT  # whose moment has the same lambda_max
+    series, step = found or (x, 0)
     size = _scale.largest(series)
     shift = _scale.shift(size)
     if size == 0:
         return 0.0, shift  # ARPACK takes no operator that is zero
-    if L <= min(n, _DENSE) and overlapping:
-        gram = _windows_gram(_scale.shifted(series.double(), shift), n, L) / n
-        if L > _DENSE_TOEPLITZ:  # nearly Toeplitz
-            return _lanczos.largest(L, lambda v: gram @ v, gram), shift
-        return float(torch.linalg.eigvalsh(gram)[-1]), shift
-    if L <= min(n, _DENSE):
-        return float(torch.linalg.eigvalsh(_gram(x, shift) / n)[-1]), shift
+    if step == 1:
+        series = _scale.shifted(series.double(), shift)
+        return _windows_top(series, min(n, L)) / n, shift
+    if min(n, L) <= (_DENSE_TOEPLITZ if step else _DENSE):
+        gram = _gram(x if x.shape[1] <= x.shape[0] else x.mT, shift)
+        return float(torch.linalg.eigvalsh(gram / n)[-1]), shift
+    if step:
+        series = _scale.shifted(series.double(), shift)
+        return _lanczos.windows(_checks.as_numpy(series), x.shape[1], step) / n, shift
     x = _scale.shifted(x.double(), shift)
-    if n <= _DENSE:
-        return float(torch.linalg.eigvalsh(x @ x.mT / n)[-1]), shift
     return _lanczos.largest(L, lambda v: x.mT @ (x @ v) / n, x), shift
+
+
+def _windows_top(series: Tensor, L: int) -> float:
+    """lambda_max of x^T x for all windows x of a series, one step apart."""
+    n = len(series) - L + 1
+    if L <= _DENSE_TOEPLITZ:
+        return float(torch.linalg.eigvalsh(_windows_gram(series, n, L))[-1])
+    row = _checks.as_numpy(_lags.sums(series, L, n))
+    left, entered = map(_checks.as_numpy, (series[: L - 1], series[n:]))
+    return _lanczos.toeplitz(row, (-1, left), (1, entered))
 
 
 def moment_largest_eigenvalue(R: Tensor) -> float:
@@ -243,7 +258,7 @@ def _moment_top(R: Tensor) -> float:
     if L <= _DENSE_TOEPLITZ:
         lag = torch.arange(L, device=R.device)
         return float(torch.linalg.eigvalsh(R[(lag[:, None] - lag).abs()])[-1])
-    return _lanczos.toeplitz(R)
+    return _lanczos.toeplitz(_checks.as_numpy(R))
 
 
 def timescale(x: Tensor, constant: float = 1.0) -> float:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _expm
 
 _SERIES_RADIUS = 0.25
 _SERIES_TERMS = 12  # 0.25**12 / 13! is below float64's rounding
@@ -77,9 +77,8 @@ def dense_parts(
 ) -> tuple[Tensor, Tensor]:
     """Return (A_bar, B_bar) of a dense system, without checks.
 
-    Zero-order hold takes one matrix exponential, of A dt next to B dt, with a row of
-    zeros below. This is correct for a singular A too. The bilinear rule takes one
-    solve.
+    Zero-order hold takes one matrix exponential, the bilinear rule one solve. Both are
+    correct for a singular A too.
 
     Args:
         A: (..., N, N), real.
@@ -98,8 +97,7 @@ def dense_parts(
         one = torch.eye(N, dtype=z.dtype, device=z.device)
         both = torch.linalg.solve(one - z / 2, torch.cat([one + z / 2, b], -1))
     else:
-        whole = torch.nn.functional.pad(torch.cat([z, b], -1), (0, 0, 0, 1))
-        both = torch.matrix_exp(whole)[..., :N, :]
+        return _expm.hold(z, b.squeeze(-1))
     return both[..., :N], both[..., N]
 
 

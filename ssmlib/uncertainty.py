@@ -19,12 +19,11 @@ from scipy.signal import lfilter
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from ssmlib import _checks, _doubts, _lanczos, _scale
+from ssmlib import _checks, _doubts, _lags, _lanczos, _scale
 from ssmlib.autocorrelation import (
     largest_eigenvalue,
     moment_largest_eigenvalue,
     standardize,
-    toeplitz_moment,
 )
 
 #: fewest sequences, and fewest disjoint windows of a series
@@ -182,7 +181,7 @@ def _of_series(series: Tensor, L: int, seed: int) -> Interval:
     mean = offset + near.mean()
     centered = near - near.mean()
     order = min(T // 4, int(10 * math.log10(T)))
-    r = toeplitz_moment(centered[None])[: max(L, order + 1)].numpy()
+    r = (_lags.sums(centered, max(L, order + 1)) / T).numpy()
     if r[0] <= 1e-24 * float(series.abs().max()) ** 2:
         raise ValueError("x must not be constant: it has no autocorrelation")
     a = _autoregression(r[: order + 1], T)
@@ -194,7 +193,7 @@ def _of_series(series: Tensor, L: int, seed: int) -> Interval:
     def row_of(values: Tensor) -> Tensor:
         if standard:
             values = standardize(values[None])[0]
-        return toeplitz_moment(values[None])[:L]
+        return _lags.sums(values, L) / len(values)
 
     scale = math.sqrt(max(r[0] - a @ r[1 : p + 1], 0.0))
     doubts = _doubts.of_series(centered.numpy(), float(r[0]), a, scale)
@@ -209,7 +208,7 @@ def _of_series(series: Tensor, L: int, seed: int) -> Interval:
         drawn = row_of(draw)
         # An error of 1e-6 is far below what one draw differs from another.
         top = (
-            _lanczos.toeplitz(drawn, rough=True)
+            _lanczos.toeplitz(drawn.numpy(), rough=True)
             if L > _LONG_WINDOW
             else moment_largest_eigenvalue(drawn)
         )

@@ -308,6 +308,8 @@ class SSM(Parametrized):
     ) -> Recurrence | DenseRecurrence:
         """Return the step with the current parameters, frozen, in real arithmetic.
 
+        It takes one step (B, H) at a time, or a block of steps (B, H, T).
+
         Args:
             dtype: float32 or float64; None for the layer's own.
 

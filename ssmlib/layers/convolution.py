@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
+from ssmlib import _lags
+
 
 class _Silence(torch.autograd.Function):
     """Set y to 0 where `silent`, but leave its derivative, for u may change there."""
@@ -80,14 +82,23 @@ def finite_part(u: Tensor, causal: bool = True) -> tuple[Tensor, Tensor | None]:
 
 def _known_finite(u: Tensor) -> bool:
     """One sum on a CPU. Elsewhere, and while tracing, the values are not read."""
-    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-    if torch.compiler.is_compiling() or tracing:
+    if _traced():
         return False
     while _functorch.is_functorch_wrapped_tensor(u):  # `vmap`: all members at once
         u = _functorch.get_unwrapped(u)
     if type(u) not in (Tensor, nn.Parameter) or u.device.type != "cpu":
         return False
     return math.isfinite(u.detach().sum())
+
+
+def _traced() -> bool:
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return torch.compiler.is_compiling() or tracing
+
+
+def _transform_length(L: int) -> int:
+    """2 L or a little more; while tracing, a plain formula of a length left open."""
+    return 2 * L if _traced() else _lags.fast_length(2 * L)
 
 
 def causal(u: Tensor, K: Tensor) -> Tensor:
@@ -103,8 +114,9 @@ def causal(u: Tensor, K: Tensor) -> Tensor:
     L = u.shape[-1]
     if _empty(u):
         return u * K
-    product = torch.fft.rfft(u, n=2 * L) * torch.fft.rfft(K, n=2 * L)
-    y = torch.fft.irfft(product, n=2 * L)[..., :L]
+    n = _transform_length(L)
+    product = torch.fft.rfft(u, n=n) * torch.fft.rfft(K, n=n)
+    y = torch.fft.irfft(product, n=n)[..., :L]
     return _silenced(y, u)
 
 
@@ -123,9 +135,11 @@ def two_sided(u: Tensor, K: Tensor) -> Tensor:
     L = u.shape[-1]
     if _empty(u):
         return u * K.sum(0)
-    both = nn.functional.pad(K[0], (0, L)) + nn.functional.pad(K[1].flip(-1), (L, 0))
-    product = torch.fft.rfft(u, n=2 * L) * torch.fft.rfft(both, n=2 * L)
-    return torch.fft.irfft(product, n=2 * L)[..., :L]
+    n = _transform_length(L)
+    both = nn.functional.pad(K[0], (0, n - L))
+    both = both + nn.functional.pad(K[1].flip(-1), (n - L, 0))
+    product = torch.fft.rfft(u, n=n) * torch.fft.rfft(both, n=n)
+    return torch.fft.irfft(product, n=n)[..., :L]
 
 
 def _empty(u: Tensor) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.kernels import COMPLEX, full_precision
+from ssmlib.kernels import COMPLEX, full_precision, krylov
+from ssmlib.layers.blocks import Blocks, Tables
 
 
 def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
-    if u_t.shape[1:] != (layer.d_model,) or u_t.dtype != dtype:
+    known = u_t.ndim in (2, 3) and u_t.shape[1] == layer.d_model
+    if not known or u_t.dtype != dtype:
+        H = layer.d_model
         raise ValueError(
-            f"u_t must have shape (B, {layer.d_model}) and {dtype}, got "
-            f"{tuple(u_t.shape)} and {u_t.dtype}"
+            f"u_t must have shape (B, {H}), or (B, {H}, T) for a block of steps, and "
+            f"{dtype}, got {tuple(u_t.shape)} and {u_t.dtype}"
         )
     if state.shape != shape or state.dtype != dtype:
         raise ValueError(
@@ -22,7 +25,7 @@ def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
         )
 
 
-class Recurrence(nn.Module):
+class Recurrence(Blocks):
     """The frozen step of a layer with a diagonal state, in real arithmetic.
 
     It computes x_t = A_bar x_{t-1} + u_t and y_t = 2 Re sum_n C_n B_bar_n x_t + D u_t.
@@ -79,28 +82,60 @@ class Recurrence(nn.Module):
         return self.D.new_zeros(2, self.n, batch, self.d_model)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute one step.
+        """Compute one step, or a block of steps at once.
+
+        A block needs a few large matrix products, where its steps one by one need many
+        small ones. A NaN or infinity in it makes y NaN from that step on, and the state
+        after it NaN, in that sequence and feature only.
 
         Args:
-            u_t: (B, H) in the recurrence's dtype: the input of this step.
-            state: the state before this step, as `initial_state` returns it.
+            u_t: (B, H) in the recurrence's dtype: the input of this step; or (B, H, T),
+                the inputs of T >= 0 steps.
+            state: the state before these steps, as `initial_state` returns it.
 
         Returns:
-            The output y_t (B, H) and the state after this step, in the same dtype.
+            The output y_t, shaped like u_t, and the state after the last step, in the
+            same dtype.
 
         Raises:
             ValueError: for another shape or dtype of u_t, or the state of another
                 layer.
         """
         D = self.D
-        _check_step(self, u_t, state, (2, self.n, *u_t.shape), D.dtype)
+        shape = (2, self.n, *u_t.shape[:1], self.d_model)
+        _check_step(self, u_t, state, shape, D.dtype)
+        if u_t.ndim == 3:
+            return self._block(u_t, state)
         turned = torch.addcmul(u_t, state, self.scale)
         state = torch.addcmul(turned, state.flip(0), self.turn)
         y_t = (state * self.weights).sum((0, 1))
         return torch.addcmul(y_t, D, u_t), state
 
+    def _tables(self, M: int) -> Tables:
+        A = torch.complex(self.scale.double(), self.turn[1].double())  # (n, 1, H)
+        E = torch.cat([torch.ones_like(A), A.expand(-1, M, -1)], 1).cumprod(1)
+        E = E.permute(2, 1, 0)  # (H, M + 1, n): the powers
+        w = torch.complex(self.weights[0], -self.weights[1]).to(E).squeeze(1).mT
+        W = w.unsqueeze(1) * E
+        K = (W[:, :M] * (1 + 1j)).real.sum(-1)  # (H, M)
+        K = torch.cat([K[:, :1] + self.D.unsqueeze(-1), K[:, 1:]], -1)
+        into = torch.view_as_real((1 + 1j) * E[:, :M]).flatten(-2)
+        outof = torch.view_as_real(W[:, 1:].conj().resolve_conj()).flatten(-2)
+        E = E.to(COMPLEX[self.D.dtype])
+        return Tables(self.D.dtype, K, into, outof, list(E.unsqueeze(2).unbind(1)))
 
-class DenseRecurrence(nn.Module):
+    def _advanced(self, rows: Tensor, powers: list[Tensor], m: int) -> Tensor:
+        pairs = torch.view_as_complex(rows.unflatten(-1, (self.n, 2)))
+        return torch.view_as_real(powers[m] * pairs).flatten(-2)
+
+    def _rows(self, state: Tensor) -> Tensor:
+        return state.permute(3, 2, 1, 0).flatten(-2)  # (H, B, N)
+
+    def _state(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(-1, (self.n, 2)).permute(3, 2, 1, 0).contiguous()
+
+
+class DenseRecurrence(Blocks):
     """The frozen step of a layer with a dense state, as one matrix product.
 
     It computes x_t = A_bar x_{t-1} + B_bar u_t and y_t = C x_t + D u_t. A layer's
@@ -156,14 +191,20 @@ class DenseRecurrence(nn.Module):
         return self.turn.new_zeros(self.d_model, batch, self.n)
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute one step.
+        """Compute one step, or a block of steps at once.
+
+        A block needs a few large matrix products, where its steps one by one need many
+        small ones. A NaN or infinity in it makes y NaN from that step on, and the state
+        after it NaN, in that sequence and feature only.
 
         Args:
-            u_t: (B, H) in the recurrence's dtype: the input of this step.
-            state: the state before this step, as `initial_state` returns it.
+            u_t: (B, H) in the recurrence's dtype: the input of this step; or (B, H, T),
+                the inputs of T >= 0 steps.
+            state: the state before these steps, as `initial_state` returns it.
 
         Returns:
-            The output y_t (B, H) and the state after this step, in the same dtype.
+            The output y_t, shaped like u_t, and the state after the last step, in the
+            same dtype.
 
         Raises:
             ValueError: for another shape or dtype of u_t, or the state of another
@@ -171,7 +212,34 @@ class DenseRecurrence(nn.Module):
         """
         shape = (self.d_model, u_t.shape[0], self.n)
         _check_step(self, u_t, state, shape, self.turn.dtype)
+        if u_t.ndim == 3:
+            return self._block(u_t, state)
         entered = u_t.mT.unsqueeze(-1) * self.enter  # (H, B, N + 1)
         with full_precision(u_t.device):
             both = torch.baddbmm(entered, state, self.turn)
         return both[..., self.n].mT, both[..., : self.n]
+
+    def _tables(self, M: int) -> Tables:
+        turn, enter = self.turn.double(), self.enter.double()
+        A, b = turn[..., : self.n].mT, enter[:, 0, : self.n]
+        into, _ = krylov(A, b, M)  # (H, N, M)
+        outof, _ = krylov(A.mT, turn[..., self.n], M)  # (H, N, M): C A^(j + 1)
+        later = (turn[..., self.n :].mT @ into[..., : M - 1]).squeeze(1)
+        K = torch.cat([enter[:, 0, self.n :], later], -1)  # (H, M)
+        powers = [turn[..., : self.n]]
+        while 2 ** len(powers) <= M:
+            powers.append(powers[-1] @ powers[-1])
+        powers = [power.to(self.turn.dtype) for power in powers]
+        return Tables(self.turn.dtype, K, into.mT, outof.mT, powers)
+
+    def _advanced(self, rows: Tensor, powers: list[Tensor], m: int) -> Tensor:
+        for k, power in enumerate(powers):
+            if m >> k & 1:
+                rows = rows @ power
+        return rows
+
+    def _rows(self, state: Tensor) -> Tensor:
+        return state
+
+    def _state(self, rows: Tensor) -> Tensor:
+        return rows

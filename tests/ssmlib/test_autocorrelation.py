@@ -1,9 +1,11 @@
+import contextlib
 import math
 
 import pytest
 import scipy.linalg
 import torch
 
+from ssmbook.notebook.measure import peak_memory
 from ssmlib import autocorrelation as ac
 from ssmlib import inputs, uncertainty
 
@@ -30,6 +32,80 @@ def test_windows_are_summed_along_diagonals(process, T, L):
     assert torch.allclose(gram, moment, rtol=1e-12)
     exact = float(torch.linalg.eigvalsh(moment)[-1])
     assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-8)
+
+
+def table(T):
+    """A column of a table, whose values are not neighbors in memory."""
+    return inputs.ar1(0.9).sample(T, 3, torch.Generator().manual_seed(0))[:, 1] + 0.2
+
+
+OVERLAPPING = {
+    "one step apart": lambda: ac.windows(sample(1, 1500)[0], 1100),
+    "one step apart, many": lambda: ac.windows(sample(1, 3000)[0], 300),
+    "three steps apart": lambda: ac.windows(sample(1, 2500)[0], 800, stride=3),
+    "a remainder": lambda: ac.windows(sample(1, 2600)[0] + 1, 1100, stride=7),
+    "few and long": lambda: ac.windows(sample(1, 2000)[0], 1900, stride=2),
+    "transposed": lambda: ac.windows(sample(1, 1000)[0], 400, stride=2).mT,
+    "every second value": lambda: ac.windows(sample(1, 1000)[0], 600)[:, ::2],
+    "every second window": lambda: ac.windows(sample(1, 1500)[0], 400)[::2],
+    "a column": lambda: ac.windows(table(1200), 500, stride=2),
+    "half precision": lambda: ac.windows(sample(1, 1200)[0].half(), 500),
+    "tiny": lambda: ac.windows(sample(1, 1200)[0] * 1e-200, 500, stride=2),
+    "negative view": lambda: ac.windows((sample(1, 900)[0] * 1j).conj().imag, 400),
+    "disjoint": lambda: ac.windows(sample(1, 1200)[0], 30, stride=30),
+    "two of each": lambda: sample(400, 300).unfold(0, 2, 1).flatten(1),
+    "repeated rows": lambda: sample(1, 400).expand(300, 400),
+}
+
+
+@pytest.mark.parametrize("make", OVERLAPPING.values(), ids=OVERLAPPING)
+def test_overlapping_views_are_their_copies(make):
+    """Products by Fourier transforms next to products with a copy of the view."""
+    x = make()
+    copy = x.double().clone(memory_format=torch.contiguous_format)
+    size = float(copy.abs().max())
+    exact = float(torch.linalg.svdvals(copy / size)[0]) ** 2 / len(x) * size * size
+    if size > 1e-100:
+        assert ac.largest_eigenvalue(x) == pytest.approx(exact, rel=1e-9)
+        assert torch.allclose(ac.second_moment(x.double()), ac.second_moment(copy))
+        assert torch.allclose(ac.toeplitz_moment(x.double()), ac.toeplitz_moment(copy))
+    top = float(torch.linalg.svdvals(copy / size)[0]) / math.sqrt(len(x))
+    found = ac.timescale(x) * size
+    assert found == pytest.approx(1 / math.sqrt(x.shape[1]) / top, rel=1e-9)
+
+
+TAKING_WINDOWS = {
+    "largest_eigenvalue": (ac.largest_eigenvalue, 20_000),
+    "timescale": (ac.timescale, 20_000),
+    "toeplitz_moment": (ac.toeplitz_moment, 300),
+    "second_moment": (ac.second_moment, 300),
+}
+
+
+@pytest.mark.parametrize("bad", [1.0, math.nan, 1e305], ids=["finite", "NaN", "huge"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("name", TAKING_WINDOWS)
+def test_windows_take_memory_for_their_series_only(name, stride, bad, monkeypatch):
+    """Their entries are never formed together: gigabytes where L is long.
+
+    Functions whose time grows with n L form them in blocks.
+    """
+    monkeypatch.setattr(ac, "_BLOCK", 2**17)
+    call, L = TAKING_WINDOWS[name]
+    series = torch.ones(2**16 if L > 300 else 2**17).double() * bad
+    x = ac.windows(torch.zeros_like(series), L, stride)
+    x.as_strided((len(series),), (1,)).copy_(series)  # not refused by `windows`
+    entries = 8 * x.numel() / 2**20  # MiB
+    assert entries > (3_000 if L > 300 else 100)
+
+    def run():
+        with contextlib.suppress(ValueError):
+            call(x)
+
+    assert peak_memory(run) / 2**20 < 0.25 * entries
+    if math.isnan(bad):
+        with pytest.raises(ValueError, match="x must be finite"):
+            call(x)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssmlib import _lanczos, uncertainty
+from ssmlib import _lags, _lanczos, uncertainty
 from ssmlib.autocorrelation import toeplitz_moment
 
 L = 700
@@ -35,8 +35,9 @@ def test_a_long_row_gives_the_dense_eigenvalue(name, monkeypatch):
     for seed in range(5):
         r = row(ROWS[name], seed)
         top = dense(r)
-        assert _lanczos.toeplitz(r) == pytest.approx(top, rel=1e-12)
-        assert _lanczos.toeplitz(r, rough=True) == pytest.approx(top, rel=3e-6)
+        assert _lanczos.toeplitz(r.numpy()) == pytest.approx(top, rel=1e-12)
+        rough = _lanczos.toeplitz(r.numpy(), rough=True)
+        assert rough == pytest.approx(top, rel=3e-6)
 
 
 def test_extreme_rows(monkeypatch):
@@ -46,7 +47,7 @@ def test_extreme_rows(monkeypatch):
     wave = torch.cos(0.7 * torch.arange(L).double())
     first = torch.eye(L).double()[0]
     for r in (one, wave, first):
-        assert _lanczos.toeplitz(r) == pytest.approx(dense(r), rel=1e-9)
+        assert _lanczos.toeplitz(r.numpy()) == pytest.approx(dense(r), rel=1e-9)
 
 
 def test_an_interval_for_a_long_window_is_the_same(monkeypatch):
@@ -59,6 +60,19 @@ def test_an_interval_for_a_long_window_is_the_same(monkeypatch):
     for name in ("plain", "estimate", "low", "high"):
         one, other = getattr(found, name), getattr(expected, name)
         assert math.log(one / other) == pytest.approx(0, abs=3e-6)
+
+
+@pytest.mark.parametrize("L", [1, 3, 100, 257])
+@pytest.mark.parametrize("T", [257, 1024, 3001])
+@pytest.mark.parametrize("together", [1, 2**18])
+def test_sums_at_lags_are_those_one_by_one(L, T, together, monkeypatch):
+    monkeypatch.setattr(_lags, "_TOGETHER", together)
+    x = np.random.default_rng(T).standard_normal(T) + 0.5
+    for n in (None, T - L + 1, 1):
+        earlier = np.where(np.arange(T) < (T if n is None else n), x, 0)
+        expected = [earlier[: T - k] @ x[k:] for k in range(L)]
+        found = _lags.sums(torch.from_numpy(x), L, n).numpy()
+        assert found == pytest.approx(np.array(expected), abs=1e-13 * (x @ x))
 
 
 RNG = np.random.default_rng(1)
