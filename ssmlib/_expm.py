@@ -68,7 +68,8 @@ def hold(A: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     W = torch.nn.functional.pad(torch.cat([A, b.unsqueeze(-1)], -1), (0, 0, 0, 1))
     whole = None
     # Compilers and transforms of functions cannot read how often to halve.
-    if A.numel() and _checks.readable(A) and _checks.readable(b):
+    readable = not torch.compiler.is_compiling() and A.numel()
+    if readable and _checks.readable(A) and _checks.readable(b):
         halvings = _halvings(A.reshape(-1, N, N))
         if bool(halvings.isfinite().all()):
             whole = _exponential(W.reshape(-1, N + 1, N + 1), halvings).view_as(W)

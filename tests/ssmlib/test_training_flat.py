@@ -186,5 +186,5 @@ def test_a_checkpoint_of_the_version_before_is_refused(tmp_path):
     fit(task(), [{}], **options)
     assert b"format 4" in checkpoint.FORMAT
     path.write_bytes(path.read_bytes().replace(b"format 4", b"format 3", 1))
-    with pytest.raises(ValueError, match="was not written by this version of fit"):
+    with pytest.raises(ValueError, match="was not written by this version of ssmlib"):
         fit(task(), [{}], **options)
