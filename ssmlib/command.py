@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -131,13 +132,19 @@ def reproduce(
     """
     from ssmlib import reproduction
     from ssmlib.published import configuration
+    from ssmlib.tasks.files import UnpublishedWarning
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
     published = configuration(row, version)
     say(f"reading the data of {row}")
-    split = reproduction.load(row, data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnpublishedWarning)
+        split = reproduction.load(row, data)
+    notes = [str(warning.message) for warning in caught]
+    for note in notes:
+        say(f"warning: {note}")
     training = reproduction.Training(
         published, split, model=model, seed=seed, device=device
     )
@@ -146,7 +153,7 @@ def reproduce(
         return
     name = reproduction.Name(row, version, model, seed)
     found = reproduction.run(
-        name, training, Path(out), epochs=epochs, steps=steps, say=say
+        name, training, Path(out), epochs=epochs, steps=steps, notes=notes, say=say
     )
     history = training.progress.history
     if path := reproduction.gate(row, history):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +115,7 @@ def run(
     *,
     epochs: int | None = None,
     steps: int | None = None,
+    notes: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> dict | None:
     """Train to the end and test; continue from a checkpoint where there is one.
@@ -129,6 +130,7 @@ def run(
         epochs: number of epochs; None for those of the configuration.
         steps: the training stops after so many steps in all, and has no result then;
             None for no limit.
+        notes: on the data, such as warnings; they become a part of the result.
         say: told of each epoch.
 
     Returns:
@@ -160,7 +162,7 @@ def run(
         save()
         if training.progress.epoch < wanted:
             return None
-        result = _result(name, training)
+        result = _result(name, training) | {"notes": [*notes]}
         text = json.dumps(result, indent=1) + "\n"
         (folder / f"{name.stem}.json").write_text(text, encoding="utf-8")
         return result

@@ -109,6 +109,8 @@ def test_the_command_stops_and_continues(tmp_path):
         (tmp_path / "out" / f"{CIFAR.stem}.json").read_text(encoding="utf-8")
     )
     assert [*found["history"][0]] == ["train_loss", "valid_loss", "valid_accuracy"]
+    assert "data_batch_1.bin is not the published file" in found["notes"][0]
+    assert f"warning: {found['notes'][0]}" in done.output
     planned = CliRunner().invoke(app, [*command, "--plan"])
     assert "hours per epoch" in planned.output
     refused = CliRunner().invoke(app, ["reproduce", "imagenet"])
