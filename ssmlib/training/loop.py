@@ -99,10 +99,10 @@ def fit(
     models at a time are computed if all would need much memory, so that other memory
     does not depend on their number. A progress bar is shown on a terminal.
 
-    With glibc, tensors above 32 MiB are faster if the environment variables
-    MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 are set before Python
-    starts, as `ssmbook.start` sets them in a notebook. Freed memory is then not
-    returned to the system.
+    With glibc, tensors above 32 MiB are faster if, before Python starts, the
+    environment variable ``MALLOC_MMAP_MAX_`` is set to 0 and
+    ``MALLOC_TRIM_THRESHOLD_`` to 2147483647. `ssmbook.start` does the same in a
+    notebook. Freed memory is then not returned to the system.
 
     PyTorch's global state (default dtype and device, autocast, recording of gradients,
     precision of float32 products) changes nothing, but `torch.set_num_threads` changes
