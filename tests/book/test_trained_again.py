@@ -77,7 +77,16 @@ def real_series(p, seed):
     return "sf_temperature", "default", {}, series.forecast(*own), {}
 
 
+def fixed_recurrent_weights(p, seed):
+    """Block copy, S4D-Lin, all trained."""
+    data = delay.block_copy(p["n_train"], 128, 16, seed)
+    steps = len(data.x_train) // p["batch_size"]
+    epochs = {"epochs": -(-p["steps"] // steps)}
+    return "block copy, S4D-Lin", "trained", {}, data, epochs
+
+
 CASES = {
+    "fixed-recurrent-weights": fixed_recurrent_weights,
     "real-series": real_series,
     "sequence-length": sequence_length,
     "zero-real-part": zero_real_part,
