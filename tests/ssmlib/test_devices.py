@@ -1,7 +1,7 @@
 """One device throughout: nothing hidden on the CPU, forward or backward.
 
 Without a GPU, meta tensors stand for it: a dispatch mode refuses every operation that
-mixes them with tensors of real memory.
+mixes them with tensors of real memory. `test_gpu` has the tests that need a GPU.
 """
 
 import pytest
@@ -15,9 +15,7 @@ from ssmlib.initialization import Initialization
 from ssmlib.kernels import final_states, log_vandermonde, log_vandermonde_reference
 from ssmlib.layers import S4D
 from ssmlib.models import POOLING, Ensemble, Model
-from ssmlib.tasks.split import Split
-from ssmlib.theory import conditioning, learning, memory, timescale
-from ssmlib.training import fit
+from ssmlib.theory import conditioning, learning, timescale
 
 CASES = {
     "zoh": {},
@@ -99,54 +97,9 @@ def test_functions_on_one_device():
         run_functions("meta")
 
 
-#: what works on the CPU and returns to the eigenvalues' device: all that is excepted
-ON_CPU = {
-    memory.memory_function: 4,
-    memory.finite_memory_function: 4,
-    memory.coloured_memory_function: torch.tensor([1.0, 0.5]),
-}
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("function", ON_CPU)
-def test_what_works_on_the_cpu_returns(function):
-    eigenvalues = torch.tensor([0.5 + 0.1j, 0.2], dtype=torch.complex128)
-    found = function(eigenvalues.cuda(), ON_CPU[function])
-    assert found.device.type == "cuda"
-    assert torch.equal(found.cpu(), function(eigenvalues, ON_CPU[function]))
-
-
 def test_the_mode_sees_a_hidden_cpu_tensor():
     with pytest.raises(RuntimeError, match="mixes"), OneDevice():
         torch.ones(3, device="meta") * torch.ones(3)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
-def test_layer_on_a_gpu(options):
-    run_layer("cuda", **options)
-    run_functions("cuda")
-    on_cpu, on_gpu = S4D(3, 8, **options), S4D(3, 8, device="cuda", **options)
-    u = torch.randn(2, 3, 500, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(on_gpu(u.cuda()).cpu(), on_cpu(u), atol=1e-4)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_fit_on_a_gpu(tmp_path):
-    x = torch.randn(64, 50, generator=torch.Generator().manual_seed(0))
-    data = Split(*[x, (x.mean(1) > 0).long()] * 3)
-    options = {"epochs": 2, "batch_size": 16, "d_model": 4, "d_state": 8}
-    on_cpu = fit(data, {"dt": [0.01, 0.1]}, **options)
-    checkpoint = tmp_path / "fit.pt"
-    for _ in range(2):  # the second call reads it back
-        on_gpu = fit(
-            data, {"dt": [0.01, 0.1]}, device="cuda", checkpoint=checkpoint, **options
-        )
-    gap = (on_gpu.table.test_loss - on_cpu.table.test_loss).abs()
-    assert gap.max() < 1e-2
 
 
 @pytest.mark.slow
