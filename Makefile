@@ -1,4 +1,4 @@
-# make check | make test | make book | make notebooks | make studies | make bench | make archive | make clean
+# make check | make test | make book | make notebooks | make studies | make bench | make gpu | make archive | make clean
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -17,7 +17,7 @@ $(info make: .venv was made in $(MADE_IN): it is made again here)
 endif
 endif
 
-.PHONY: book test notebooks studies deposits bench archive clean always .install-everything .install-packages
+.PHONY: book test notebooks studies deposits bench gpu archive clean always .install-everything .install-packages
 
 book: $(READY)
 	@$(BIN)/ssmbook build $(if $(PROFILE),--profile $(PROFILE) --timeout 86400)
@@ -72,6 +72,10 @@ deposits: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+
+# On a machine with a CUDA device: at most ten minutes.
+gpu: $(READY)
+	@$(BIN)/python benchmarks/gpu.py
 
 archive: $(READY)
 	@$(BIN)/ssmbook archive

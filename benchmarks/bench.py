@@ -48,7 +48,7 @@ ROWS = [
 GROWTH = [2**k for k in range(12, 17)]
 
 
-def modes(H: int, N: int):
+def modes(H: int, N: int, device: str = "cpu"):
     import torch
 
     from ssmlib.initialization import initialize
@@ -58,13 +58,13 @@ def modes(H: int, N: int):
     dt = torch.exp(torch.rand(H, 1, generator=generator) * math.log(100)) * 1e-3
     x = (A * dt).to(torch.complex64)
     v = torch.randn(H, N // 2, dtype=torch.complex64, generator=generator)
-    return v.requires_grad_(), x.requires_grad_()
+    return v.to(device).requires_grad_(), x.to(device).requires_grad_()
 
 
-def kernel_calls(H: int, N: int, L: int) -> dict:
+def kernel_calls(H: int, N: int, L: int, device: str = "cpu") -> dict:
     from ssmlib.kernels import log_vandermonde, log_vandermonde_reference
 
-    v, x = modes(H, N)
+    v, x = modes(H, N, device)
 
     def run(kernel):
         v.grad = x.grad = None
@@ -74,6 +74,8 @@ def kernel_calls(H: int, N: int, L: int) -> dict:
         "fast": lambda: run(log_vandermonde),
         "plain": lambda: run(log_vandermonde_reference),
     }
+    if device != "cpu":
+        return calls  # the peers are measured on the CPU
     if importlib.util.find_spec("jax"):
         calls["JAX"] = jax_call(v, x, L)
     if importlib.util.find_spec("pykeops"):
@@ -108,7 +110,7 @@ def pykeops_kernel(v, x, L: int):
     return 2 * sum_modes(torch.view_as_real(v), torch.view_as_real(x), l)[..., 0]
 
 
-def layer_calls(B: int, H: int, N: int, L: int) -> dict:
+def layer_calls(B: int, H: int, N: int, L: int, device: str = "cpu") -> dict:
     import torch
 
     from ssmlib.kernels import log_vandermonde_reference
@@ -122,13 +124,13 @@ def layer_calls(B: int, H: int, N: int, L: int) -> dict:
             v, x = (t.to(torch.complex64) for t in (C * B_bar, log_A_bar))
             return log_vandermonde_reference(v, x, L)
 
-    u = torch.randn(B, H, L, generator=torch.Generator().manual_seed(0))
+    u = torch.randn(B, H, L, generator=torch.Generator().manual_seed(0)).to(device)
 
     def run(layer):
         layer.zero_grad()
         layer(u).square().sum().backward()
 
-    fast, plain = S4D(H, N), Plain(H, N)
+    fast, plain = S4D(H, N, device=device), Plain(H, N, device=device)
     return {"fast": lambda: run(fast), "plain": lambda: run(plain)}
 
 

@@ -9,14 +9,14 @@ L, SHORT = 4096, 256
 GROWTH = tuple(2**k for k in range(12, 17))
 
 
-def kernels(rule: str):
+def kernels(rule: str, shape: tuple[int, int] = SHAPE, device: str = "cpu"):
     """(a layer, name -> a function of L that gives its kernel): all from its system."""
     import torch
 
     from ssmlib.kernels import dense_kernel_reference, dplr_kernel_reference
     from ssmlib.layers import S4
 
-    layer = S4(*SHAPE, discretization=rule, dtype=torch.float32)
+    layer = S4(*shape, discretization=rule, dtype=torch.float32, device=device)
 
     def one_by_one(L):
         system = layer.system()

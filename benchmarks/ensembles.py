@@ -20,15 +20,15 @@ SIZE = 32
 SIZES = [2**k for k in range(5, 9)]
 
 
-def fit_call(E: int):
+def fit_call(E: int, data=None, **changes):
     """A call that trains E configurations, each at a timescale of its own."""
     from ssmlib.tasks import images
     from ssmlib.training import fit
 
-    data = images.mnist()
+    data = data or images.mnist()
     octaves = [-11 + 8 * k / max(1, E - 1) for k in range(E)]
     grid = {"dt": [2.0**octave for octave in octaves]}
-    return lambda: fit(data, grid, **MODEL)
+    return lambda: fit(data, grid, **MODEL | changes)
 
 
 def deep_call(E: int, together: bool = True):

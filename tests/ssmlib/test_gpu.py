@@ -32,6 +32,10 @@ from tests.ssmlib import layouts
 from tests.ssmlib.test_devices import CASES, run_ensemble, run_functions, run_layer
 from tests.ssmlib.test_reproduction import NAME, made, small
 
+GPU = (
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+)
 #: float32 on two devices, whose sums have another order; relative to the largest value
 ROUNDING = 1e-4
 LAYERS = {
@@ -45,6 +49,12 @@ LAYERS = {
     "S4DReal": S4DReal,
 }
 WITH_STATE = {k: made for k, made in LAYERS.items() if "bidirectional" not in k}
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=GPU)])
+def device(request) -> str:
+    """The device of a test. The CPU executes the code of the test on every machine."""
+    return request.param
 
 
 def noise(*shape, seed=0, dtype=torch.float32):
