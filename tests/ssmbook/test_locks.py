@@ -147,8 +147,10 @@ def test_the_library_works_with_the_oldest_torch_that_it_allows(root, tmp_path):
     site = Path(sysconfig.get_path("purelib", **scheme))
     done = pip(python, "install", "--no-deps", "--no-compile", f"torch=={version}")
     assert done.returncode == 0, done.stderr
-    others = [str(root), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    (site / "others.pth").write_text("\n".join(others), encoding="utf-8")
+    # The other packages are found after its own, and count as installed ones.
+    others = f"site.PREFIXES.append({sys.prefix!r})"
+    others += f"; site.addsitedir({sysconfig.get_path('purelib')!r})"
+    (site / "others.pth").write_text(f"import site; {others}\n", encoding="utf-8")
     call = [python, "-m", "pytest", "-n", "auto", "-p", "no:cacheprovider"]
     call += ["-m", "not slow and not network and not browser", "tests/ssmlib"]
     test = [python, "-c", "import torch; print(torch.__version__)"]
