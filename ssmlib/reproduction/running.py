@@ -14,7 +14,7 @@ import torch
 from ssmlib._imports import optional
 from ssmlib.published import result
 from ssmlib.reproduction.training import Progress, Training
-from ssmlib.training import checkpoint
+from ssmlib.training import checkpoint, files
 
 if TYPE_CHECKING:
     import tqdm
@@ -143,7 +143,7 @@ def run(
     """
     wanted = epochs or training.row.epochs
     folder.mkdir(parents=True, exist_ok=True)
-    with checkpoint.locked(folder / f"{name.stem}.checkpoint") as file:
+    with files.locked(folder / f"{name.stem}.checkpoint") as file:
         assert file is not None
         identity = _identity(name, training)
         if file.exists():
@@ -273,7 +273,7 @@ def _save(file: Path, identity: dict[str, str], training: Training) -> None:
         "progress": vars(at),
     }
     try:
-        checkpoint.write(file, FORMAT, content)
+        files.write(file, FORMAT, content)
     except OSError as error:
         raise RuntimeError(
             f"the checkpoint {file} could not be written ({error.strerror}); the last "
@@ -282,7 +282,7 @@ def _save(file: Path, identity: dict[str, str], training: Training) -> None:
 
 
 def _load(file: Path, identity: dict[str, str], training: Training) -> None:
-    content = checkpoint.read(file, FORMAT, training.device)
+    content = files.read(file, FORMAT, training.device)
     found = [k for k in identity if content["identity"].get(k) != identity[k]]
     if found:
         k = found[0]

@@ -1,14 +1,9 @@
-"""The checkpoint of a fit: written whole or not at all, read back for the same fit."""
+"""The checkpoint of a fit: written after every epoch, read back for the same fit."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
-import os
 import random
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +15,7 @@ import ssmlib
 from ssmlib import _sameness
 from ssmlib.models import Ensemble
 from ssmlib.tasks.split import Split
+from ssmlib.training import files
 
 #: the first line of the file; the SHA-256 of the rest is the second
 FORMAT = b"checkpoint of ssmlib.training.fit, format 4\n"
@@ -131,70 +127,6 @@ def digest(data: Split) -> str:
     return content_hash.hexdigest()
 
 
-@contextlib.contextmanager
-def locked(path: str | Path | None) -> Iterator[Path | None]:
-    """Lock a checkpoint for one fit; the lock ends with the process, however it ends.
-
-    Args:
-        path: the file, or None for none.
-
-    Yields:
-        The file's path, links followed.
-
-    Raises:
-        TypeError: for something else than a path.
-        ValueError: where another fit has it, or its folder cannot be written to.
-    """
-    if path is None:
-        yield None
-        return
-    from filelock import FileLock, Timeout
-
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"checkpoint must be a path or None, got {path!r}")
-    file = Path(path).resolve()
-    if not file.parent.is_dir():
-        raise ValueError(
-            f"checkpoint must be in a folder that exists, got {path}: make "
-            f"{file.parent} first"
-        )
-    if file.is_dir():
-        raise ValueError(f"checkpoint must be a file, got the folder {path}")
-    try:
-        part = _part(file)
-        part.touch(exist_ok=False)
-        part.unlink()
-    except OSError as error:
-        raise ValueError(
-            f"checkpoint must be in a folder that can be written to, got {path} "
-            f"({error.strerror})"
-        ) from None
-    held = FileLock(file.with_name(f".{file.name}.lock"), timeout=0)
-    try:
-        held.acquire()
-    except Timeout:
-        raise ValueError(
-            f"checkpoint {path} is in use by another fit: wait for it, or name "
-            "another file"
-        ) from None
-    try:
-        for left in file.parent.glob(f".{_escaped(file.name)}.*.part"):
-            left.unlink(missing_ok=True)  # of a fit that was killed while writing
-        yield file
-    finally:
-        with contextlib.suppress(OSError):  # Windows refuses while it is open
-            Path(held.lock_file).unlink()
-        held.release()
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
-
-
-def _part(file: Path) -> Path:
-    return file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
-
-
 def save(path: Path, setting: Setting, parts: dict, progress) -> None:
     """Write a checkpoint to a temporary file, then move it to its place.
 
@@ -216,30 +148,7 @@ def save(path: Path, setting: Setting, parts: dict, progress) -> None:
         "survived": survived,
         "history": torch.stack(history),
     }
-    write(path, FORMAT, content)
-
-
-def write(path: Path, form: bytes, content: dict) -> None:
-    """Write tensors and plain values with a checksum, whole or not at all.
-
-    Args:
-        path: the file.
-        form: the first line, which names the kind and the version of the file.
-        content: what `torch.save` accepts.
-    """
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    packed = buffer.getvalue()
-    checksum = hashlib.sha256(packed).hexdigest().encode()
-    part = _part(path)
-    try:
-        with part.open("xb") as out:
-            out.write(form + checksum + b"\n" + packed)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write(path, FORMAT, content)
 
 
 def load(
@@ -260,7 +169,7 @@ def load(
         ValueError: for a damaged file, one that `save` did not write, or one of another
             fit; it names the differences.
     """
-    content = read(path, FORMAT, device)
+    content = files.read(path, FORMAT, device)
     found = _sameness.differences(content["setting"], setting.texts)
     if not found and not _close(content["values"].cpu(), setting.values):
         found = ["the initial values of the parameters"]
@@ -275,36 +184,6 @@ def load(
         part.load_state_dict(content["parts"][name])
     history = list(content["history"].cpu())
     return content["alive"], content["survived"], history
-
-
-def read(path: Path, form: bytes, device) -> dict:
-    """Return the content of a file that `write` wrote.
-
-    Args:
-        path: the file.
-        form: its first line.
-        device: of the tensors.
-
-    Raises:
-        ValueError: for a damaged file, or one with another first line.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ValueError(
-            f"checkpoint {path} cannot be read ({error.strerror})"
-        ) from None
-    head, _, packed = raw.removeprefix(form).partition(b"\n")
-    if not raw.startswith(form):
-        what = "was not written by this version of ssmlib, or its beginning is damaged"
-    elif hashlib.sha256(packed).hexdigest().encode() != head:
-        what = "is damaged: its content does not match its checksum"
-    else:
-        return torch.load(io.BytesIO(packed), map_location=device, weights_only=True)
-    raise ValueError(
-        f"checkpoint {path} {what}; remove the file to train from the beginning, or "
-        "name another file"
-    )
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

@@ -28,11 +28,11 @@ from ssmlib.training.checkpoint import (
     Setting,
     check_unchanged,
     load,
-    locked,
     save,
     unsaved,
 )
 from ssmlib.training.dropout import Dropout
+from ssmlib.training.files import locked
 from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
 from ssmlib.training.plan import Plan, plan

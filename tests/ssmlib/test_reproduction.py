@@ -29,7 +29,7 @@ from ssmlib.reproduction.results import ARENA
 from ssmlib.reproduction.training import factor, groups
 from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.split import Split
-from ssmlib.training import checkpoint
+from ssmlib.training import files
 from tests.ssmlib import layouts
 
 SMALL = {"d_model": 8, "n_layers": 2, "batch_size": 5, "epochs": 3, "d_state": 8}
@@ -222,7 +222,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(RuntimeError, match=r"No space left on device.*unchanged"):
         run(NAME, Training(row, made(row)), tmp_path, steps=4)
     assert file.read_bytes() == before
