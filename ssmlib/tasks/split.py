@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ssmlib import _checks
+from ssmlib.tasks.loaders import collected
 
 PARTS = ("train", "valid", "test")
 
@@ -45,6 +47,33 @@ class Split:
     lengths_train: Tensor | None = None
     lengths_valid: Tensor | None = None
     lengths_test: Tensor | None = None
+
+    @classmethod
+    def from_loaders(
+        cls,
+        train: Iterable | Dataset,
+        valid: Iterable | Dataset,
+        test: Iterable | Dataset,
+    ) -> Split:
+        """Read three loaders once each, in their order, and return their data.
+
+        A batch is (x, y) or (x, y, lengths), with the shapes and dtypes of the parts of
+        a split. With lengths, shorter sequences are padded: x with 0, and classes per
+        step with -100. A loader that shuffles, augments, or drops its last batch does
+        so this once. The data are copied to the memory of the CPU.
+
+        Args:
+            train: a `DataLoader` or another iterable of batches, or a `Dataset` of
+                single sequences.
+            valid: as train.
+            test: as train.
+
+        Raises:
+            TypeError: for a part that cannot be iterated, or a batch of another type.
+            ValueError: for a part without batches, lengths outside 1 .. L, or batches
+                that differ in their number of tensors, in dtype or in shape.
+        """
+        return cls(**collected({"train": train, "valid": valid, "test": test}))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name: "x_train" and so on."""
