@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.models import Model
-from ssmlib.training.grid import KEYS
+from ssmlib.training.grid import KEYS, number
 from ssmlib.training.losses import IGNORED
 
 #: arguments of `Model` that a fit takes from its data, its grid or its own arguments
@@ -90,6 +91,31 @@ def usable(device: str | torch.device) -> torch.device:
     return found
 
 
+def warm(warmup: float, total: int) -> float:
+    """Return the warmup: an int for a number of steps, a float for a share of them.
+
+    Args:
+        warmup: as `fit`; 0 means the same as 0.0.
+        total: number of steps.
+
+    Raises:
+        TypeError: for something else than a number.
+        ValueError: for a share outside [0, 1), or a number outside 0 .. total.
+    """
+    if isinstance(warmup, Integral) and not isinstance(warmup, bool):
+        if not 0 <= warmup <= total:
+            raise ValueError(
+                f"warmup must be a number of steps in 0 .. {total}, the number of all "
+                f"steps, or a share of them in [0, 1), got {warmup}"
+            )
+        return int(warmup) or 0.0
+    if not 0 <= number("warmup", warmup) < 1:
+        raise ValueError(
+            f"warmup must be in [0, 1), got {warmup}; an int is a number of steps"
+        )
+    return float(warmup)
+
+
 def check_ids(what: str, ids: int, seen: int, numbers: int) -> None:
     """Check that few ids are unused, and that a model with a row per id fits.
 
@@ -129,7 +155,7 @@ def order(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 1]).permutation(n)
 
 
-def check_batches(y: Tensor, seeds: Sequence[int], epochs: int, size: int) -> None:
+def check_batches(y: Tensor, seeds: Sequence[int], epochs: range, size: int) -> None:
     """Check that every training batch has a target that is not ignored.
 
     A batch without one has no loss, and its model would count as diverged.
@@ -137,7 +163,7 @@ def check_batches(y: Tensor, seeds: Sequence[int], epochs: int, size: int) -> No
     Args:
         y: (G, n, ...), targets.
         seeds: one per model of a configuration.
-        epochs: number of epochs.
+        epochs: numbers of the epochs, from 0.
         size: sequences per batch.
 
     Raises:
@@ -151,7 +177,7 @@ def check_batches(y: Tensor, seeds: Sequence[int], epochs: int, size: int) -> No
     for own, seed in zip(silent, seeds, strict=True):
         if own.sum() < size:
             continue
-        for epoch in range(epochs):
+        for epoch in epochs:
             batches = own[order(seed, epoch, n)][: n // size * size].reshape(-1, size)
             if batches.all(1).any():
                 raise ValueError(

@@ -57,10 +57,32 @@ class Flat:
         ):
             p.data, p.grad = value.view_as(p), gradient.view_as(p)
 
+        self.trained = [torch.tensor(one.rates) > 0 for one in trained]
+
     def begin(self) -> None:
         """Set the gradients to 0, for the next backward pass to add to."""
         assert self.moved.grad is not None  # set in `__init__`
         self.moved.grad.zero_()
+
+    @torch.no_grad()
+    def squares(self) -> Tensor:
+        """Return the squared norm of each model's gradient, (E,) float64.
+
+        Parameters whose rate is 0 in a model do not count there.
+        """
+        total = torch.zeros(len(self.parameters[0]), dtype=torch.float64)
+        total = total.to(self.values.device)
+        for p, trained in zip(self.parameters, self.trained, strict=True):
+            assert p.grad is not None  # set in `__init__`
+            squares = p.grad.abs().double().square().reshape(len(p), -1).sum(1)
+            total += torch.where(trained.to(squares.device), squares, 0.0)
+        return total
+
+    @torch.no_grad()
+    def scale(self, factors: Tensor) -> None:
+        """Multiply the gradient of each model by its factor, (E,)."""
+        assert self.moved.grad is not None  # set in `__init__`
+        self.moved.grad *= factors.to(self.rates.dtype)[self.model]
 
     @torch.no_grad()
     def take(self, alive: Tensor, scale: float) -> None:

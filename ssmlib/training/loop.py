@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -24,6 +23,7 @@ from ssmlib.models import Ensemble
 from ssmlib.models.options import Shape
 from ssmlib.tasks.split import Split
 from ssmlib.training.arguments import order
+from ssmlib.training.batches import on
 from ssmlib.training.checkpoint import (
     Setting,
     check_unchanged,
@@ -36,7 +36,9 @@ from ssmlib.training.files import locked
 from ssmlib.training.isolation import isolated
 from ssmlib.training.losses import evaluate, means
 from ssmlib.training.plan import Plan, plan
+from ssmlib.training.result import Fit, Progress, curves_of, table_of
 from ssmlib.training.slices import Slice
+from ssmlib.training.start import progress as begun
 from ssmlib.training.steps import Steps
 
 if TYPE_CHECKING:
@@ -45,28 +47,6 @@ if TYPE_CHECKING:
 else:
     pd = optional("pandas", "train")
     tqdm = optional("tqdm", "train")
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The result of `fit`.
-
-    Attributes:
-        table: one row per configuration and seed: the configuration, `seed`, `status`
-            ("finished" or "diverged"), `epochs` (the number of epochs with a finite
-            loss), the values of the last epoch, and `test_loss` and, for classes,
-            `test_accuracy`, which are computed once, at the end.
-        curves: one row per epoch and row of the table: `run` (the row of the table),
-            `epoch` (from 1), `train_loss`, `valid_loss` and, for classes,
-            `valid_accuracy`.
-        model: all trained models; `model.member(k)` is the model of row k of the table.
-        seconds: wall time of the training in this call, in seconds.
-    """
-
-    table: pd.DataFrame
-    curves: pd.DataFrame
-    model: Ensemble
-    seconds: float
 
 
 @isolated()
@@ -79,9 +59,11 @@ def fit(
     batch_size: int = 256,
     optimizer: OptimizerName = "adamw",
     warmup: float = 0.1,
+    clip: float | None = None,
     layer: OtherLayerName | Callable[..., nn.Module] = S4D,
     pooling: Pooling = "last",
     checkpoint: str | Path | None = None,
+    start: Fit | None = None,
     device: str = "cpu",
     **shape: Unpack[Shape],
 ) -> Fit:
@@ -114,11 +96,14 @@ def fit(
         grid: a list of configurations, or a mapping of lists to be multiplied out, as
             `configurations` reads it.
         seeds: distinct non-negative integers, at least one.
-        epochs: number of epochs, at least 1.
+        epochs: number of epochs of this call, at least 1.
         batch_size: sequences per batch; all training sequences if there are fewer.
         optimizer: "adamw", or "sgd" for plain gradient descent at constant rates.
-        warmup: share of all steps in which the rates of "adamw" rise, in [0, 1); after
-            them the rates fall as a half cosine.
+        warmup: steps in which the rates of "adamw" rise, as a share of all steps in [0,
+            1), or as an int that is their number; after them the rates fall as a half
+            cosine.
+        clip: largest norm of the gradient of a model, over the parameters whose rate in
+            that model is not 0; a longer gradient is scaled to it. None for no limit.
         layer: as `models.Model`.
         pooling: as `models.Model`: "last", "mean" or "none".
         checkpoint: a file that is written after every epoch. A call that finds it
@@ -127,7 +112,12 @@ def fit(
             and draw no numbers from global random states. The comparison of two fits
             does not cover values that a layer reads from outside its code and
             attributes, such as `os.environ`, a file, or `globals()` by a computed name.
-        device: "cpu", "cuda" or another device of PyTorch.
+        start: an earlier fit of the same grid, seeds and shape, from whose parameters
+            the training begins, with a new schedule and new moments. The epochs are
+            counted on from it, also for the order of batches, and its curves come
+            first. Models that diverged are not trained again.
+        device: "cpu", "cuda" or another device of PyTorch. On "cuda", data that take
+            more than a quarter of the free memory are moved batch by batch.
         **shape: d_model, d_state, n_layers, linear, mix, norm, prenorm, bias and
             tied_dropout as `models.Model`, the same for all configurations.
 
@@ -136,8 +126,9 @@ def fit(
         ValueError: for bad data or options; for a checkpoint that is damaged, in use,
             or of another fit (another grid, seed, data set, option, layer, version,
             device or number of threads, which the error names); for a checkpoint with a
-            layer that changes another attribute in training; for a layer that draws
-            random numbers; or if no loss is finite at the first step.
+            layer that changes another attribute in training; for a start of another
+            grid, seed or shape; for a layer that draws random numbers; or if no loss is
+            finite at the first step.
     """
     _ = pd.DataFrame, tqdm.tqdm  # raises here, not after the training
     planned = plan(
@@ -148,41 +139,31 @@ def fit(
         batch_size=batch_size,
         optimizer=optimizer,
         warmup=warmup,
+        clip=clip,
         layer=layer,
         pooling=pooling,
+        start=start,
         device=device,
         shape=shape,
     )
     model = planned.model()
     same = None if checkpoint is None else planned.setting(model)
     model, planned = model.to(planned.device), planned.on_device()
-    own = [c for c, _ in planned.members]
+    members = planned.recipe.members
+    own = [c for c, _ in members]
     total = planned.epochs * planned.steps_per_epoch
-    steps = Steps(model, own, total, planned.warmup, planned.optimizer)
+    steps = Steps(model, own, total, planned.warmup, planned.optimizer, planned.clip)
     dropout = Dropout(model, own, planned.seeds)
     started = time.perf_counter()
     with locked(checkpoint) as file:
         saved = None if file is None or same is None else (file, same)
         progress = _train(planned, model, steps, dropout, saved)
     steps.end()
-    curves = _curves(progress.history, planned.classes)
-    table = _table(planned, model, progress, curves)
-    return Fit(table, curves, model, time.perf_counter() - started)
-
-
-@dataclass
-class _Progress:
-    """The progress of a fit.
-
-    Attributes:
-        alive: (E,) bool, False for models that diverged.
-        survived: (E,) int64, the number of epochs with a finite loss.
-        history: per epoch the losses and, for classes, the accuracy, (3, E).
-    """
-
-    alive: Tensor
-    survived: Tensor
-    history: list[Tensor]
+    curves = curves_of(progress.history, planned.classes)
+    rows = [c.row() | {"seed": seed} for c, seed in members]
+    table = table_of(rows, progress, curves, _evaluated(planned, model, "test"))
+    seconds = time.perf_counter() - started
+    return Fit(table, curves, model, seconds, planned.recipe.packed())
 
 
 def _train(
@@ -191,19 +172,15 @@ def _train(
     steps: Steps,
     dropout: Dropout,
     saved: tuple[Path, Setting] | None,
-) -> _Progress:
+) -> Progress:
     """Train all epochs, from the checkpoint where there is one."""
-    device = planned.data.x_train.device
-    progress = _Progress(
-        torch.ones(model.size, dtype=torch.bool, device=device),
-        torch.zeros(model.size, dtype=torch.int64, device=device),
-        [],
-    )
+    device = planned.device
+    progress = begun(planned.start, model.size, device)
     parts = {"model": model, "optimizer": steps.optimizer, "schedule": steps.schedule}
     if saved is not None and saved[0].exists():
-        progress = _Progress(*load(*saved, parts, device))
+        progress = Progress(*load(*saved, parts, device))
     before = {} if saved is None else unsaved(model)
-    epochs = range(len(progress.history), planned.epochs)
+    epochs = range(len(progress.history), planned.done + planned.epochs)
     # disable=None: shown on a terminal only
     bar = tqdm.tqdm(epochs, "fit", disable=None, unit="epoch")
     for epoch in bar:
@@ -227,7 +204,7 @@ def _epoch(
     model: Ensemble,
     steps: Steps,
     dropout: Dropout,
-    progress: _Progress,
+    progress: Progress,
 ) -> Tensor:
     """Train one epoch, note which models are alive, and return mean losses (E,)."""
     x, size = planned.data.x_train, planned.batch_size
@@ -236,7 +213,7 @@ def _epoch(
     slices = planned.slices(model)
     dropout.start(epoch)
     model.train()
-    total = torch.zeros(model.size, device=x.device)
+    total = torch.zeros(model.size, device=planned.device)
     for step in range(planned.steps_per_epoch):
         batch = batches[:, step * size : (step + 1) * size]
         steps.begin()
@@ -260,14 +237,14 @@ def _losses(
 
     The memory of the slice is free again when the next one begins.
     """
-    data, batch = planned.data, batch[part.seeds]
+    data, batch, device = planned.data, batch[part.seeds], planned.device
     x, y, lengths = data.x_train, data.y_train, data.lengths_train
     seeds = torch.arange(len(planned.seeds), device=x.device)[part.seeds]
     own = seeds[:, None] % len(x)  # a seed's split, or the one
     masks = dropout.masks(planned.batch_size, x.shape[-1], part)
-    long = None if lengths is None else lengths[own, batch]
-    out = model(x[own, batch], masks, long, part.members)
-    losses = means(out, y[own, batch])
+    long = None if lengths is None else on(device, lengths[own, batch])
+    out = model(on(device, x[own, batch]), masks, long, part.members)
+    losses = means(out, on(device, y[own, batch]))
     losses.sum().backward()
     return losses.detach()
 
@@ -278,30 +255,3 @@ def _evaluated(planned: Plan, model: Ensemble, name: str) -> tuple[Tensor, Tenso
     x, y = tensors[f"x_{name}"], tensors[f"y_{name}"]
     lengths = tensors.get(f"lengths_{name}")
     return evaluate(model, x, y, planned.batch_size, lengths, slices)
-
-
-def _curves(history: list[Tensor], classes: bool) -> pd.DataFrame:
-    E = history[0].shape[1]
-    names = ("train_loss", "valid_loss", "valid_accuracy")[: 3 if classes else 2]
-    values = torch.stack(history)  # (epochs, 3, E)
-    index = pd.MultiIndex.from_product(
-        [range(1, len(history) + 1), range(E)], names=["epoch", "run"]
-    )
-    columns = {name: values[:, k].flatten().numpy() for k, name in enumerate(names)}
-    return pd.DataFrame(columns, index=index).reset_index()
-
-
-def _table(
-    planned: Plan, model: Ensemble, progress: _Progress, curves: pd.DataFrame
-) -> pd.DataFrame:
-    """One row for each model: its configuration, its last epoch and its test."""
-    table = pd.DataFrame([c.row() | {"seed": seed} for c, seed in planned.members])
-    table["status"] = np.where(progress.alive.cpu(), "finished", "diverged")
-    table["epochs"] = progress.survived.cpu().numpy()
-    last = curves[curves.epoch == len(progress.history)].set_index("run")
-    table = table.join(last.drop(columns="epoch"))
-    loss, right = _evaluated(planned, model, "test")
-    table["test_loss"] = loss.cpu().numpy()
-    if planned.classes:
-        table["test_accuracy"] = right.cpu().numpy()
-    return table

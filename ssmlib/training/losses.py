@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib.models import Ensemble
+from ssmlib.training.batches import on
 from ssmlib.training.slices import ALL, Slice
 
 #: a class target that no loss counts, as PyTorch's cross_entropy has it
@@ -58,7 +59,8 @@ def evaluate(
     Args:
         model: the ensemble.
         x: (G, n, channels, L), or (G, n, L) for tokens: one part for all models, or one
-            for each G-th part of the ensemble.
+            for each G-th part of the ensemble. Each batch is moved to the device of the
+            model.
         y: (G, n, ...), the targets.
         batch_size: sequences per batch.
         lengths: (G, n), the number of steps that count; None if all count.
@@ -88,7 +90,8 @@ def _evaluate(
 ) -> tuple[Tensor, Tensor]:
     """Return the results of `evaluate` for one slice and its own data."""
     classes = not y.is_floating_point()
-    total = torch.zeros((), device=x.device)
+    device = next(model.parameters()).device
+    total = torch.zeros((), device=device)
     count, right = total, total
     steps = range(0, x.shape[1], batch_size)
     for own, target, long in zip(
@@ -97,7 +100,8 @@ def _evaluate(
         [None] * len(steps) if lengths is None else lengths.split(batch_size, 1),
         strict=True,
     ):
-        out = model(own, lengths=long, members=part.members)
+        target, long = on(device, target), None if long is None else on(device, long)
+        out = model(on(device, own), lengths=long, members=part.members)
         added, n = _sums(out, target)
         total, count = total + added, count + n
         if classes:

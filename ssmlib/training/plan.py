@@ -10,7 +10,7 @@ import torch
 
 from ssmlib import _checks
 from ssmlib._literals import OptimizerName, Pooling
-from ssmlib.models import POOLING, Ensemble, Model
+from ssmlib.models import POOLING, Ensemble
 from ssmlib.models.options import LayerMaker, Shape
 from ssmlib.tasks.preparation import stacked
 from ssmlib.tasks.split import Split
@@ -20,10 +20,15 @@ from ssmlib.training.arguments import (
     check_shape,
     distinct,
     usable,
+    warm,
 )
+from ssmlib.training.batches import placed
 from ssmlib.training.checkpoint import Setting, setting
-from ssmlib.training.grid import Configuration, configurations, share
+from ssmlib.training.grid import Configuration, configurations
+from ssmlib.training.recipe import Recipe
+from ssmlib.training.result import Fit
 from ssmlib.training.slices import Slice, slices
+from ssmlib.training.start import begin, digest, done
 from ssmlib.training.steps import OPTIMIZERS
 
 
@@ -33,6 +38,7 @@ class FitOptions(Shape, total=False):
     batch_size: int
     optimizer: OptimizerName
     warmup: float
+    clip: float | None
     layer: LayerMaker
     pooling: Pooling
     device: str
@@ -50,9 +56,12 @@ class Plan:
         epochs: number of epochs.
         batch_size: sequences per batch, at most those of the training part.
         optimizer: a name of `OPTIMIZERS`.
-        warmup: share of the steps in which the rates rise.
+        warmup: share of the steps in which the rates rise, or their number as an int.
+        clip: largest norm of the gradient of a model; None for no limit.
         layer: as `models.Model`.
         device: of the training.
+        start: an earlier fit from which the models begin; None for none.
+        done: number of its epochs.
         shape: further options of `models.Model`.
     """
 
@@ -64,14 +73,26 @@ class Plan:
     batch_size: int
     optimizer: str
     warmup: float
+    clip: float | None
     layer: LayerMaker
     device: torch.device
+    start: Fit | None
+    done: int
     shape: dict[str, Any]
 
     @property
-    def members(self) -> list[tuple[Configuration, int]]:
-        """The configuration and the seed of each model, seed by seed."""
-        return [(c, seed) for seed in self.seeds for c in self.chosen]
+    def recipe(self) -> Recipe:
+        """The arguments of the models."""
+        return Recipe(
+            self.channels,
+            self.outputs,
+            self.tokens,
+            self.data.x_train.shape[-1],
+            self.chosen,
+            self.seeds,
+            self.layer,
+            self.shape,
+        )
 
     @property
     def classes(self) -> bool:
@@ -111,35 +132,27 @@ class Plan:
             )
 
     def model(self) -> Ensemble:
-        """Make the models as they are initialized, on the CPU."""
-        channels = self.channels
-        return Ensemble(
-            [
-                Model(
-                    channels,
-                    self.outputs,
-                    layer=self.layer,
-                    init=c.init,
-                    later_dt=c.later_dt,
-                    frozen=c.frozen,
-                    tokens=self.tokens,
-                    seed=seed,
-                    **self.shape,
-                )
-                for c, seed in self.members
-            ]
-        )
+        """Make the models as they begin, on the CPU.
+
+        Raises:
+            ValueError: for a start of another grid, other seeds or another shape.
+        """
+        recipe = self.recipe
+        model = recipe.models()
+        if self.start is not None:
+            begin(self.start, recipe, self.classes, model)
+        return model
 
     def setting(self, model: Ensemble) -> Setting:
         """Describe the fit for its checkpoint.
 
         Args:
-            model: the ensemble as it was initialized, on the CPU.
+            model: the ensemble as it begins, on the CPU.
 
         Raises:
             ValueError: as `checkpoint.setting`.
         """
-        options = {
+        options: dict[str, Any] = {
             "configurations": self.chosen,
             "seeds": self.seeds,
             "epochs": self.epochs,
@@ -147,6 +160,10 @@ class Plan:
             "warmup": self.warmup,
             "optimizer": self.optimizer,
         }
+        if self.clip is not None:
+            options["clip"] = self.clip
+        if self.start is not None:
+            options["start"] = digest(self.start)
         return setting(model, self.data, self.device, options)
 
     def slices(self, model: Ensemble) -> list[Slice]:
@@ -155,14 +172,12 @@ class Plan:
         Args:
             model: the ensemble.
         """
-        x = self.data.x_train
-        B, L = self.batch_size, x.shape[-1]
-        return slices(model, len(self.seeds), B, L, x.device)
+        B, L = self.batch_size, self.data.x_train.shape[-1]
+        return slices(model, len(self.seeds), B, L, self.device)
 
     def on_device(self) -> Plan:
-        """Return the plan with its data on the device."""
-        moved = {n: part.to(self.device) for n, part in self.data.tensors().items()}
-        return replace(self, data=replace(self.data, **moved))
+        """Return the plan with its data on the device, if they fit there."""
+        return replace(self, data=placed(self.data, self.device))
 
 
 def plan(
@@ -174,8 +189,10 @@ def plan(
     batch_size: int,
     optimizer: str,
     warmup: float,
+    clip: float | None,
     layer: LayerMaker,
     pooling: Pooling,
+    start: Fit | None,
     device: str | torch.device,
     shape: Mapping[str, Any],
 ) -> Plan:
@@ -189,8 +206,10 @@ def plan(
         batch_size: as `fit`.
         optimizer: as `fit`.
         warmup: as `fit`.
+        clip: as `fit`.
         layer: as `fit`.
         pooling: as `fit`.
+        start: as `fit`.
         device: as `fit`.
         shape: further options of `models.Model`.
 
@@ -204,12 +223,14 @@ def plan(
     _checks.integer("batch_size", batch_size)
     _checks.one_of("optimizer", optimizer, OPTIMIZERS)
     _checks.one_of("pooling", pooling, POOLING)
-    warmup = share("warmup", warmup)
+    clip = None if clip is None else _checks.positive("clip", clip)
     check_shape(shape)
     found = usable(device)
     prepared, outputs = stacked(data, len(seeds), sequence=pooling == "none")
     batch_size = min(batch_size, prepared.x_train.shape[1])
-    check_batches(prepared.y_train, seeds, epochs, batch_size)
+    rising = warm(warmup, epochs * (prepared.x_train.shape[1] // batch_size))
+    before = done(start)
+    check_batches(prepared.y_train, seeds, range(before, before + epochs), batch_size)
     planned = Plan(
         prepared,
         outputs,
@@ -218,9 +239,12 @@ def plan(
         epochs,
         batch_size,
         optimizer,
-        warmup,
+        rising,
+        clip,
         layer,
         found,
+        start,
+        before,
         {"pooling": pooling, **shape},
     )
     planned.check_memory()

@@ -152,12 +152,10 @@ def compare(
             for this arm alone, such as layer and d_state. ssm_share and C_share are the
             rates of A, B and dt and of C, as shares of the rate (default 0.1 and 1).
         rates: candidates of lr in rising order, neighbors at most a factor of 3 apart;
-            or one rate per arm, such as `chosen` of an earlier comparison, without a
-            search.
+            or one per arm, as `chosen` of an earlier comparison, without a search.
         seeds: as `fit`.
         epochs: number of epochs of the search, at least 1.
-        longer: the best rates are trained again for this many times the epochs; 0 for
-            not.
+        longer: the best rates are trained for this many times the epochs; 0 for not.
         grow: how many times the range may be extended.
         **options: options of `fit` for all arms.
 
@@ -237,8 +235,9 @@ def _check_arms(arms: Mapping[str, Mapping], options: Mapping) -> None:
             raise TypeError(f"arm {arm!r} must be a mapping, got {entry!r}")
         for key in SHARES:
             number(key, entry.get(key, 0.0))
-    if any("checkpoint" in given for given in (options, *arms.values())):
-        raise ValueError("checkpoint goes with fit only: compare trains several fits")
+    for name in ("checkpoint", "start"):
+        if any(name in given for given in (options, *arms.values())):
+            raise ValueError(f"{name} goes with fit only: compare trains several fits")
 
 
 def _all(arms: Mapping, rates: Sequence[float]) -> list[tuple[str, float]]:

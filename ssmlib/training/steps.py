@@ -15,6 +15,8 @@ from ssmlib.models import Ensemble
 from ssmlib.training.flat import Rates, flats
 from ssmlib.training.grid import Configuration
 
+#: what `torch.nn.utils.clip_grad_norm_` adds to a norm before it divides by it
+EPSILON = 1e-6
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
@@ -25,14 +27,16 @@ class Steps:
     the first `warmup` of `total` steps and fall as a half cosine. Those of plain
     gradient descent are constant. The step is scaled by the rate of each model before
     real parts are set back to <= 0. In the other order, a model would depend on the
-    rates of the other models.
+    rates of the other models. For the same reason, the gradient of each model is
+    clipped by its own norm.
 
     Args:
         model: the ensemble.
         chosen: the configuration of each member.
         total: number of steps.
-        warmup: share of the steps in which the rates rise.
+        warmup: share of the steps in which the rates rise, or their number as an int.
         optimizer: "adamw" or "sgd".
+        clip: largest norm of the gradient of a model; None for no limit.
 
     Raises:
         ValueError: for another optimizer, or a rate for parameters that no layer has.
@@ -45,6 +49,7 @@ class Steps:
         total: int,
         warmup: float,
         optimizer: str = "adamw",
+        clip: float | None = None,
     ):
         _checks.one_of("optimizer", optimizer, OPTIMIZERS)
         self.ssms = list(ssm_layers(model))
@@ -68,7 +73,9 @@ class Steps:
             [flat.moved for flat in self.flats], lr=1.0, weight_decay=0.0
         )
         leave_projection_to(self.optimizer)
-        rising = max(1, round(warmup * total))
+        self.clip = clip
+        rising = warmup if isinstance(warmup, int) else round(warmup * total)
+        rising = max(1, rising)
 
         def rate(step: int) -> float:
             if optimizer == "sgd":
@@ -110,12 +117,22 @@ class Steps:
         Args:
             alive: (E,) bool; the other models do not change.
         """
+        if self.clip is not None:
+            self._clip(self.clip)
         self.optimizer.step()
         for flat in self.flats:
             flat.take(alive, self.optimizer.param_groups[0]["lr"])
         self.schedule.step()
         for ssm in self.ssms:
             ssm.project_()
+
+    def _clip(self, most: float) -> None:
+        """Scale the gradient of each model to a norm of at most `most`."""
+        squares = [flat.squares() for flat in self.flats]
+        norms = torch.stack(squares).sum(0).sqrt()
+        factors = (most / (norms + EPSILON)).clamp(max=1.0)
+        for flat in self.flats:
+            flat.scale(factors)
 
     def end(self) -> None:
         """Give each parameter memory of its own again; no step may follow."""

@@ -220,7 +220,11 @@ SIGNATURES = {
     "training.compare": "(data, arms, *, rates, seeds, epochs, longer, grow, "
     "**options)",
     "training.fit": "(data, grid, *, seeds, epochs, batch_size, optimizer, warmup, "
-    "layer, pooling, checkpoint, device, **shape)",
+    "clip, layer, pooling, checkpoint, start, device, **shape)",
+    "training.load": "(path, *, layer)",
+    "training.Fit.best": "(self)",
+    "training.Fit.save": "(self, path)",
+    "tasks.split.Split.from_loaders": "(train, valid, test)",
     "models.Model": "(channels, outputs, *, layer, init, later_dt, frozen, d_model, "
     "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, tied_dropout, "
     "tokens, seed)",

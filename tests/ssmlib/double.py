@@ -11,7 +11,7 @@ import pytest
 from torch import Tensor
 
 from ssmlib.models import Ensemble
-from ssmlib.training import plan
+from ssmlib.training import recipe
 
 
 class _Double(Ensemble):
@@ -32,5 +32,5 @@ class _Double(Ensemble):
 def float64_fits() -> Iterator[None]:
     """Let `fit` train in float64; also a decorator of a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "Ensemble", _Double)
+        patch.setattr(recipe, "Ensemble", _Double)
         yield

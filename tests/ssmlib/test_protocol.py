@@ -232,6 +232,8 @@ def test_a_best_rate_that_stays_an_end_is_said():
         ({"grow": -1}, "grow must be at least 0"),
         ({"checkpoint": "fit.pt"}, "checkpoint goes with fit only"),
         ({"arms": {"a": {"checkpoint": "a.pt"}}}, "checkpoint goes with fit only"),
+        ({"start": None}, "start goes with fit only"),
+        ({"arms": {"a": {"start": None}}}, "start goes with fit only"),
         ({"rates": [0.1, math.nan]}, "at most a factor of 3 apart"),
         ({"rates": {"a": math.nan}}, "lr must be finite"),
         ({"arms": {"a": {}, "b": {"layer": "gru", "lr": 1}}}, "'b' must not hold lr"),

@@ -17,8 +17,8 @@ from tests.ssmlib.test_training_options import SHAPE, task
 class Plain(Steps):
     """An optimizer with two groups; the step of each parameter is scaled afterwards."""
 
-    def __init__(self, model, chosen, total, warmup, optimizer="adamw"):
-        super().__init__(model, chosen, total, warmup, optimizer)
+    def __init__(self, model, chosen, total, warmup, optimizer="adamw", clip=None):
+        super().__init__(model, chosen, total, warmup, optimizer, clip)
         for flat in self.flats:
             flat.end()
         self.chosen = chosen

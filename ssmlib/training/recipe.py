@@ -1,0 +1,227 @@
+"""The arguments from which the models of a fit are made, also as plain values."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from numbers import Complex, Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmlib import layers
+from ssmlib.initialization import Initialization
+from ssmlib.models import Ensemble, Model, tensors
+from ssmlib.models.options import LayerMaker
+from ssmlib.training.grid import Configuration
+
+#: the layers of this package that a file names, by name
+LAYERS = {
+    name: value
+    for name, value in vars(layers).items()
+    if inspect.isclass(value) and issubclass(value, layers.SSM)
+}
+#: types of values that a type of Python's own can stand for
+EQUAL: dict[type, Callable[[Any], Any]] = {
+    str: str,
+    np.bool_: bool,
+    Integral: int,
+    Real: float,
+    Complex: complex,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The arguments of the models of a fit.
+
+    Attributes:
+        channels: of an input; for tokens, their number with 0.
+        outputs: number of outputs of a model.
+        tokens: whether the inputs are tokens.
+        length: number of steps of the inputs.
+        chosen: the configurations of the grid.
+        seeds: the seeds, distinct.
+        layer: as `models.Model`.
+        shape: further options of `models.Model`.
+    """
+
+    channels: int
+    outputs: int
+    tokens: bool
+    length: int
+    chosen: list[Configuration]
+    seeds: list[int]
+    layer: LayerMaker
+    shape: dict[str, Any]
+
+    @property
+    def members(self) -> list[tuple[Configuration, int]]:
+        """The configuration and the seed of each model, seed by seed."""
+        return [(c, seed) for seed in self.seeds for c in self.chosen]
+
+    def models(self) -> Ensemble:
+        """Make the models as they are initialized, on the CPU."""
+        return Ensemble(
+            [
+                Model(
+                    self.channels,
+                    self.outputs,
+                    layer=self.layer,
+                    init=c.init,
+                    later_dt=c.later_dt,
+                    frozen=c.frozen,
+                    tokens=self.tokens,
+                    seed=seed,
+                    **self.shape,
+                )
+                for c, seed in self.members
+            ]
+        )
+
+    def packed(self) -> dict[str, Any]:
+        """Return the recipe as plain values that a file can store.
+
+        A layer of the user's own is stored as its name alone.
+        """
+        return {
+            "channels": self.channels,
+            "outputs": self.outputs,
+            "tokens": self.tokens,
+            "length": self.length,
+            "chosen": [plain(asdict(c)) for c in self.chosen],
+            "seeds": list(self.seeds),
+            "layer": packed_layer(self.layer),
+            "shape": plain(self.shape),
+        }
+
+
+def unpacked(packed: dict[str, Any], layer: LayerMaker) -> Recipe:
+    """Return the recipe that `Recipe.packed` described.
+
+    Args:
+        packed: the plain values.
+        layer: the layer.
+    """
+    chosen = [
+        Configuration(**own | {"init": Initialization(**own["init"])})
+        for own in packed["chosen"]
+    ]
+    return Recipe(**packed | {"chosen": chosen, "layer": layer})
+
+
+def plain(value):
+    """Return a value as tensors and Python's numbers, texts, tuples, lists and dicts.
+
+    Args:
+        value: of such types, or of types that are equal to them, as NumPy's numbers.
+
+    Raises:
+        TypeError: for a value of another type.
+    """
+    if value is None or type(value) in (bool, int, float, complex, str, Tensor):
+        return value
+    if isinstance(value, dict):
+        return {plain(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [plain(part) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    for kind, made in EQUAL.items():
+        if isinstance(value, kind):
+            return made(value)
+    raise TypeError(f"got a value of the class {type(value).__name__}")
+
+
+def packed_layer(layer: LayerMaker) -> str | dict[str, Any]:
+    """Return a layer of this package as plain values, another one as its name.
+
+    Args:
+        layer: as `models.Model`; options of a `functools.partial` are stored.
+
+    Returns:
+        A name of `OTHER_LAYERS`; or {"class": ..., "options": ...} for a class of
+        `ssmlib.layers`; or {"own": ...} for anything else.
+    """
+    if isinstance(layer, str):
+        return str(layer)
+    func, options = layer, {}
+    if type(func) is functools.partial and not func.args:
+        func, options = func.func, func.keywords
+    name = getattr(func, "__name__", "")
+    if LAYERS.get(name) is func:
+        with contextlib.suppress(TypeError):  # an option that is no plain value
+            return {"class": name, "options": plain(dict(options))}
+    return {"own": getattr(func, "__qualname__", type(func).__name__)}
+
+
+def unpacked_layer(packed: str | dict[str, Any], layer: LayerMaker | None) -> Any:
+    """Return the layer that `packed_layer` described.
+
+    Args:
+        packed: the plain values.
+        layer: a layer of the user's own; None if there is none.
+
+    Raises:
+        ValueError: for a layer of the user's own that is missing, or one that is given
+            for a layer of this package.
+    """
+    own = packed["own"] if isinstance(packed, dict) and "own" in packed else None
+    if own is not None:
+        if layer is None:
+            raise ValueError(
+                f"layer must be the layer of the fit, {own}, which is not part of "
+                "ssmlib: a file stores no code"
+            )
+        return layer
+    if layer is not None and packed_layer(layer) != packed:
+        raise ValueError(
+            f"layer must be left out, since the file has that of the fit, {packed}; "
+            f"got {packed_layer(layer)}"
+        )
+    if isinstance(packed, str):
+        return packed
+    made = LAYERS[packed["class"]]
+    return functools.partial(made, **packed["options"]) if packed["options"] else made
+
+
+def state(model: Ensemble) -> dict[str, Any]:
+    """Return all parameters and buffers of the models, on the CPU.
+
+    Args:
+        model: the ensemble.
+    """
+    stored = model.state_dict()  # with the options in its metadata
+    for name, value in stored.items():
+        if isinstance(value, Tensor):
+            stored[name] = value.detach().cpu()
+    passing = {
+        name: value.detach().cpu()
+        for name, value in tensors.named(model).items()
+        if name not in stored
+    }
+    return {"stored": stored, "passing": passing}
+
+
+@torch.no_grad()
+def set_state(model: Ensemble, values: dict[str, Any]) -> None:
+    """Set all parameters and buffers of the models.
+
+    Args:
+        model: the ensemble, of the same layers and sizes.
+        values: the result of `state`; the model takes its dtypes.
+
+    Raises:
+        RuntimeError: as `load_state_dict`, for other layers or sizes.
+    """
+    own = tensors.named(model)
+    for name, value in {**values["stored"], **values["passing"]}.items():
+        if name in own and own[name].dtype != value.dtype:  # the user converted it
+            own[name].data = own[name].data.to(value.dtype)
+    model.load_state_dict(values["stored"])
+    for name, value in values["passing"].items():
+        own[name].copy_(value)
