@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from ssmlib.training.plain import plain
+
 
 def place(name: str, path: str | Path) -> Path:
     """Return the file of a path, links followed, if it can be written.
@@ -100,10 +102,11 @@ def write(path: Path, form: bytes, content: dict) -> None:
     Args:
         path: the file.
         form: the first line, which names the kind and the version of the file.
-        content: what `torch.save` accepts.
+        content: what `torch.save` accepts. NumPy's numbers become Python's, since they
+            could not be read back.
     """
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(plain(content, strict=False), buffer)
     packed = buffer.getvalue()
     checksum = hashlib.sha256(packed).hexdigest().encode()
     part = _part(path)

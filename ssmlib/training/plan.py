@@ -24,7 +24,7 @@ from ssmlib.training.arguments import (
 )
 from ssmlib.training.batches import placed
 from ssmlib.training.checkpoint import Setting, setting
-from ssmlib.training.grid import Configuration, configurations
+from ssmlib.training.grid import Configuration, configurations, number
 from ssmlib.training.recipe import Recipe
 from ssmlib.training.result import Fit
 from ssmlib.training.slices import Slice, slices
@@ -223,7 +223,7 @@ def plan(
     _checks.integer("batch_size", batch_size)
     _checks.one_of("optimizer", optimizer, OPTIMIZERS)
     _checks.one_of("pooling", pooling, POOLING)
-    clip = None if clip is None else _checks.positive("clip", clip)
+    clip = None if clip is None else _checks.positive("clip", number("clip", clip))
     check_shape(shape)
     found = usable(device)
     prepared, outputs = stacked(data, len(seeds), sequence=pooling == "none")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from numbers import Complex, Integral, Real
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,20 +16,13 @@ from ssmlib.initialization import Initialization
 from ssmlib.models import Ensemble, Model, tensors
 from ssmlib.models.options import LayerMaker
 from ssmlib.training.grid import Configuration
+from ssmlib.training.plain import plain
 
 #: the layers of this package that a file names, by name
 LAYERS = {
     name: value
     for name, value in vars(layers).items()
     if inspect.isclass(value) and issubclass(value, layers.SSM)
-}
-#: types of values that a type of Python's own can stand for
-EQUAL: dict[type, Callable[[Any], Any]] = {
-    str: str,
-    np.bool_: bool,
-    Integral: int,
-    Real: float,
-    Complex: complex,
 }
 
 
@@ -85,7 +75,7 @@ class Recipe:
         )
 
     def packed(self) -> dict[str, Any]:
-        """Return the recipe as plain values that a file can store.
+        """Return the recipe as values that a file can store, with few exceptions.
 
         A layer of the user's own is stored as its name alone.
         """
@@ -94,10 +84,10 @@ class Recipe:
             "outputs": self.outputs,
             "tokens": self.tokens,
             "length": self.length,
-            "chosen": [plain(asdict(c)) for c in self.chosen],
+            "chosen": [plain(asdict(c), strict=False) for c in self.chosen],
             "seeds": list(self.seeds),
             "layer": packed_layer(self.layer),
-            "shape": plain(self.shape),
+            "shape": plain(self.shape, strict=False),
         }
 
 
@@ -113,28 +103,6 @@ def unpacked(packed: dict[str, Any], layer: LayerMaker) -> Recipe:
         for own in packed["chosen"]
     ]
     return Recipe(**packed | {"chosen": chosen, "layer": layer})
-
-
-def plain(value):
-    """Return a value as tensors and Python's numbers, texts, tuples, lists and dicts.
-
-    Args:
-        value: of such types, or of types that are equal to them, as NumPy's numbers.
-
-    Raises:
-        TypeError: for a value of another type.
-    """
-    if value is None or type(value) in (bool, int, float, complex, str, Tensor):
-        return value
-    if isinstance(value, dict):
-        return {plain(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        parts = [plain(part) for part in value]
-        return parts if isinstance(value, list) else tuple(parts)
-    for kind, made in EQUAL.items():
-        if isinstance(value, kind):
-            return made(value)
-    raise TypeError(f"got a value of the class {type(value).__name__}")
 
 
 def packed_layer(layer: LayerMaker) -> str | dict[str, Any]:

@@ -15,6 +15,7 @@ from ssmlib._imports import optional
 from ssmlib.models import Ensemble
 from ssmlib.models.options import LayerMaker
 from ssmlib.training import files, recipe
+from ssmlib.training.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,13 @@ def write(
             file cannot store.
     """
     file = files.place("path", path)
+    try:
+        made = plain(made)
+    except TypeError as error:
+        raise ValueError(
+            f"grid must hold numbers, texts and pairs of them, to be stored in a file; "
+            f"{error}"
+        ) from None
     content = {
         "table": _packed("table", table),
         "curves": _packed("curves", curves),
@@ -116,7 +124,7 @@ def _state(model: Ensemble) -> dict[str, Any]:
     found = recipe.state(model)
     for name, value in found["stored"].items():
         try:
-            found["stored"][name] = recipe.plain(value)
+            found["stored"][name] = plain(value)
         except TypeError as error:
             raise ValueError(
                 f"layers must have a state of tensors and plain values, to be stored "
@@ -183,13 +191,13 @@ def _packed(name: str, frame: pd.DataFrame) -> dict[str, Any]:
     for column in frame.columns:
         values = frame[column]
         try:
-            columns[column] = str(values.dtype), recipe.plain(values.tolist())
+            columns[column] = str(values.dtype), plain(values.tolist())
         except TypeError as error:
             raise ValueError(
                 f"{name} must hold numbers, texts and tuples of them, to be stored in "
                 f"a file; column {column!r}: {error}"
             ) from None
-    return {"columns": columns, "index": recipe.plain(frame.index.tolist())}
+    return {"columns": columns, "index": plain(frame.index.tolist())}
 
 
 def _unpacked(packed: dict[str, Any]) -> pd.DataFrame:

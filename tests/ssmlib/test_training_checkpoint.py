@@ -163,6 +163,20 @@ def test_the_same_fit_in_other_words_is_the_same(tmp_path):
     assert first.table.equals(again.table)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"d_model": np.int64(2), "d_state": np.int32(4)},
+        {"linear": np.bool_(True)},
+        {"pooling": np.str_("mean")},
+    ],
+)
+def test_numbers_of_numpy_are_read_back(tmp_path, options):
+    """The state dict of a layer stores them in its metadata."""
+    first, again = (run(tmp_path / "fit.pt", **options) for _ in range(2))
+    assert again.table.equals(first.table)
+
+
 def test_a_layer_that_cannot_be_compared_is_refused(tmp_path):
     def layer(*args, **options):
         made = S4D(*args, **options)

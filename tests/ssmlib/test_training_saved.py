@@ -107,6 +107,13 @@ CASES = {
     "per step": {"data": recall(), "pooling": "none", "tied_dropout": True},
     "tokens": {"data": tokens(), "pooling": "none"},
     "linear": {"linear": True},
+    "NumPy's numbers": {
+        "grid": [{"dt": np.float32(0.1), "real": np.array(-0.1), "frozen": ["A"]}],
+        "d_model": np.int64(4),
+        "pooling": np.str_("mean"),
+        "bias": np.bool_(True),
+    },
+    "tensors": {"grid": [{"real": torch.tensor(-0.1), "imag_scale": torch.tensor(2)}]},
     **{name: {"layer": name, "grid": [{}, {"lr": 0.1}]} for name in OTHER_LAYERS},
     "own class": {"layer": Own},
     "own function": {"layer": own, "seeds": [3, 4]},
