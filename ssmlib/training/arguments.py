@@ -108,7 +108,7 @@ def warm(warmup: float, total: int) -> float:
                 f"warmup must be a number of steps in 0 .. {total}, the number of all "
                 f"steps, or a share of them in [0, 1), got {warmup}"
             )
-        return int(warmup) or 0.0
+        return int(warmup)
     if not 0 <= number("warmup", warmup) < 1:
         raise ValueError(
             f"warmup must be in [0, 1), got {warmup}; an int is a number of steps"

@@ -40,7 +40,7 @@ def test_the_best_model_is_that_of_the_lowest_validation_loss():
 
 
 def test_a_diverged_or_infinite_loss_is_not_the_best():
-    found = run([{}, {}, {}])
+    found = run({"lr": [0.003, 0.01, 0.03]})
     found.table["valid_loss"] = [0.1, math.nan, 0.3]
     found.table["status"] = ["diverged", "finished", "finished"]
     for name, value in found.model.member(2).state_dict().items():
