@@ -117,7 +117,7 @@ CASES = {
     **{name: {"layer": name, "grid": [{}, {"lr": 0.1}]} for name in OTHER_LAYERS},
     "own class": {"layer": Own},
     "own function": {"layer": own, "seeds": [3, 4]},
-    "own buffer": {"layer": Passing},
+    "own buffer": {"layer": Passing, "pooling": "mean"},
     "own tokens": {"layer": own, "data": tokens(), "pooling": "none"},
 }
 OWN = {"own class": Own, "own function": own, "own buffer": Passing, "own tokens": own}

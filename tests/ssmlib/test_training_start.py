@@ -79,8 +79,10 @@ def test_curves_and_epochs_are_counted_on():
 
 def test_models_that_diverged_are_left_as_they_are():
     first = run(2)
+    first.table.loc[0, "status"] = "diverged"  # at a batch that does not come again
     second = run(2, start=first)
-    for k in (1, 4):
+    assert list(second.table.index[second.table.status == "diverged"]) == [0, 1, 4]
+    for k in (0, 1, 4):
         one, other = (f.model.member(k).state_dict() for f in (first, second))
         assert all(torch.equal(one[n].nan_to_num(), other[n].nan_to_num()) for n in one)
 
