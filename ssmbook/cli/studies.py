@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ def study(
         str | None,
         typer.Option(help="FIRST:STOP, whole parts, STOP excluded; default: all"),
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="the folder of data that the study reads")
+    ] = None,
     jobs: runs.Jobs = None,
 ) -> None:
     """Measure the missing parts of a study, and store each when it is finished.
@@ -32,6 +36,7 @@ def study(
         terminal.say,
         design=design,
         seeds=_seeds(seeds),
+        data=None if data is None else Path(data),
         workers=jobs,
     )
 

@@ -24,6 +24,8 @@ from ssmbook.studies.parts import folder, of_study, part_name
 
 #: the tag of the cells that a part executes, beside those of the parameters
 TAG = "part"
+#: the parameter of a study that reads a folder of data, its value, and a link to it
+DATA = "data"
 
 
 def measurement(node) -> nbformat.NotebookNode:
@@ -55,6 +57,7 @@ def run(
     *,
     design: str | None = None,
     seeds: range | None = None,
+    data: Path | None = None,
     workers: int | None = None,
 ) -> None:
     """Run the parts of a study that are missing.
@@ -68,16 +71,20 @@ def run(
         say: told of each part.
         design: one design; None for all.
         seeds: parts within these seeds; None for all.
+        data: the folder that the notebook's parameter `data` names, in a study that
+            states `data: data`; None for another study.
         workers: parts at once; None for as many as there are cores.
 
     Raises:
-        ValueError: for a chapter without a study, an unknown design, or seeds that
-            are not whole parts.
+        ValueError: for a chapter without a study, an unknown design, seeds that are
+            not whole parts, or a folder that is missing or that no design reads.
         RuntimeError: that names the parts that failed.
     """
     study = _study(root, chapter)
     wanted = _wanted(study, design, seeds)
-    with sharing.lock(root / "_build" / "studies" / chapter):
+    home = root / "_build" / "studies" / chapter
+    with sharing.lock(home):
+        _link(home / DATA, study, data)
         left = _missing(root, study, wanted)
         if not any(left.values()):
             say(f"{chapter}: all parts are finished")
@@ -90,6 +97,24 @@ def run(
     if failed:
         reasons = "; ".join(f"{place}: {error}" for place, error in failed.items())
         raise RuntimeError(f"not stored: {reasons}")
+
+
+def _link(link: Path, study: Study, data: Path | None) -> None:
+    """Make a link to the data of a study, so that its parts name no path of a user."""
+    wanted = any(
+        (study.parameters | design.parameters).get(DATA) == DATA
+        for design in study.designs.values()
+    )
+    if wanted != (data is not None):
+        reads = "reads a folder of data" if wanted else "reads no folder of data"
+        what = "name it by --data" if wanted else "leave --data out"
+        raise ValueError(f"the study {study.chapter} {reads}: {what}")
+    if data is None:
+        return
+    if not data.is_dir():
+        raise ValueError(f"--data must be a folder, got {data}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(data.resolve(), target_is_directory=True)
 
 
 def _missing(

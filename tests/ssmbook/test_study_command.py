@@ -31,6 +31,7 @@ for s in range(seed, seed + n_seeds):
         row = {"task": "one", "arm": arm, "seed": s, "budget": "long", "lr": rate}
         rows.append(row | {"test_loss": loss, "status": "finished"})
 ssmbook.record_losses(pd.DataFrame(rows))"""
+READ = 'float(open(f"{data}/a.txt", encoding="utf-8").read()) if data else 0.5'
 STUDY = {
     "parameters": {"n": 3},
     "per_part": 2,
@@ -165,3 +166,42 @@ def test_bad_arguments_are_refused(studied, arguments, said):
 def test_a_chapter_without_study_is_refused(studied):
     _, err = ssmbook(studied, "study", "other", status=1)
     assert "there is no study of 'other'" in err
+
+
+def test_a_part_reads_the_folder_of_data_and_names_no_path_of_the_user(studied):
+    home, path = studied / "studies" / "toy", studied / toy.NOTEBOOK
+    node = nbformat.read(path, 4)
+    node.cells[1].source += '\ndata: str = ""  # <path>'
+    part = next(c for c in node.cells if c.metadata.get("tags") == ["part"])
+    part.source = part.source.replace("0.5", READ)
+    nbformat.write(node, path)
+    folder = studied.parent / "numbers"
+    folder.mkdir()
+    (folder / "a.txt").write_text("0.25", encoding="utf-8")
+    with_data = {"seeds": [200, 201], "parameters": {"data": "data"}}
+    content = STUDY | {"designs": {"base": with_data}}
+    for done in home.glob("*/*"):
+        done.unlink()
+    (home / "study.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    _, err = ssmbook(studied, "study", "toy", status=1)
+    assert "the study toy reads a folder of data: name it by --data" in err
+    _, err = ssmbook(studied, "study", "toy", "--data", "nowhere", status=1)
+    assert "--data must be a folder, got nowhere" in err
+    ssmbook(studied, "study", "toy", "--data", str(folder))
+    (own,) = (home / "base").glob("*.json")
+    document = own.read_text(encoding="utf-8")
+    assert str(folder) not in document
+    assert json.loads(document)["parameters"]["data"] == "data"
+    study = of_study(studied, read(home / "study.yml"))
+    losses = [r["test_loss"] for r in study.parts["base"][0].losses.rows]
+    assert min(losses) < 0.4  # 0.25 with its noise, not 0.5
+
+
+def test_data_are_refused_where_nothing_reads_them(studied):
+    content = STUDY | {"designs": {"base": {"seeds": [300, 301]}}}
+    home = studied / "studies" / "toy"
+    (home / "study.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    for done in home.glob("*/*"):
+        done.unlink()
+    _, err = ssmbook(studied, "study", "toy", "--data", ".", status=1)
+    assert "the study toy reads no folder of data: leave --data out" in err
