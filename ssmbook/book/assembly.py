@@ -111,14 +111,14 @@ def _write_chapters(
 
 
 def _effects(trained: Mapping[str, Measured]) -> dict[str, dict[str, str]]:
-    """The effects of every study in words; of one that is not complete, so far."""
-    found = {}
-    for slug, study in trained.items():
+    """The effects of each chapter's studies in words; of an incomplete one, so far."""
+    found: dict[str, dict[str, str]] = {}
+    for study in trained.values():
         known = effects(study) if len(study.parts[BASE]) else {}
-        found[slug] = {
-            name: known[name].text if known else "(not measured yet)"
+        found.setdefault(study.study.chapter, {}).update(
+            (name, known[name].text if known else "(not measured yet)")
             for name in study.study.contrasts
-        }
+        )
     return found
 
 

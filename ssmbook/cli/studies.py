@@ -11,7 +11,7 @@ from ssmbook.cli import runs, terminal
 
 
 def study(
-    chapter: Annotated[str, typer.Argument(help="a chapter with a study.yml")],
+    name: Annotated[str, typer.Argument(help="a study: a folder with a study.yml")],
     design: Annotated[
         str | None, typer.Option(help="a design of study.yml; default: all")
     ] = None,
@@ -32,7 +32,7 @@ def study(
 
     running.run(
         terminal.repository(),
-        chapter,
+        name,
         terminal.say,
         design=design,
         seeds=_seeds(seeds),
@@ -59,7 +59,7 @@ def plan(json: runs.Json = False) -> None:
     for p in designs:
         hours = "" if p.hours is None else f", about {p.hours:.1f} core hours are left"
         done = f"{p.measured} of {p.stated} seeds"
-        typer.echo(f"{p.chapter}, {p.design}: {done}{hours if p.hours != 0 else ''}")
+        typer.echo(f"{p.study}, {p.design}: {done}{hours if p.hours != 0 else ''}")
     for need in needs:
         seeds = "no number decides" if need.n is None else f"about {need.n} draws"
         typer.echo(f"{need.claim}: undecided; {seeds}, for {need.key}")

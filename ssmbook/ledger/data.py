@@ -95,6 +95,7 @@ class JudgedClaim(_Closed):
     seen: Annotated[str | None, _about("when, year and month")]
     chapter: Annotated[str, _about("the chapter that measures it")]
     judged_on: Annotated[JudgedOn, _about("the chapter's page, or its longer run")]
+    study: Annotated[str | None, _about("the study that it is evaluated on, or null")]
     scale: Scale
     valid_for: Annotated[
         dict[str, tuple[Number, Number]],
@@ -183,6 +184,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "seen": claim.date,
                 "chapter": claim.notebook,
                 "judged_on": claim.judged_on,
+                "study": claim.measured_by,
                 "scale": claim.scale,
                 "valid_for": claim.valid_for,
                 "verdict": j.verdict,

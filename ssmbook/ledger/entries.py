@@ -118,7 +118,8 @@ class Claim:
     "companion" for ours. reviewer: the paper whose reviewer wrote it. expect, limits:
     what it predicts, and where it stops. valid_for: parameter -> range that it was
     derived for. null: record -> value without the effect. judged_on: the stored
-    notebook, or the chapter's study, a longer run. registered, history: its
+    notebook, or a study of the chapter, a longer run. study: its name, if that is not
+    the chapter's. registered, history: its
     predictions at first, and each change since. reruns: where half of them left it
     open, it is undecided. elsewhere: published figures. former: ids of earlier
     versions whose links lead here.
@@ -142,6 +143,7 @@ class Claim:
     date: Day | None = None
     null: dict[str, Number] = Field(default_factory=dict)
     judged_on: JudgedOn = "notebook"
+    study: Text | None = None
     registered: Version | None = None
     history: tuple[Change, ...] = ()
     reruns: Reruns | None = None
@@ -153,6 +155,8 @@ class Claim:
             raise ValueError("must have one of paper and reviewer")
         if self.judged_on != "notebook" and self.evidence != "training":
             raise ValueError(f"judged_on {self.judged_on!r} needs evidence 'training'")
+        if self.study and self.judged_on != "study":
+            raise ValueError("study needs judged_on: study")
         if self.source != "our reading" and not (self.url and self.date):
             raise ValueError(f"source {self.source!r} needs url and date")
         if self.null and set(self.null) != set(self.keys):
@@ -175,6 +179,11 @@ class Claim:
         """Raise ValueError for an order, which no contrast decides."""
         if any(e.order is not None for e in self.predictions):
             raise ValueError("a claim on a study predicts contrasts: give no order")
+
+    @property
+    def measured_by(self) -> str | None:
+        """The name of the study that it is evaluated on; None for another claim."""
+        return (self.study or self.notebook) if self.judged_on == "study" else None
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -44,9 +44,9 @@ def check(claims: Iterable[Claim], study: Measured, tries: int = TRIES) -> None:
 
 def check_all(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> None:
     """Check the claims on every study that is complete; as `check`."""
-    for slug, study in trained.items():
+    for name, study in trained.items():
         if study.looks:
-            own = [c for c in ledger if c.notebook == slug and c.judged_on == "study"]
+            own = [c for c in ledger if c.measured_by == name]
             check(own, study)
 
 

@@ -23,7 +23,7 @@ class Progress:
     """The parts of a design.
 
     Attributes:
-        chapter: the chapter of the study.
+        study: the name of the study.
         design: the name of the design.
         measured: how many seeds are measured.
         stated: how many seeds are stated.
@@ -31,7 +31,7 @@ class Progress:
             None if none is finished.
     """
 
-    chapter: str
+    study: str
     design: str
     measured: int
     stated: int
@@ -57,7 +57,7 @@ class Need:
 def progress(trained: Mapping[str, Measured]) -> list[Progress]:
     """Return the progress of each design of each study."""
     found = []
-    for chapter, study in trained.items():
+    for own, study in trained.items():
         for name, design in study.study.designs.items():
             done, left = study.parts[name], study.missing(name)
             seeds = study.count(name)
@@ -65,15 +65,15 @@ def progress(trained: Mapping[str, Measured]) -> list[Progress]:
             if left:
                 each = sum(part.run.seconds for part in done) / seeds if seeds else None
                 hours = each and each * sum(map(len, left)) / 3600
-            found.append(Progress(chapter, name, seeds, len(design.all_seeds), hours))
+            found.append(Progress(own, name, seeds, len(design.all_seeds), hours))
     return found
 
 
 def needs(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> list[Need]:
     """Return what each undecided claim on a complete study needs."""
     found = []
-    for chapter, study in trained.items():
-        own = [c for c in ledger if c.notebook == chapter and c.judged_on == "study"]
+    for name, study in trained.items():
+        own = [c for c in ledger if c.measured_by == name]
         if not own or not study.looks:
             continue
         decided, effects = outcomes(own, study)

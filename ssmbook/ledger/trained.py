@@ -47,7 +47,7 @@ def claim_hash(claim: Claim, study: Measured) -> str:
     known = study.study.contrasts
     if unknown := [key for key in claim.keys if key not in known]:
         raise ValueError(
-            f"claim {claim.id}: the study {claim.notebook} has no contrast "
+            f"claim {claim.id}: the study {claim.measured_by} has no contrast "
             f"{', '.join(unknown)}; it has {', '.join(known)}"
         )
     content = {
@@ -69,7 +69,7 @@ def check_registered(claim: Claim, study: Measured | None) -> None:
     if study is None:
         raise ValueError(
             f"claim {claim.id} is evaluated on a study, and there is no "
-            f"studies/{claim.notebook}/study.yml"
+            f"studies/{claim.measured_by}/study.yml"
         )
     if claim.null or claim.reruns:
         raise ValueError(
@@ -94,11 +94,11 @@ def check_registered(claim: Claim, study: Measured | None) -> None:
 def outcomes(
     claims: Sequence[Claim], study: Measured
 ) -> tuple[dict[str, Outcome], dict[str, Effect]]:
-    """Return the outcome of each claim of a chapter, by id, and the effects.
+    """Return the outcome of each claim on a study, by id, and the effects.
 
     Args:
-        claims: all claims of the chapter that are evaluated on its study.
-        study: its study.
+        claims: all claims that are evaluated on the study.
+        study: the study.
 
     Raises:
         ValueError: if two claims predict the same, or if a claim holds without
@@ -177,7 +177,7 @@ def _refuse_untrained(claims: Sequence[Claim], study: Measured) -> None:
     ]
     if passed:
         raise ValueError(
-            f"study {study.study.chapter}: {', '.join(passed)} would hold with a "
+            f"study {study.study.name}: {', '.join(passed)} would hold with a "
             "learning rate of zero as well, so that training is no evidence for it: "
             "add the prediction that the model learns"
         )

@@ -166,8 +166,9 @@ def judge(
     judged = {}
 
     def place(claim: Claim) -> tuple[str, str]:
-        elsewhere = studies is not None or claim.judged_on == "study"
-        return claim.notebook, claim.judged_on if elsewhere else "notebook"
+        if claim.measured_by:
+            return claim.measured_by, "study"
+        return claim.notebook, claim.judged_on if studies is not None else "notebook"
 
     for slug, where in dict.fromkeys(map(place, ledger)):
         own = [claim for claim in ledger if place(claim) == (slug, where)]
@@ -187,7 +188,7 @@ def _on_study(
     if trained is None:
         reason = "a run does not measure its study again"
         return [Judgement(c, "not judged", {}, reason=reason) for c in claims]
-    study = trained.get(claims[0].notebook)
+    study = trained.get(str(claims[0].measured_by))
     for claim in claims:
         check_registered(claim, study)
     assert study is not None  # by `check_registered`

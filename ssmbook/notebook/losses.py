@@ -131,7 +131,7 @@ def study(slug: str, design: str = "base") -> pd.DataFrame:
     written out.
 
     Args:
-        slug: the chapter of the study.
+        slug: the name of the study.
         design: the name of one of its designs.
 
     Returns:

@@ -51,12 +51,12 @@ def read(root: Path) -> dict[str, Study]:
     found, known = {}, chapters(root)
     for folder in sorted((root / "studies").glob("*/")):
         slug = folder.name
-        if slug not in known:
-            raise ValueError(f"{folder}: no chapter is called {slug}")
         document, notebook = folder / "run.json", folder / f"{slug}.ipynb"
         alone = not (document.exists() or notebook.exists())
         if alone and (folder / "study.yml").is_file():
             continue  # it has parts only
+        if slug not in known:
+            raise ValueError(f"{folder}: no chapter is called {slug}")
         if not (document.is_file() and notebook.is_file()):
             raise ValueError(f"{folder} must contain run.json and {slug}.ipynb")
         run = Run.from_json(document.read_bytes(), document)

@@ -1,5 +1,6 @@
-"""What a study states before its first part runs: studies/<chapter>/study.yml.
+"""What a study states before its first part runs: studies/<name>/study.yml.
 
+    chapter: ablations              # whose notebook measures it; default: the name
     parameters: {steps: 120}        # of the chapter's notebook, for all designs
     per_part: 4                     # seeds per part
     designs:
@@ -132,6 +133,7 @@ class Study:
     """A study as its file states it.
 
     Attributes:
+        name: the name of its folder.
         chapter: the chapter whose notebook measures it.
         designs: the settings, by name; one is called `base`.
         contrasts: the comparisons, by name.
@@ -139,6 +141,7 @@ class Study:
         per_part: seeds per part.
     """
 
+    name: Text
     chapter: Text
     designs: dict[Text, Design]
     contrasts: dict[Text, Contrast]
@@ -205,31 +208,46 @@ _study = TypeAdapter(Study).validate_python
 
 
 def read(path: Path) -> Study:
-    """Return the study of a file; its chapter is the name of the folder.
+    """Return the study of a file; its name is that of the folder.
 
     Raises:
         ValueError: for a bad entry: the file, the field, the value and the values
             allowed.
     """
     parts = strict_yaml.load(path)
-    if not isinstance(parts, dict) or "chapter" in parts:
+    if not isinstance(parts, dict) or "name" in parts:
         raise ValueError(f"{path} must be a mapping with designs and contrasts")
+    name = path.parent.name
     try:
-        return _study(parts | {"chapter": path.parent.name})
+        return _study({"chapter": name} | parts | {"name": name})
     except ValidationError as error:
         raise ValueError(f"{path}: {said(error)}") from None
 
 
 def studies(root: Path) -> dict[str, Study]:
-    """Return every study of a repository, by chapter.
+    """Return every study of a repository, by name.
 
     Raises:
-        ValueError: as `read`, or for a folder of no chapter.
+        ValueError: as `read`, or for an unknown chapter, a name that is another
+            chapter's, or a contrast that two studies of one chapter have.
     """
     known = chapters(root)
-    found = {}
+    found, contrasts = {}, {}
     for path in sorted((root / "studies").glob("*/study.yml")):
-        if path.parent.name not in known:
-            raise ValueError(f"{path}: no chapter is called {path.parent.name}")
-        found[path.parent.name] = read(path)
+        own = read(path)
+        if own.chapter not in known:
+            raise ValueError(f"{path}: no chapter is called {own.chapter}")
+        if own.name in known and own.name != own.chapter:
+            raise ValueError(
+                f"{path}: chapter must be {own.name}, which has this name, got "
+                f"{own.chapter}"
+            )
+        for name in own.contrasts:
+            other = contrasts.setdefault((own.chapter, name), own.name)
+            if other != own.name:
+                raise ValueError(
+                    f"{path}: the contrast {name} is in the study {other} of the same "
+                    "chapter too: give it another name"
+                )
+        found[own.name] = own
     return found

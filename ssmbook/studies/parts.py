@@ -75,23 +75,23 @@ def part_name(block: range) -> str:
 
 def folder(root: Path, study: Study, design: str) -> Path:
     """Return the folder of a design's parts."""
-    return root / "studies" / study.chapter / design
+    return root / "studies" / study.name / design
 
 
 def measured(root: Path) -> dict[str, Measured]:
-    """Return every study of a repository with its finished parts, by chapter.
+    """Return every study of a repository with its finished parts, by name.
 
     Raises:
         ValueError: for a bad `study.yml`; or for a part that was changed, has other
             parameters or seeds than its design states, or other arms or tasks than the
             other parts.
     """
-    return {slug: of_study(root, study) for slug, study in studies(root).items()}
+    return {name: of_study(root, study) for name, study in studies(root).items()}
 
 
 def of_study(root: Path, study: Study) -> Measured:
     """Return one study with its finished parts. Raises as `measured`."""
-    home = root / "studies" / study.chapter
+    home = root / "studies" / study.name
     stray = {p.parent.name for p in home.glob("*/*.csv")} - set(study.designs)
     if stray:
         raise ValueError(

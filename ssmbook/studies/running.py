@@ -52,7 +52,7 @@ def _tags(cell) -> list[str]:
 
 def run(
     root: Path,
-    chapter: str,
+    name: str,
     say: Say,
     *,
     design: str | None = None,
@@ -67,7 +67,7 @@ def run(
 
     Args:
         root: the repository.
-        chapter: the chapter of the study.
+        name: the name of the study.
         say: told of each part.
         design: one design; None for all.
         seeds: parts within these seeds; None for all.
@@ -76,18 +76,18 @@ def run(
         workers: parts at once; None for as many as there are cores.
 
     Raises:
-        ValueError: for a chapter without a study, an unknown design, seeds that are
+        ValueError: for an unknown study, an unknown design, seeds that are
             not whole parts, or a folder that is missing or that no design reads.
         RuntimeError: that names the parts that failed.
     """
-    study = _study(root, chapter)
+    study = _study(root, name)
     wanted = _wanted(study, design, seeds)
-    home = root / "_build" / "studies" / chapter
+    home = root / "_build" / "studies" / name
     with sharing.lock(home):
         _link(home / DATA, study, data)
         left = _missing(root, study, wanted)
         if not any(left.values()):
-            say(f"{chapter}: all parts are finished")
+            say(f"{name}: all parts are finished")
             return
         # The others read the rates that the pilot chose.
         first = {PILOT: left.pop(PILOT, [])}
@@ -108,7 +108,7 @@ def _link(link: Path, study: Study, data: Path | None) -> None:
     if wanted != (data is not None):
         reads = "reads a folder of data" if wanted else "reads no folder of data"
         what = "name it by --data" if wanted else "leave --data out"
-        raise ValueError(f"the study {study.chapter} {reads}: {what}")
+        raise ValueError(f"the study {study.name} {reads}: {what}")
     if data is None:
         return
     if not data.is_dir():
@@ -143,7 +143,7 @@ def _run_parts(
 
     def finished(job: Job, run: Run) -> None:
         path = places.pop(job.key)
-        place = f"{study.chapter}, {path.parent.name}, seeds {path.stem}"
+        place = f"{study.name}, {path.parent.name}, seeds {path.stem}"
         try:
             if run.failed:
                 raise ValueError(run.error)
@@ -169,14 +169,14 @@ def _run_parts(
     return failed
 
 
-def _study(root: Path, chapter: str) -> Study:
+def _study(root: Path, name: str) -> Study:
     known = studies(root)
-    if chapter not in known:
+    if name not in known:
         raise ValueError(
-            f"there is no study of {chapter!r}: studies/{chapter}/study.yml does not "
+            f"there is no study called {name!r}: studies/{name}/study.yml does not "
             f"exist; there are {', '.join(known) or 'none'}"
         )
-    return known[chapter]
+    return known[name]
 
 
 def _wanted(
@@ -214,7 +214,7 @@ def _planned(
     """
     chapter = chapters(root)[study.chapter]
     # The kernel works in this folder; nothing that a part reads lies beside it.
-    path = root / "_build" / "studies" / study.chapter / f"{study.chapter}.ipynb"
+    path = root / "_build" / "studies" / study.name / f"{study.chapter}.ipynb"
     node = measurement(read_notebook(chapter.path))
     replace(path, (nbformat.writes(node) + "\n").encode())
     jobs, places = [], {}

@@ -26,11 +26,11 @@ FIELDS = {"id", "paper", "reviewer", "where", "source", "url", "date", "says"}
 FIELDS |= {"expect", "scale"}
 
 
-@pytest.mark.parametrize("chapter", WAITING)
-def test_each_predicts_contrasts_of_its_study(chapter):
-    contrasts = STUDIES[chapter].study.contrasts
+@pytest.mark.parametrize("name", WAITING)
+def test_each_predicts_contrasts_of_its_study(name):
+    contrasts = STUDIES[name].study.contrasts
     parts = {}
-    for entry in WAITING[chapter]:
+    for entry in WAITING[name]:
         assert set(entry) <= FIELDS, entry["id"]
         expected = [Expectation(**e) for e in entry["expect"]]
         assert {e.key for e in expected} <= set(contrasts), entry["id"]
@@ -47,11 +47,11 @@ def git(*arguments):
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("chapter", STUDIES)
-def test_the_design_was_committed_before_the_first_part(chapter):
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_design_was_committed_before_the_first_part(name):
     if git("rev-parse", "--is-shallow-repository") != ["false"]:
         pytest.skip("this clone is shallow")
-    home = f"studies/{chapter}"
+    home = f"studies/{name}"
     stated = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/study.yml")
     claimed = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/claims.yml")
     parts = git("log", "--format=%H", "--diff-filter=A", "--", f"{home}/*/*.csv")
@@ -69,8 +69,8 @@ def predictions(entries):
     return found
 
 
-@pytest.mark.parametrize("chapter", STUDIES)
-def test_no_edge_moved_since_the_first_part(chapter, ledger):
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_edge_moved_since_the_first_part(name, ledger):
     """The predictions are those that were committed before the measurement.
 
     A further one may be added, which makes a claim harder to hold; its line says that
@@ -78,42 +78,42 @@ def test_no_edge_moved_since_the_first_part(chapter, ledger):
     """
     if git("rev-parse", "--is-shallow-repository") != ["false"]:
         pytest.skip("this clone is shallow")
-    parts = git("log", "--format=%H", "--", f"studies/{chapter}/base/*.csv")
+    parts = git("log", "--format=%H", "--", f"studies/{name}/base/*.csv")
     if not parts:
         return
     stated = subprocess.run(
-        ["git", "show", f"{parts[-1]}^:studies/{chapter}/claims.yml"],
+        ["git", "show", f"{parts[-1]}^:studies/{name}/claims.yml"],
         cwd=ROOT, capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     registered = predictions(yaml.safe_load(stated.stdout))
-    assert predictions(WAITING[chapter]) == registered
+    assert predictions(WAITING[name]) == registered
     for claim in ledger:
-        if claim.notebook == chapter and claim.judged_on == "study":
+        if claim.measured_by == name:
             own = {(e.key, *e.ends) for e in claim.expect}
             assert own >= {*registered[claim.id]}, claim.id
             if own > {*registered[claim.id]}:
                 assert any(v.after for v in claim.history), claim.id
 
 
-@pytest.mark.parametrize("chapter", STUDIES)
-def test_a_complete_study_decides_its_claims(chapter, ledger):
-    if STUDIES[chapter].looks:
-        on_study = {c.id for c in ledger if c.judged_on == "study"}
-        waiting = {entry["id"] for entry in WAITING.get(chapter, [])}
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_complete_study_decides_its_claims(name, ledger):
+    if STUDIES[name].looks:
+        on_study = {c.id for c in ledger if c.measured_by == name}
+        waiting = {entry["id"] for entry in WAITING.get(name, [])}
         assert waiting <= on_study, "move its claims to book/claims"
 
 
-@pytest.mark.parametrize("chapter", STUDIES)
-def test_its_chapter_measures_it(chapter):
+@pytest.mark.parametrize("name", STUDIES)
+def test_its_chapter_measures_it(name):
     """The cells of a part exist, and take the parameters that the designs give."""
-    executed = Executed.read(CHAPTERS[chapter].path)
+    study = STUDIES[name].study
+    executed = Executed.read(CHAPTERS[study.chapter].path)
     node = measurement(executed.node)
     sources = "\n".join(cell.source for cell in node.cells)
     assert "ssmbook.record_losses(" in sources
     known = executed.interface
-    study = STUDIES[chapter].study
     for design in study.designs:
-        for name in study.values(design, study.blocks(design)[0]):
-            assert name in known, (chapter, design, name)
+        for parameter in study.values(design, study.blocks(design)[0]):
+            assert parameter in known, (name, design, parameter)
     if PILOT in study.designs:
-        assert f'ssmbook.study("{chapter}", "pilot")' in sources
+        assert f'ssmbook.study("{name}", "pilot")' in sources

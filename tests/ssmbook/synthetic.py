@@ -61,7 +61,7 @@ def write_part(home: Path, study: Study, design: str, block: range, **changes) -
     table = changes.pop("table", None)
     if table is None:
         table = rows(block, trained=design != "untrained")
-    path = home / "studies" / study.chapter / design / f"{part_name(block)}.csv"
+    path = home / "studies" / study.name / design / f"{part_name(block)}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = csv(table)
     path.write_bytes(content)
@@ -77,24 +77,24 @@ def write_part(home: Path, study: Study, design: str, block: range, **changes) -
     return path
 
 
-def stated(home: Path, content: dict = STUDY) -> Study:
+def stated(home: Path, content: dict = STUDY, name: str = "toy") -> Study:
     """The study's file, read."""
-    path = home / "studies" / "toy" / "study.yml"
+    path = home / "studies" / name / "study.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return read(path)
 
 
-def finished(home: Path, content: dict = STUDY) -> Measured:
+def finished(home: Path, content: dict = STUDY, name: str = "toy") -> Measured:
     """The study with every part of every design."""
-    study = stated(home, content)
+    study = stated(home, content, name)
     for design in study.designs:
         for block in study.blocks(design):
             write_part(home, study, design, block)
     return of_study(home, study)
 
 
-def claim(study: Measured, *expect: dict, **changes) -> Claim:
+def claim(study: Measured, /, *expect: dict, **changes) -> Claim:
     """A claim on the study, registered as it stands."""
     parts = {
         "notebook": "toy",

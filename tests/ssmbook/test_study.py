@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy import stats
 
 from ssmbook.notebook.files import sealed
 from ssmbook.notebook.losses import Losses
+from ssmbook.studies import design
 from ssmbook.studies.design import Contrast
 from ssmbook.studies.estimates import Effect, effect, effects
 from ssmbook.studies.parts import of_study
@@ -260,3 +262,39 @@ def changed(table: list[dict], **values) -> list[dict]:
 def test_an_effect_without_a_value_is_an_error(contrast, table, said):
     with pytest.raises(ValueError, match=said):
         effect(Contrast(**contrast), {"part": table})
+
+
+def several(home: Path, monkeypatch, **studies: dict) -> dict:
+    """All studies of a repository with the chapters toy and other."""
+    monkeypatch.setattr(design, "chapters", lambda root: {"toy": None, "other": None})
+    for name, changes in studies.items():
+        stated(home, STUDY | changes, name)
+    return design.studies(home)
+
+
+def test_a_chapter_may_have_several_studies(tmp_path, monkeypatch):
+    more = {"chapter": "toy", "contrasts": {"more": {"ratio": ["a", "b"]}}}
+    found = several(tmp_path, monkeypatch, toy={}, larger=more)
+    assert {name: own.chapter for name, own in found.items()} == {
+        "toy": "toy",
+        "larger": "toy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("studies", "said"),
+    [
+        ({"larger": {"chapter": "none"}}, "no chapter is called none"),
+        ({"larger": {}}, "no chapter is called larger"),
+        ({"other": {"chapter": "toy"}}, "chapter must be other, which has this name"),
+        (
+            {"toy": {}, "larger": {"chapter": "toy"}},
+            "the contrast a_over_b is in the study larger of the same chapter",
+        ),
+    ],
+)
+def test_studies_that_exclude_each_other_are_refused(
+    tmp_path, monkeypatch, studies, said
+):
+    with pytest.raises(ValueError, match=said):
+        several(tmp_path, monkeypatch, **studies)

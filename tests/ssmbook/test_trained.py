@@ -189,3 +189,22 @@ def test_an_exchange_moves_labels_within_a_task_and_seed_alone(tmp_path):
     plain = nulls._draws(study.study.contrasts["both"], table, tasks, arms)
     pooled = effects(study)["both"].pooled
     assert plain.mean() == pytest.approx(pooled.value, rel=1e-12)
+
+
+def test_a_claim_names_another_study_of_its_chapter(tmp_path):
+    first = finished(tmp_path)
+    further = STUDY | {"chapter": "toy", "contrasts": {"more": {"ratio": ["a", "b"]}}}
+    second = finished(tmp_path, further, "larger")
+    assert second.study.chapter == "toy"
+    own = claim(first, BETTER, LEARNS)
+    other = claim(second, {"key": "more", "below": 1.0}, study="larger", id="larger")
+    assert (own.measured_by, other.measured_by) == ("toy", "larger")
+    trained = {"toy": first, "larger": second}
+    found = judge([own, other], {}, {}, trained)
+    assert [j.verdict for j in found] == ["reproduced", "reproduced"]
+    assert [[*j.effects] for j in found] == [[*first.study.contrasts], ["more"]]
+    assert [d["study"] for d in data.as_data(found)] == ["toy", "larger"]
+    with pytest.raises(ValueError, match=r"no studies/larger/study\.yml"):
+        judge([other], {}, {}, {"toy": first})
+    with pytest.raises(ValueError, match="study needs judged_on"):
+        claim(second, {"key": "more", "below": 1.0}, study="s", judged_on="notebook")
