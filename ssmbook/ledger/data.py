@@ -192,7 +192,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "expect": made[:n],
                 "limits": made[n:],
                 "regions": {
-                    words: {key: _pooled(own[key]) for key in claim.keys}
+                    words: {k: _pooled(own[k]) for k in claim.keys if k in own}
                     for words, own in j.regions.items()
                 },
                 "elsewhere": [asdict(own) for own in claim.elsewhere],

@@ -73,6 +73,7 @@ def _regions(j: Judgement) -> list[str]:
         f"| {words} | {own[key].label} | {own[key].text} |"
         for words, own in j.regions.items()
         for key in dict.fromkeys(j.claim.keys)
+        if key in own  # a design may have fewer arms or tasks
     ]
     if not rows:
         return []

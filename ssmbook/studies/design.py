@@ -35,8 +35,8 @@ Seed = Annotated[int, Field(ge=0, strict=True)]
 
 
 def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
-    if not ends[0] < ends[1]:
-        raise ValueError("must be [first, last], with first < last")
+    if not ends[0] <= ends[1]:
+        raise ValueError("must be [first, last], with first <= last")
     return ends
 
 

@@ -101,9 +101,20 @@ def _means(draws: Mapping[tuple[int, int], float], axis: int) -> dict[int, float
 
 
 def effects(measured: Measured, design: str = BASE) -> dict[str, Effect]:
-    """Return the effect of each contrast, over the evaluated parts of a design."""
+    """Return the effect of each contrast, over the evaluated parts of a design.
+
+    A design other than the base may have fewer arms or tasks. Contrasts of others are
+    left out then.
+    """
     runs = {part.name: part.losses.rows for part in measured.evaluated(design)}
-    return {n: effect(c, runs) for n, c in measured.study.contrasts.items()}
+    rows = [row for own in runs.values() for row in own]
+    arms, tasks = ({row[name] for row in rows} for name in ("arm", "task"))
+    return {
+        name: effect(contrast, runs)
+        for name, contrast in measured.study.contrasts.items()
+        if design == BASE
+        or (arms >= {*contrast.arms} and tasks >= {*(contrast.tasks or ())})
+    }
 
 
 def _values(contrast: Contrast, rows: Iterable[Row]) -> Values:

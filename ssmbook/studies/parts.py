@@ -136,7 +136,7 @@ def _part(path: Path, study: Study, design: str, block: range) -> Part:
 
 
 def _check_alike(home: Path, parts: Mapping[str, Part]) -> None:
-    """Raise ValueError where a part has other models or parameters than the first."""
+    """Raise ValueError where a part has other models or values than the first one."""
     models: dict[str, set] = {
         name: {(r["task"], r["arm"], r["budget"]) for r in part.losses.rows}
         for name, part in parts.items()
@@ -154,8 +154,9 @@ def _check_alike(home: Path, parts: Mapping[str, Part]) -> None:
             {k: v for k, v in parts[n].run.parameters.items() if k not in ("seed", "n_seeds")}
             for n in (first, name)
         )
-        if a != b:
-            changed = sorted(k for k in {*a, *b} if a.get(k) != b.get(k))
+        # A notebook may have got a parameter since.
+        changed = sorted(k for k in {*a} & {*b} if a[k] != b[k])
+        if changed:
             raise ValueError(
                 f"{home}: the parts {first} and {name} have different values of "
                 f"{', '.join(changed)}"

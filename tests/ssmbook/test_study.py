@@ -143,7 +143,7 @@ def test_a_part_that_is_not_of_the_design_is_refused(tmp_path, case):
     changes, said = PARTS[case]
     changes = dict(changes)
     study = stated(tmp_path)
-    write_part(tmp_path, study, "base", range(4))
+    write_part(tmp_path, study, "base", range(4), d_model=4)
     notebook = changes.pop("notebook", None)
     path = write_part(tmp_path, study, "base", range(4, 8), **changes)
     if notebook:
@@ -153,6 +153,13 @@ def test_a_part_that_is_not_of_the_design_is_refused(tmp_path, case):
         document.write_bytes(sealed(parts | {"notebook": notebook}))
     with pytest.raises(ValueError, match=said):
         of_study(tmp_path, study)
+
+
+def test_a_later_part_may_have_a_parameter_that_the_notebook_got_since(tmp_path):
+    study = stated(tmp_path)
+    write_part(tmp_path, study, "base", range(4))
+    write_part(tmp_path, study, "base", range(4, 8), layers=1)
+    assert of_study(tmp_path, study).count("base") == 8
 
 
 def test_a_changed_table_or_document_is_refused(tmp_path):
@@ -224,7 +231,7 @@ STUDIES = {
         {"designs": {"base": {"seeds": [0, 7], "added": [[7, 9]]}}},
         "seed 7 is in the designs base and base: a seed may be listed once",
     ),
-    "falling seeds": ({"designs": {"base": {"seeds": [3, 0]}}}, "first < last"),
+    "falling seeds": ({"designs": {"base": {"seeds": [3, 0]}}}, "first <= last"),
 }
 
 

@@ -15,7 +15,7 @@ from ssmbook.notebook.chapters import Chapter
 from ssmbook.pages import claim_entry
 from ssmbook.studies.estimates import effects
 from ssmbook.studies.parts import of_study
-from tests.ssmbook.synthetic import STUDY, claim, finished, stated, write_part
+from tests.ssmbook.synthetic import STUDY, claim, finished, rows, stated, write_part
 
 BETTER = {"key": "a_over_b", "below": 1.0}
 LEARNS = {"key": "learns", "below": 0.5}
@@ -189,6 +189,27 @@ def test_an_exchange_moves_labels_within_a_task_and_seed_alone(tmp_path):
     plain = nulls._draws(study.study.contrasts["both"], table, tasks, arms)
     pooled = effects(study)["both"].pooled
     assert plain.mean() == pytest.approx(pooled.value, rel=1e-12)
+
+
+def test_another_setting_may_have_fewer_arms_and_tasks(tmp_path):
+    few, one = {"seeds": [30, 37]}, {"seeds": [40, 47]}
+    designs = STUDY["designs"] | {"few": few, "one": one}
+    study = stated(tmp_path, STUDY | {"designs": designs})
+    for design in designs:
+        for block in study.blocks(design):
+            own = [r for r in rows(block, design != "untrained")]
+            if design == "few":
+                own = [r for r in own if r["arm"] != "b"]
+            if design == "one":
+                own = [r for r in own if r["task"] != "one"]
+            write_part(tmp_path, study, design, block, table=own)
+    measured = of_study(tmp_path, study)
+    assert [*effects(measured, "few")] == ["learns"]
+    assert {*effects(measured, "one")} == {"both", "learns", "by_task"}
+    (found,) = judge([claim(measured, BETTER, LEARNS)], {}, {}, {"toy": measured})
+    assert [*found.regions["few ()"]] == ["learns"]
+    (own,) = data.as_data([found])
+    assert [*own["regions"]["few ()"]] == ["learns"]
 
 
 def test_a_claim_names_another_study_of_its_chapter(tmp_path):
