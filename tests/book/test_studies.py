@@ -24,12 +24,6 @@ def _seeds(p):
     return range(p["seed"], p["seed"] + p["n_seeds"])
 
 
-def fixed_recurrent_weights(p):
-    """Block copy, S4D-Lin, all trained."""
-    data = [delay.block_copy(p["n_train"], 128, 16, seed) for seed in _seeds(p)]
-    return first_epoch(p, data, {"init": "lin"})
-
-
 def ablations(p):
     """Arterial pressure, S4D-Lin."""
     windows = min(p["n_train"], 1000)
@@ -55,7 +49,6 @@ def rule_in_training(p):
 
 SPOTS = {
     "rule-in-training": rule_in_training,
-    "fixed-recurrent-weights": fixed_recurrent_weights,
     "ablations": ablations,
     "long-range": long_range,
 }
