@@ -40,7 +40,7 @@ def plain(value, *, strict: bool = True) -> Any:
             return found
         ordered: Any = OrderedDict(found)
         if hasattr(value, "_metadata"):  # of `nn.Module.state_dict`
-            ordered._metadata = plain(value._metadata, strict=strict)
+            ordered._metadata = plain(value._metadata, strict=strict)  # pyright: ignore[reportAttributeAccessIssue]
         return ordered
     if isinstance(value, list | tuple):
         parts = [plain(part, strict=strict) for part in value]
