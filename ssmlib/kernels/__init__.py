@@ -7,18 +7,20 @@ from ssmlib.kernels.dense import (
     krylov,
 )
 from ssmlib.kernels.diagonal import (
-    COMPLEX,
-    REAL,
-    conjugate,
     final_states,
-    full_precision,
     log_vandermonde,
     log_vandermonde_reference,
-    powers,
-    stacked,
     vandermonde_product,
 )
 from ssmlib.kernels.dplr import dplr_kernel_reference
+from ssmlib.kernels.tables import (
+    COMPLEX,
+    REAL,
+    conjugate,
+    full_precision,
+    powers,
+    stacked,
+)
 
 __all__ = [
     "COMPLEX",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
-from ssmlib.kernels.diagonal import full_precision
+from ssmlib.kernels.tables import full_precision
 
 
 def _split(L: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.kernels.diagonal import conjugate
+from ssmlib.kernels.tables import conjugate
 
 
 def _pairs(z: Tensor) -> Tensor:

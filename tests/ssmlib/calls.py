@@ -17,7 +17,7 @@ from ssmlib import (
 )
 from ssmlib.initialization import Initialization, schemes
 from ssmlib.initialization import initialization as configuration
-from ssmlib.kernels import dense, diagonal, dplr
+from ssmlib.kernels import dense, diagonal, dplr, tables
 from ssmlib.theory import (
     conditioning,
     learning,
@@ -40,6 +40,7 @@ MODULES: tuple[ModuleType, ...] = (
     dense,
     diagonal,
     dplr,
+    tables,
     schemes,
     configuration,
     conditioning,
@@ -157,10 +158,13 @@ CALLS = {
     "dense.dense_kernel_reference": lambda: dense.dense_kernel_reference(
         MATRIX, VECTOR, VECTOR, 30
     ),
-    "diagonal.full_precision": lambda: diagonal.full_precision(X.device),
-    "diagonal.conjugate": lambda: diagonal.conjugate(A),
-    "diagonal.powers": lambda: diagonal.powers(A / 10, 6, torch.float32),
-    "diagonal.stacked": lambda: diagonal.stacked(torch.complex(X, X)),
+    "tables.full_precision": lambda: tables.full_precision(X.device),
+    "tables.conjugate": lambda: tables.conjugate(A),
+    "tables.powers": lambda: tables.powers(A / 10, 6, torch.float32),
+    "tables.split": lambda: tables.split(30),
+    "tables.plain_tables": lambda: tables.plain_tables(A / 10, 6, 5, torch.float64),
+    "tables.tables": lambda: tables.tables(A / 10, 6, 5, torch.float64),
+    "tables.stacked": lambda: tables.stacked(torch.complex(X, X)),
     "diagonal.vandermonde_product": lambda: diagonal.vandermonde_product(
         B, A / 10, 30, torch.float64
     ),

@@ -8,13 +8,13 @@ from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from ssmlib.kernels import vandermonde_product
-from ssmlib.kernels.diagonal import REAL, _tables, conjugate, stacked
+from ssmlib.kernels.tables import REAL, conjugate, split, stacked, tables
 from ssmlib.layers import S4D
 
 
 def plain(v, x, L, dtype):
     """The kernel by operations that autograd records one by one."""
-    coarse, fine = _tables(x, L, dtype)
+    coarse, fine = tables(x, *split(L), dtype)
     weights = conjugate(2 * v).to(coarse.dtype).unsqueeze(-1)
     K = stacked(weights * coarse).mT @ stacked(fine)
     return K.flatten(-2)[..., :L]

@@ -20,7 +20,7 @@ from ssmlib import (
     inputs,
     statistics,
 )
-from ssmlib.kernels import dense, diagonal, dplr
+from ssmlib.kernels import dense, diagonal, dplr, tables
 from ssmlib.theory import conditioning, learning, memory, timescale, width
 from tests.ssmlib import calls
 
@@ -139,7 +139,7 @@ PROMISES = {
     },
     dense.dense_kernel: DENSE,
     dense.dense_kernel_reference: DENSE | {"L": ("integer", 9)},
-    diagonal.powers: {
+    tables.powers: {
         "x": ("modes", A),
         "count": ("integer", 4),
         "dtype": ("name", torch.float32),
@@ -314,6 +314,7 @@ def test_every_public_function_has_its_promises():
         *("zoh_parts", "bilinear_parts", "dense_parts", "dense_final_state", "names"),
         *("check_options", "check_hippo", "check_state_size", "as_initialization"),
         *("white", "constant", "holm", "bootstrap", "moved", "largest_gap"),
+        *("split", "plain_tables", "tables"),
     }
     found = {name.rsplit(".", 1)[-1] for name in calls.public()}
     assert found == without | {function.__name__ for function in PROMISES}
