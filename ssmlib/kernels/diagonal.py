@@ -15,6 +15,7 @@ from ssmlib.kernels.tables import (
     REAL,
     conjugate,
     full_precision,
+    one_by_one,
     plain_tables,
     split,
     stacked,
@@ -119,7 +120,7 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
     if torch.compiler.is_compiling():  # a slice asks an export to prove L <= Q M
         K = _product(v, *_halves(*tables(x, *split(L), dtype))).flatten(-2)
         return K.index_select(-1, torch.arange(L, device=K.device))
-    if v.shape == x.shape:
+    if v.shape == x.shape and not one_by_one():
         K = _Product.apply(v, x, *split(L), dtype)[0]
     else:
         K = _product(v, *_halves(*tables(x, *split(L), dtype)))

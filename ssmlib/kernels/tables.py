@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 from ssmlib import _checks
 
@@ -30,6 +31,19 @@ def full_precision(device: torch.device) -> AbstractContextManager:
     if not torch.is_autocast_enabled(kind):
         return nullcontext()  # the other costs a fifth of a dense recurrence's step
     return torch.autocast(kind, enabled=False)
+
+
+def one_by_one() -> bool:
+    """Return whether to use plain operations in place of an `autograd.Function`.
+
+    A compiler cannot trace the `jvp` of a Function. PyTorch calls this `jvp` with
+    forward mode turned off, so that the tangent of its result would silently be 0 in
+    nested forward mode, such as `jacfwd(jacfwd(f))`.
+    """
+    if torch.compiler.is_compiling():
+        return True
+    levels = _functorch.get_interpreter_stack() or ()
+    return sum(level.key() == _functorch.TransformType.Jvp for level in levels) > 1
 
 
 def split(L: int) -> tuple[int, int]:
@@ -71,7 +85,7 @@ def _powers(x: Tensor, stride: int, count: int, dtype: torch.dtype) -> Tensor:
     float64, as for a phase of count radians.
     """
     x = stride * x.to(torch.complex128)
-    if torch.compiler.is_compiling():  # a compiler makes one loop of the plain form
+    if one_by_one():  # a compiler makes one loop of the plain form
         j = torch.arange(count, device=x.device, dtype=torch.float64)
         return _exp(x.unsqueeze(-1) * j).to(COMPLEX[dtype])
     table = _exp(x).unsqueeze(-1).repeat(*[1] * x.ndim, count)
@@ -148,8 +162,7 @@ def tables(x: Tensor, Q: int, M: int, dtype: torch.dtype) -> Pair:
     Returns:
         (..., n, Q) and (..., n, M), complex.
     """
-    if torch.compiler.is_compiling():
-        # The compiler chooses what to keep, and knows no `jvp` of one's own.
+    if one_by_one():  # a compiler chooses what to keep
         return plain_tables(x, Q, M, dtype)
     return _Tables.apply(x, Q, M, dtype)
 
@@ -173,7 +186,7 @@ def powers(x: Tensor, count: int, dtype: torch.dtype) -> Tensor:
         raise TypeError(f"x must be complex, got {x.dtype}")
     _checks.integer("count", count)
     _checks.one_of("dtype", dtype, COMPLEX)
-    return _Tables.apply(x, 1, count, dtype)[1]
+    return tables(x, 1, count, dtype)[1]
 
 
 def stacked(z: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib.kernels import conjugate, powers
+from ssmlib.kernels.tables import one_by_one
 
 
 class _Scan(torch.autograd.Function):
@@ -57,6 +58,16 @@ class _Scan(torch.autograd.Function):
             for t, dim in zip((v, a), in_dims[:2], strict=True)
         )
         return _Scan.apply(v, a, reverse), 0
+
+
+def _scan(v: Tensor, a: Tensor) -> Tensor:
+    """Return the states of `_Scan`, as its operations where PyTorch needs these."""
+    if not one_by_one():
+        return _Scan.apply(v, a, False)
+    states = [torch.zeros_like(v.select(-3, 0), dtype=a.dtype)]
+    for v_k in v.unbind(-3)[:-1]:
+        states.append(torch.addcmul(v_k, states[-1], a))
+    return torch.stack(states, -3).to(v.dtype)
 
 
 def toeplitz(K: Tensor) -> Tensor:
@@ -118,9 +129,8 @@ def chunked(u: Tensor, v: Tensor, x: Tensor, D: Tensor | None, M: int) -> Tensor
     if D is not None:
         K = K + nn.functional.pad(D.unsqueeze(-1), (0, M - 1))
     added = torch.view_as_complex((U @ into).unflatten(-1, (-1, 2)))  # (H, T B, n)
-    states = _Scan.apply(
-        added.unflatten(1, (T, B)), torch.exp(x * M).unsqueeze(-2), False
-    )  # (H, T, B, n)
+    turn = torch.exp(x * M).unsqueeze(-2)
+    states = _scan(added.unflatten(1, (T, B)), turn)  # (H, T, B, n)
     states = torch.view_as_real(states).flatten(-2).flatten(1, 2)  # (H, T B, 2n)
     y = torch.baddbmm(U @ toeplitz(K), states, outof)  # (H, T B, M)
     y = y.view(H, T, B, M).permute(2, 0, 1, 3).flatten(-2)

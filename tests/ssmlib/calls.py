@@ -161,6 +161,7 @@ CALLS = {
     "tables.full_precision": lambda: tables.full_precision(X.device),
     "tables.conjugate": lambda: tables.conjugate(A),
     "tables.powers": lambda: tables.powers(A / 10, 6, torch.float32),
+    "tables.one_by_one": tables.one_by_one,
     "tables.split": lambda: tables.split(30),
     "tables.plain_tables": lambda: tables.plain_tables(A / 10, 6, 5, torch.float64),
     "tables.tables": lambda: tables.tables(A / 10, 6, 5, torch.float64),

@@ -102,7 +102,7 @@ def second_derivative(form):
 
 
 def transforms(form):
-    """vmap over parameters and inputs; jacrev and jacfwd against autograd."""
+    """vmap over parameters and inputs; jacrev and jacfwd, also nested."""
     call, values = as_function(form)
     u = torch.stack([signal(5), signal(6)[..., :5]])
     many = [torch.stack([v, v + 0.01]) for v in values]
@@ -115,6 +115,20 @@ def transforms(form):
     for jacobian in (jacrev, jacfwd):
         found = jacobian(call, argnums=arguments)(u[0], *values)
         assert all(map(torch.allclose, found, plain))
+    nested(call, (u[0], *values))
+
+
+def nested(call, inputs):
+    """Second derivatives along a line: forward modes in one another, and reverse."""
+
+    def along(t):
+        moved = [value + t * value.cos() for value in inputs]
+        return call(*moved).square().sum()
+
+    zero = torch.zeros((), dtype=torch.float64)
+    expected = jacrev(jacrev(along))(zero)
+    for outer, inner in ((jacfwd, jacfwd), (jacfwd, jacrev), (jacrev, jacfwd)):
+        assert float(outer(inner(along))(zero) / expected - 1) == pytest.approx(0)
 
 
 def compiled(form):

@@ -7,7 +7,12 @@ import torch
 from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
 
-from ssmlib.kernels import vandermonde_product
+from ssmlib.kernels import (
+    log_vandermonde,
+    log_vandermonde_reference,
+    powers,
+    vandermonde_product,
+)
 from ssmlib.kernels.tables import REAL, conjugate, split, stacked, tables
 from ssmlib.layers import S4D
 
@@ -144,6 +149,47 @@ def test_transforms(name):
     transform = (TRANSFORMS | BATCHED)[name]
     found, expected = (transform(scalar(f))(p) for f in (vandermonde_product, plain))
     assert error(found, expected) < 1e-13
+
+
+NESTED = {
+    "forward over forward": lambda f: jacfwd(jacfwd(f)),
+    "tangent of a tangent": lambda f: along(along(f)),
+    "tangents in a batch": lambda f: lambda p: vmap(along(along(f)))(p[None])[0],
+    "gradient of tangents": lambda f: grad(along(along(f))),
+    "reverse between": lambda f: along(lambda p: jacrev(along(f))(p).sum()),
+    "third": lambda f: along(along(along(f))),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_forward_mode(name):
+    """PyTorch calls a `jvp` of one's own with forward mode turned off."""
+    v, x = modes(2, 3)
+    p = torch.stack([v.real, v.imag, 10 * x.real, 10 * x.imag])
+
+    def sums(kernel):
+        def value(parts):
+            v, x = torch.complex(*parts[:2]), torch.complex(*parts[2:])
+            return (kernel(v, x) * WEIGHTS).square().sum()
+
+        return value
+
+    def of_kernel(kernel):
+        return sums(lambda v, x: kernel(v, x, 10))
+
+    def of_powers(powers):
+        return sums(lambda v, x: (v.unsqueeze(-1) * powers(x)).real.sum(-2))
+
+    l = torch.arange(10)
+    pairs = (
+        (of_kernel(log_vandermonde), of_kernel(log_vandermonde_reference)),
+        (
+            of_powers(lambda x: powers(x, 10, torch.float64)),
+            of_powers(lambda x: torch.exp(x.unsqueeze(-1) * l)),
+        ),
+    )
+    for fast, plain in pairs:
+        assert error(NESTED[name](fast)(p), NESTED[name](plain)(p)) < 1e-12
 
 
 @pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (1, 0)])
