@@ -6,6 +6,7 @@ import time
 
 STEPS, BLOCK = 4000, 1024
 LENGTHS = (100, 101, 211, 500, 777, 1000, 1024, 1500, 2048, 2999, 3000)
+SMALL = [(B, L) for B in (1, 8) for L in (256, 1024)]
 SIZES = [(B, L) for B in (1, 8) for L in (1024, 4096, 16384)]
 
 
@@ -87,6 +88,25 @@ def convolutions(B: int, L: int) -> dict:
     }
 
 
+def compiled(B: int, L: int) -> dict:
+    """Calls of a layer as it is and compiled, forward with backward, for `times`."""
+    import torch
+
+    from ssmlib.layers import S4D
+
+    layer = S4D(64)
+    fast = torch.compile(layer)
+    u = torch.randn(B, 64, L, generator=torch.Generator().manual_seed(0))
+
+    def run(call):
+        layer.zero_grad()
+        call(u).square().sum().backward()
+
+    for _ in range(3):  # the compiler's own time is not measured
+        run(fast)
+    return {"plain": lambda: run(layer), "fast": lambda: run(fast)}
+
+
 def form_rows(ask) -> list[dict]:
     """The rows; `ask` runs one measurement in a process of its own."""
     empty = {"plain": "–", "fast": "–", "ratio": "–", "wanted": "–", "met": ""}
@@ -116,6 +136,16 @@ def form_rows(ask) -> list[dict]:
         | {"fast": str(made), "wanted": "at most 2"}
         | {"met": "yes" if made <= 2 else "NO"},
     ]
+    for B, L in SMALL:
+        taken = ask(measure="compiled", B=B, L=L)
+        ratio = taken["plain"] / taken["fast"]
+        rows.append(
+            {"what": "compiled layer", "setting": f"B={B}, H=64, N=64, L={L}"}
+            | {"measure": "seconds; plain: not compiled"}
+            | {"plain": f"{taken['plain']:.4f}", "fast": f"{taken['fast']:.4f}"}
+            | {"ratio": f"{ratio:.2f}", "wanted": "1"}
+            | {"met": "yes" if ratio >= 1 else "NO"}
+        )
     faster = 0
     for B, L in SIZES:
         taken = ask(measure="convolution", B=B, L=L)

@@ -38,6 +38,30 @@ def phi(z: Tensor) -> Tensor:
     return torch.where(near, series, (torch.exp(large) - 1) / large)
 
 
+def real_phi(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the parts of `phi(a + b i)`, by operations on real numbers.
+
+    Inductor generates no code for complex numbers.
+
+    Args:
+        a: real parts, real floating point.
+        b: imaginary parts, of the same shape and dtype.
+    """
+    near = a.square() + b.square() < _SERIES_RADIUS**2
+    p, q = torch.where(near, a, 0.0), torch.where(near, b, 0.0)
+    scale = 1 / math.factorial(_SERIES_TERMS + 1)
+    re, im = p * scale, q * scale
+    for k in range(_SERIES_TERMS, 1, -1):
+        re = re + 1 / math.factorial(k)
+        re, im = re * p - im * q, re * q + im * p
+    a, b = torch.where(near, 1.0, a), torch.where(near, 0.0, b)
+    size = torch.exp(a)
+    c, d = size * torch.cos(b) - 1, size * torch.sin(b)
+    square = a.square() + b.square()
+    large = (c * a + d * b) / square, (d * a - c * b) / square
+    return torch.where(near, re + 1, large[0]), torch.where(near, im, large[1])
+
+
 def zoh_parts(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
     """Return (A dt, B_bar) of zero-order hold, without checks.
 

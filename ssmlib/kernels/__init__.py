@@ -1,5 +1,6 @@
 """Kernels of diagonal and dense SSMs, each with a plain reference."""
 
+from ssmlib.kernels.compiled import real_product
 from ssmlib.kernels.dense import (
     dense_final_state,
     dense_kernel,
@@ -36,6 +37,7 @@ __all__ = [
     "log_vandermonde",
     "log_vandermonde_reference",
     "powers",
+    "real_product",
     "stacked",
     "vandermonde_product",
 ]

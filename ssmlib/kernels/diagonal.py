@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.kernels.compiled import real_product
 from ssmlib.kernels.tables import (
     COMPLEX,
     REAL,
@@ -117,9 +118,9 @@ def vandermonde_product(v: Tensor, x: Tensor, L: int, dtype: torch.dtype) -> Ten
         TypeError: for another dtype.
     """
     _checks.a_dtype(dtype, COMPLEX)
-    if torch.compiler.is_compiling():  # a slice asks an export to prove L <= Q M
-        K = _product(v, *_halves(*tables(x, *split(L), dtype))).flatten(-2)
-        return K.index_select(-1, torch.arange(L, device=K.device))
+    if torch.compiler.is_compiling():
+        x = x.to(torch.complex128)
+        return real_product((v.real, v.imag), (x.real, x.imag), L, dtype)
     if v.shape == x.shape and not one_by_one():
         K = _Product.apply(v, x, *split(L), dtype)[0]
     else:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ssmlib.discretization import METHODS
+from ssmlib.kernels.tables import Pair
 from ssmlib.layers.base import SSM
 from ssmlib.layers.chunks import chunk_length, chunked
 from ssmlib.layers.systems import Diagonal
@@ -39,7 +41,16 @@ class DiagonalSSM(SSM):
 
     def system(self) -> Diagonal:
         """Return the layer in its discretized form, as `SSM.system`."""
-        return Diagonal(*self.modes())
+        parts = self._real_parts() if torch.compiler.is_compiling() else None
+        return Diagonal(*self.modes(), parts)
+
+    def _real_parts(self) -> tuple[Pair, Pair] | None:
+        """Return the parts of C B_bar and of log A_bar, computed as real numbers.
+
+        Inductor generates no code for complex numbers, and leaves out those that are
+        not used. None stands for a layer that has only complex modes.
+        """
+        return None
 
     def discretize(self, A: Tensor, B: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
         """Return (log A_bar, B_bar) by the layer's discretization.

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from ssmlib.discretization import real_phi
+from ssmlib.kernels.tables import Pair
 from ssmlib.layers.diagonal import DiagonalSSM
 from ssmlib.layers.modal import ModalSSM
+
+#: the parts of a class that define what the modes are as functions of the parameters
+_DEFINING = ("modes", "discretize", "A", "B", "C", "dt")
+
+
+def _times(x: Pair, y: Pair) -> Pair:
+    """Return the parts of a product of complex numbers."""
+    return x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]
 
 
 class S4D(ModalSSM, DiagonalSSM):
@@ -64,6 +74,28 @@ class S4D(ModalSSM, DiagonalSSM):
         "dt": ("log_dt",),
     }
     readout_parameters = ("C_re", "C_im")
+
+    #: whether the modes are those of the parameters, as `S4D` itself defines them
+    _modes_of_parameters: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._modes_of_parameters = all(
+            getattr(cls, name) is getattr(S4D, name) for name in _DEFINING
+        )
+
+    def _real_parts(self) -> tuple[Pair, Pair] | None:
+        if not self._modes_of_parameters or self.discretization != "zoh":
+            return None
+        A_re = self._transform.value(self.A_re)
+        a, b, p, q = (
+            self._of_features(part).double()
+            for part in (A_re, self.A_im, self.B_re, self.B_im)
+        )
+        dt, C = self.dt, (self.C_re.double(), self.C_im.double())
+        a, b, p, q = (part * dt for part in (a, b, p, q))
+        B_bar = _times((p, q), real_phi(a, b))
+        return _times(C, B_bar), (a, b)
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return (log A_bar, B_bar, C), complex128."""

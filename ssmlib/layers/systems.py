@@ -16,8 +16,10 @@ from ssmlib.kernels import (
     dense_final_state,
     dense_kernel,
     final_states,
+    real_product,
     vandermonde_product,
 )
+from ssmlib.kernels.tables import Pair
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 
 
@@ -31,11 +33,14 @@ class Diagonal:
         log_A_bar: (H, n) complex128.
         B_bar: (H, n) complex128.
         C: (H, n) complex128, or (2, H, n) for both directions.
+        parts: the real and the imaginary part of C B_bar and of log A_bar, float64, for
+            a compiler; None if only the complex numbers are known.
     """
 
     log_A_bar: Tensor
     B_bar: Tensor
     C: Tensor
+    parts: tuple[Pair, Pair] | None = None
     state_dtype: ClassVar = torch.complex128
 
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
@@ -48,6 +53,8 @@ class Diagonal:
         Returns:
             (H, L), or (2, H, L) for both directions.
         """
+        if self.parts is not None:
+            return real_product(*self.parts, L, dtype)
         return self._sum(self.C * self.B_bar, L, dtype)
 
     def _sum(self, v: Tensor, L: int, dtype: torch.dtype) -> Tensor:

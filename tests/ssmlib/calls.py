@@ -17,7 +17,7 @@ from ssmlib import (
 )
 from ssmlib.initialization import Initialization, schemes
 from ssmlib.initialization import initialization as configuration
-from ssmlib.kernels import dense, diagonal, dplr, tables
+from ssmlib.kernels import compiled, dense, diagonal, dplr, tables
 from ssmlib.theory import (
     conditioning,
     learning,
@@ -40,6 +40,7 @@ MODULES: tuple[ModuleType, ...] = (
     dense,
     diagonal,
     dplr,
+    compiled,
     tables,
     schemes,
     configuration,
@@ -135,6 +136,7 @@ CALLS = {
     ),
     "hippo.fout": lambda: hippo.fout(6),
     "discretization.phi": lambda: discretization.phi(A / 10),
+    "discretization.real_phi": lambda: discretization.real_phi(A.real, A.imag),
     "discretization.zoh_parts": lambda: discretization.zoh_parts(A, B, 0.1),
     "discretization.bilinear_parts": lambda: discretization.bilinear_parts(A, B, 0.1),
     "discretization.dense_parts": lambda: [
@@ -157,6 +159,9 @@ CALLS = {
     ),
     "dense.dense_kernel_reference": lambda: dense.dense_kernel_reference(
         MATRIX, VECTOR, VECTOR, 30
+    ),
+    "compiled.real_product": lambda: compiled.real_product(
+        (B.real, B.imag), (A.real / 10, A.imag / 10), 30, torch.float64
     ),
     "tables.full_precision": lambda: tables.full_precision(X.device),
     "tables.conjugate": lambda: tables.conjugate(A),
