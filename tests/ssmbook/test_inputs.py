@@ -172,7 +172,9 @@ def test_the_chapters_mark_their_paths():
         for name, parameter in declared(nbformat.read(chapter.path, 4), slug).items()
         if parameter.is_path
     }
-    assert marked == {("long-range", "data"), ("sequential-mnist", "fashion")}
+    with_data = ("ablations", "long-range", "real-series", "sequential-mnist")
+    expected = {(slug, "data") for slug in with_data}
+    assert marked == expected | {("sequential-mnist", "fashion")}
 
 
 def test_installed_versions_count(monkeypatch):

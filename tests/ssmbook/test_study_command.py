@@ -163,9 +163,9 @@ def test_bad_arguments_are_refused(studied, arguments, said):
     assert said in err
 
 
-def test_a_chapter_without_study_is_refused(studied):
+def test_an_unknown_study_is_refused(studied):
     _, err = ssmbook(studied, "study", "other", status=1)
-    assert "there is no study of 'other'" in err
+    assert "there is no study called 'other'" in err
 
 
 def test_a_part_reads_the_folder_of_data_and_names_no_path_of_the_user(studied):

@@ -27,7 +27,7 @@ from ssmlib.reproduction import Name, Training, run
 from ssmlib.tasks.datasets import DATASETS
 from ssmlib.tasks.split import Split
 from ssmlib.theory import memory
-from ssmlib.training import fit
+from ssmlib.training import batches, fit
 from tests.ssmlib import layouts
 from tests.ssmlib.test_devices import CASES, run_ensemble, run_functions, run_layer
 from tests.ssmlib.test_reproduction import NAME, made, small
@@ -233,6 +233,15 @@ def test_fit(device, tmp_path):
     assert (found[0].table.test_loss - on_cpu.table.test_loss).abs().max() < 1e-2
     member = found[0].model.member(0)
     assert member(CLASSES[:, None].to(device)).device.type == device
+
+
+def test_a_fit_takes_its_batches_to_the_device(device, monkeypatch):
+    whole = fit(SPLIT, GRID, device=device, **OPTIONS)
+    monkeypatch.setattr(batches, "fits", lambda *_: False)
+    found = fit(SPLIT, GRID, device=device, **OPTIONS)
+    for column in ("train_loss", "valid_loss", "test_loss"):
+        expected = whole.table[column].to_numpy()
+        assert found.table[column].to_numpy() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_model_saved_on_a_device_is_read_on_the_cpu(device, tmp_path):

@@ -78,14 +78,3 @@ def test_a_quarter_of_the_free_memory_is_the_limit(monkeypatch, free, expected):
     assert found.x_train.is_meta is expected
     if not expected:
         assert found is data
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_batch_by_batch_on_a_gpu(monkeypatch):
-    whole = fit(task(), GRID, device="cuda", **OPTIONS)
-    monkeypatch.setattr(batches, "fits", lambda *_: False)
-    found = fit(task(), GRID, device="cuda", **OPTIONS)
-    for column in ("train_loss", "valid_loss", "test_loss"):
-        expected = whole.table[column].to_numpy()
-        assert found.table[column].to_numpy() == pytest.approx(expected, rel=1e-4)
