@@ -200,7 +200,7 @@ print(K[:5])
       return [
         ssm.plot(width, this.title, {
           x: power("steps back, τ + 1 →", [1, REACH]),
-          y: power("↑ share held", [1e-3, 1]),
+          y: power("↑ share recovered", [1e-3, 1]),
           curves: [
             Array.from(held, (v, t) => [t + 1, v]).filter(([, v]) => v > 1e-5),
             Array.from(held, (v, t) => [t + 1, Math.min(1, poles.length / (t + 1))]),
