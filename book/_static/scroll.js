@@ -1,7 +1,8 @@
-// What scrolls sideways by itself, as a wide formula, can be reached by keyboard.
+// Tables, formulas and code that are wider than the page can be scrolled by keyboard.
 window.addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
-  const wide = "article .cell_output .text_html, article mjx-container[display]";
+  const wide =
+    "article .cell_output .text_html, article mjx-container[display], article pre";
 
   function reach() {
     for (const part of document.querySelectorAll(wide)) {
@@ -11,6 +12,6 @@ window.addEventListener("load", async () => {
   }
 
   window.addEventListener("resize", reach);
-  document.addEventListener("toggle", reach, true); // what a fold hid has a width now
+  document.addEventListener("toggle", reach, true); // the content of an opened fold has a width
   reach();
 });
