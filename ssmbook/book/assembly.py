@@ -20,6 +20,7 @@ from ssmbook.pages import (
     chapter_page,
     claims_page,
     front_page,
+    reading,
 )
 from ssmbook.pages.chapter_page import Page
 from ssmbook.pages.site import Site
@@ -72,7 +73,9 @@ def assemble(
         _draw_missing(tree / "book")
     trained = measured(root)
     judged = judge(load(root), ran, longer, trained)
+    sources = {slug: page.source for slug, page in executed.items()}
     own = {"effects": _effects(trained), "alts": alts, "stored": failed}
+    own |= reading.of_book(root, known, sources, judged)
     _site(root, known, ran, judged, **own, pdf=with_pdf).write(tree)
     citation = strict_yaml.load(root / "CITATION.cff")
     for name, text in (

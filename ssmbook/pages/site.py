@@ -26,6 +26,10 @@ class Site:
         chapters: the table of the chapters, Markdown.
         changes: the table of changes since an earlier version, by version.
         alts: the alt text of each figure, by the name of the figure.
+        minutes: by document, the minutes to read its first screen, and all of it.
+        kinds: by a chapter's document, what kind of page it is; None without claims.
+        needs: by a chapter's document, what it presupposes: pairs of "doc" and a
+            document, or of "term" and a term.
         stored: by the slug of a notebook that failed, the names that it stored before.
         pdf: whether the book is printed as well.
     """
@@ -37,6 +41,9 @@ class Site:
     chapters: str = ""
     changes: dict[str, str] = field(default_factory=dict)
     alts: dict[str, str] = field(default_factory=dict)
+    minutes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    kinds: dict[str, str | None] = field(default_factory=dict)
+    needs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     stored: dict[str, list[str]] = field(default_factory=dict)
     pdf: bool = False
 

@@ -5,9 +5,11 @@
     ```{verdict-bar} paper   a bar of the verdicts on a paper
     ```{chapter-claims}      the table of the chapter's claims
     ```{chapter-table}       the table of all chapters
+    ```{reading-path}        steps through the book, with the minutes to read them
     ```{changes} version     what changed in the ledger since an earlier version
     ```{pdf-link}            a link to the PDF, where it is made
 
+Below the title of a chapter stands its kind, its reading time and its prerequisites.
 Figures take their alt text from the notebook that draws them. A page that pastes a
 record or a figure of a notebook that failed says that it is missing.
 """
@@ -24,12 +26,13 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from myst_nb.ext.glue.directives import PasteAnyDirective, PasteFigureDirective
 from myst_nb.ext.glue.roles import PasteTextRole
+from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx_design.badges_buttons import XRefBadgeRole
 
-from ssmbook.pages import front_page
+from ssmbook.pages import front_page, reading
 from ssmbook.pages.badges import color, words
 from ssmbook.pages.site import Site
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FEW = 9  # names that a message lists
+_NEEDS = Path("book", "prerequisites.yml")
 _FIGURE = re.compile(r"_figures/([\w-]+)\.svg")
 
 
@@ -145,6 +149,16 @@ class ChapterTable(_Made):
         return _site(self.env).chapters
 
 
+class ReadingPath(_Made):
+    """Steps through the book, one per line, with the minutes to read them."""
+
+    has_content = True
+
+    def markdown(self) -> str:
+        """Return the steps; raise ValueError for a bad one."""
+        return reading.path(self.content, _site(self.env).minutes)
+
+
 class Changes(_Made):
     """What changed in the ledger since an earlier version."""
 
@@ -223,6 +237,43 @@ class Alts(SphinxTransform):
                 image.setdefault("alt", alts[match[1]])
 
 
+class BelowTitles(SphinxTransform):
+    """The line below the title of a chapter: kind, reading time, prerequisites."""
+
+    default_priority = 100
+
+    def apply(self, **_) -> None:
+        """Insert the line on the page of a chapter."""
+        site, document = _site(self.env), self.env.docname
+        title = next(self.document.findall(nodes.title), None)
+        if document not in site.needs or title is None:
+            return
+        line = nodes.paragraph(classes=["about-chapter"])
+        kind = site.kinds[document]
+        known = [f"Kind: {kind}"] if kind else []
+        known += [f"Reading time: {reading.in_words(site.minutes[document][1])}"]
+        line += nodes.Text(" · ".join(known))
+        for number, (kind, target) in enumerate(site.needs[document]):
+            line += nodes.Text(", " if number else " · Presupposes: ")
+            line += self._link(kind, target)
+        title.parent.insert(title.parent.index(title) + 1, line)
+
+    def _link(self, kind: str, target: str) -> pending_xref:
+        """A link to a chapter, kind "doc", or to a term of the glossary, "term"."""
+        link = pending_xref(
+            "",
+            nodes.inline("", target, classes=["xref", "std", f"std-{kind}"]),
+            refdoc=self.env.docname,
+            refdomain="std",
+            reftype=kind,
+            reftarget=target,
+            refexplicit=False,
+            refwarn=True,
+        )
+        link.source = str(Path(self.env.srcdir, _NEEDS))
+        return link
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the roles and directives."""
     app.setup_extension("myst_nb")
@@ -232,10 +283,12 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("verdict-bar", VerdictBar)
     app.add_directive("chapter-claims", ChapterClaims)
     app.add_directive("chapter-table", ChapterTable)
+    app.add_directive("reading-path", ReadingPath)
     app.add_directive("changes", Changes)
     app.add_directive("pdf-link", PdfLink)
     app.add_directive("glue", Pasted, override=True)
     app.add_role_to_domain("glue", "text", Text(), override=True)
     app.add_directive_to_domain("glue", "figure", Figure, override=True)
     app.add_transform(Alts)
+    app.add_transform(BelowTitles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

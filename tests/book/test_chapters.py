@@ -37,6 +37,7 @@ def missing(root, slug):
         "notebooks/full.yml": f"{slug}:",
         "notebooks/smoke.yml": f"{slug}:",
         "book/findings.yml": f"{slug}:",
+        "book/prerequisites.yml": f"{slug}:",
         "_toc.yml": f"/{slug}",
     }
     found = [
@@ -59,6 +60,7 @@ def test_a_file_that_a_chapter_is_missing_in_is_named(root):
         "notebooks/full.yml",
         "notebooks/smoke.yml",
         "book/findings.yml",
+        "book/prerequisites.yml",
         "_toc.yml",
         "book/claims/no-such-chapter.yml",
     ]

@@ -28,6 +28,11 @@ Twice is {glue:text}`../notebooks/part/toy.ipynb::double:d`. {claim}`twice-is-sm
 ```{chapter-table}
 ```
 
+```{reading-path}
+book/intro, in short: You know the toy.
+notebooks/part/toy: You know what is twice.
+```
+
 ```{figure} _figures/curve.svg
 Again.
 ```
@@ -91,10 +96,13 @@ def test_pages_are_copies_and_show_this_run(book):
     assert "Claims in its own words, 1 in all:" in front
     assert "which test our code (1): 1 ✓ reproduced." in front
     assert "Twice. ✓ reproduced" in front.replace("  ", " ")
+    assert "Reading time: 2 minutes. Toy (the first screen, 1 minute). You" in front
+    assert "A toy (1 minute). You know what is twice." in front
     assert "The whole book as PDF" in front
     chapter = html / "notebooks" / "part" / "toy.html"
     assert "identity: twice n is at most ten" in text_of(chapter)
     assert re.search(r"Fig\. \d", text_of(chapter))
+    assert "Kind: theory · Reading time: 1 minute" in text_of(chapter)
     shown = chapter.read_text(encoding="utf-8")
     assert len(re.findall('<img[^>]+alt="Twice: 4, &quot;quoted&quot;', shown)) == 1
     again = (html / "book" / "intro.html").read_text(encoding="utf-8")
@@ -126,6 +134,9 @@ def test_a_mistake_in_a_page_is_reported_with_its_line(book):
         + "\n```{chapter-claims}\n```\n",
         encoding="utf-8",
     )
+    (book / "book" / "prerequisites.yml").write_text(
+        "toy: [term: nothing]\n", encoding="utf-8"
+    )
     records = output_of("double", 4, atol=0), output_of("shifted", 2.5, rtol=1e-6)
     text = "One.\n\nTwo {claim}`none-of-them`."
     pages = executed(book, *records, figure("curve", "alt"), text=text)
@@ -137,8 +148,9 @@ def test_a_mistake_in_a_page_is_reported_with_its_line(book):
         "'twice-is-small'?",
         "book/intro.md:5: WARNING: there is no claim of the paper 'nobody2020'; there "
         "are companion",
-        "book/intro.md:18: WARNING: chapter-claims belongs on the page of a chapter: "
+        "book/intro.md:23: WARNING: chapter-claims belongs on the page of a chapter: "
         "intro is none",
+        "book/prerequisites.yml:: WARNING: term not in glossary: 'nothing'",
         "notebooks/part/toy.ipynb, cell 6, line 3: WARNING: there is no claim "
         "'none-of-them'; there are twice-is-small",
     ):
@@ -172,6 +184,10 @@ def test_each_executed_notebook_is_read_once(place, monkeypatch):
     (place / "book" / "findings.yml").write_text(
         "".join(f"{slug}: Twice.\n" for slug in chapters), encoding="utf-8"
     )
+    (place / "book" / "prerequisites.yml").write_text(
+        "toy0: []\n" + "".join(f"toy{k}: [toy{k - 1}]\n" for k in range(1, 5)),
+        encoding="utf-8",
+    )
     read = []
     plain = files.notebook_of
 
@@ -183,4 +199,5 @@ def test_each_executed_notebook_is_read_once(place, monkeypatch):
     assemble(place, place / "_build" / "tree", build.stored(place))
     assert len(read) == len(set(read)) == len(chapters)
     data = json.loads((place / "_build" / "tree" / "ssmbook.json").read_text("utf-8"))
+    assert data["needs"]["notebooks/part/toy1"] == [["doc", "/notebooks/part/toy0"]]
     assert data["verdicts"] == {"twice-is-small": "reproduced"}

@@ -126,6 +126,7 @@ def make(root: Path, place: Path) -> Path:
     (place / "book" / "findings.yml").write_text(
         "toy: Twice. {claim}`twice-is-small`", encoding="utf-8"
     )
+    (place / "book" / "prerequisites.yml").write_text("toy: []\n", encoding="utf-8")
     (place / "book" / "how-to-read.md").write_text("# How to read\n", encoding="utf-8")
     (place / "book" / "rerun.md").write_text("# How to rerun\n", encoding="utf-8")
     for name, code in LIBRARY.items():
