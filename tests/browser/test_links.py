@@ -1,5 +1,6 @@
 """Every link of the built book lives, every picture has words, every fold a name."""
 
+import re
 from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
@@ -74,3 +75,16 @@ def test_a_page_s_links_pictures_and_folds(name):
         src for src, alt in page.pictures if not alt or alt.endswith((".svg", ".png"))
     ] == []
     assert "" not in [text.strip() for text in page.summaries]
+
+
+LINE = re.compile(
+    r"</h1>\s*<p class=\"about-chapter\">Kind: [a-z ]+ · Reading time: \d+ minutes · "
+    r"Presupposes: <a class=\"reference internal\""
+)
+
+
+@pytest.mark.parametrize("name", [n for n in pages() if n.startswith("notebooks/")])
+def test_a_chapter_has_the_line_below_its_title(name):
+    text = (BOOK / name).read_text(encoding="utf-8")
+    assert LINE.search(text)
+    assert text.count("about-chapter") == 1

@@ -14,6 +14,8 @@ KINDS = (
     "book/symbols.html",
     "book/glossary.html",
     "book/recommend.html",
+    "book/map.html",
+    "book/schemes.html",
     "_modules/ssmlib/layers/s4d.html",
     "notebooks/autocorrelation/timescale.html",
     "notebooks/s4d/ablations.html",
