@@ -60,14 +60,22 @@ class Effect:
     def text(self) -> str:
         """Return the effect in words: "1.24 times (1.05 to 1.46, 28 seeds)"."""
         times = " times" if self.kind == "ratio" else ""
-        value, low, high = map(self._words, (self.value, *self.ends))
+        value, low, high = self.numbers
         return f"{value}{times} ({low} to {high}, {self.n} {self.unit})"
+
+    @property
+    def numbers(self) -> tuple[str, str, str]:
+        """Return the effect and the ends of its interval, rounded: 1.24, 1.05, 1.46."""
+        value, low, high = map(self._words, (self.value, *self.ends))
+        return value, low, high
 
     def _words(self, value: float) -> str:
         """Two decimals of a ratio near 1, two digits of anything else."""
         if self.kind == "difference":
             return f"{value:+.2g}"
-        return f"{value:.2f}" if 0.1 <= value < 10 else f"{value:.2g}"
+        if value >= 10:
+            return f"{float(f'{value:.2g}'):,.0f}"
+        return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def effect(

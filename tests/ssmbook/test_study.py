@@ -17,7 +17,7 @@ from ssmbook.studies import design
 from ssmbook.studies.design import Contrast
 from ssmbook.studies.estimates import Effect, effect, effects
 from ssmbook.studies.parts import of_study
-from ssmbook.studies.pooling import Pooled
+from ssmbook.studies.pooling import Pooled, pooled
 from ssmbook.studies.student import p_value
 from tests.ssmbook import synthetic
 from tests.ssmbook.synthetic import STUDY, csv, finished, rows, stated, write_part
@@ -57,6 +57,22 @@ def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
     assert found["both"].text == f"{value:.2f} times ({interval})"
     assert found["both"].label == "test loss of a over that of b"
     assert found["by_task"].unit == "tasks"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.00412, "0.0041"),
+        (0.1, "0.10"),
+        (1.236, "1.24"),
+        (13.4, "13"),
+        (99.7, "100"),
+        (2012.0, "2,000"),
+    ],
+)
+def test_a_ratio_is_rounded_and_has_no_exponent(value, words):
+    draws = pooled({"a": dict.fromkeys(range(3), np.log(value))})
+    assert Effect("x", "ratio", draws, "seeds").numbers == (words, words, words)
 
 
 def test_a_contrast_says_what_it_compares():
