@@ -19,6 +19,7 @@ from ssmbook.pages import (
     changes,
     chapter_page,
     claims_page,
+    forest,
     front_page,
     reading,
 )
@@ -76,6 +77,7 @@ def assemble(
     sources = {slug: page.source for slug, page in executed.items()}
     own = {"effects": _effects(trained), "alts": alts, "stored": failed}
     own |= reading.of_book(root, known, sources, judged)
+    own["forest"] = forest.part(root / "book" / "effects.yml", judged, trained)
     _site(root, known, ran, judged, **own, pdf=with_pdf).write(tree)
     citation = strict_yaml.load(root / "CITATION.cff")
     for name, text in (

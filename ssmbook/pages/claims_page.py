@@ -84,6 +84,9 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
         "predictions that did not change after their measurement had been seen. For "
         "claims on a study, the predictions were stored before its first part ran.",
         "",
+        "[All trained comparisons](effects.md) shows the measured effects of training "
+        "on one axis.",
+        "",
         *_filter(judged),
         _LEGEND,
         "",

@@ -25,6 +25,7 @@ class Site:
         claims: the table of a chapter's claims, Markdown, by slug.
         chapters: the table of the chapters, Markdown.
         changes: the table of changes since an earlier version, by version.
+        forest: the tables of all trained comparisons, Markdown.
         alts: the alt text of each figure, by the name of the figure.
         minutes: by document, the minutes to read its first screen, and all of it.
         kinds: by a chapter's document, what kind of page it is; None without claims.
@@ -40,6 +41,7 @@ class Site:
     claims: dict[str, str] = field(default_factory=dict)
     chapters: str = ""
     changes: dict[str, str] = field(default_factory=dict)
+    forest: str = ""
     alts: dict[str, str] = field(default_factory=dict)
     minutes: dict[str, tuple[int, int]] = field(default_factory=dict)
     kinds: dict[str, str | None] = field(default_factory=dict)

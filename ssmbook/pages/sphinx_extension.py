@@ -7,6 +7,7 @@
     ```{chapter-table}       the table of all chapters
     ```{reading-path}        steps through the book, with the minutes to read them
     ```{changes} version     what changed in the ledger since an earlier version
+    ```{forest}              every trained comparison on one axis, by question
     ```{pdf-link}            a link to the PDF, where it is made
 
 Below the title of a chapter stands its kind, its reading time and its prerequisites.
@@ -97,6 +98,8 @@ class _Made(SphinxDirective):
     """A directive in whose place Markdown is parsed."""
 
     has_content = False
+    #: whether the Markdown has headings
+    headings = False
 
     def markdown(self) -> str:
         """Return what the page shows; ValueError for a wrong argument."""
@@ -111,7 +114,9 @@ class _Made(SphinxDirective):
             return []
         made = nodes.Element()
         source, _ = self.get_source_info()
-        self.state.nested_parse(StringList(lines, source), self.content_offset, made)
+        self.state.nested_parse(
+            StringList(lines, source), self.content_offset, made, self.headings
+        )
         return made.children
 
 
@@ -170,6 +175,16 @@ class Changes(_Made):
         if version not in known:
             raise ValueError(_unknown("version", version, known))
         return known[version]
+
+
+class Forest(_Made):
+    """Every trained comparison on one axis of ratios, by question."""
+
+    headings = True
+
+    def markdown(self) -> str:
+        """Return the tables."""
+        return _site(self.env).forest
 
 
 class PdfLink(_Made):
@@ -285,6 +300,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("chapter-table", ChapterTable)
     app.add_directive("reading-path", ReadingPath)
     app.add_directive("changes", Changes)
+    app.add_directive("forest", Forest)
     app.add_directive("pdf-link", PdfLink)
     app.add_directive("glue", Pasted, override=True)
     app.add_role_to_domain("glue", "text", Text(), override=True)

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.browser
 KINDS = (
     "book/intro.html",
     "book/claims.html",
+    "book/effects.html",
     "book/api.html",
     "book/api/training.html",
     "book/symbols.html",

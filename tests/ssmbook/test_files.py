@@ -97,6 +97,7 @@ def test_yaml_that_is_not_what_it_seems_is_refused_everywhere(
 def own_files(tmp_path):
     """Each kind of YAML file, and what reads it."""
     from ssmbook.ledger import entries
+    from ssmbook.pages import forest
 
     return {
         tmp_path / "profile.yml": lambda: parameters.profile(
@@ -105,6 +106,7 @@ def own_files(tmp_path):
         tmp_path / "sweep.yml": lambda: sweeps.from_file(tmp_path / "sweep.yml"),
         tmp_path / "_toc.yml": lambda: chapters(tmp_path),
         tmp_path / "toy.yml": lambda: entries.read(tmp_path / "toy.yml"),
+        tmp_path / "effects.yml": lambda: forest.read(tmp_path / "effects.yml"),
     }
 
 

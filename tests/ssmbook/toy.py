@@ -85,12 +85,15 @@ chapters:
   - file: book/rerun
   - file: notebooks/part/toy
   - file: book/claims
+  - file: book/effects
   - file: book/benchmarks
 """
 
 INTRO = (
     "# Toy\n\nElsewhere, twice is {glue:text}`../notebooks/part/toy.ipynb::double:d`.\n"
 )
+
+EFFECTS = "# All trained comparisons\n\n```{forest}\n```\n"
 
 
 def notebook(path: Path, code: str = CODE) -> Path:
@@ -129,6 +132,7 @@ def make(root: Path, place: Path) -> Path:
     (place / "book" / "prerequisites.yml").write_text("toy: []\n", encoding="utf-8")
     (place / "book" / "how-to-read.md").write_text("# How to read\n", encoding="utf-8")
     (place / "book" / "rerun.md").write_text("# How to rerun\n", encoding="utf-8")
+    (place / "book" / "effects.md").write_text(EFFECTS, encoding="utf-8")
     for name, code in LIBRARY.items():
         (place / "toylib").mkdir(exist_ok=True)
         (place / "toylib" / f"{name}.py").write_text(code, encoding="utf-8")
