@@ -23,7 +23,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.checked import Text, checked, said
@@ -35,7 +34,7 @@ from ssmbook.studies.parts import Measured
 MOST = 4.0
 _TICKS = (0.25, 0.5, 1.0, 2.0, 4.0)
 _HEIGHT = 24  # px, of a drawing
-_MARGIN = 4.0  # percent of a drawing, on each side of the axis
+_MARGIN = 7.0  # percent of a drawing, on each side of the axis
 _LOSSES = re.compile(r"(?:test )?loss (?:of )?(.+?) over that (?:of )?(.+)")
 
 
@@ -60,25 +59,24 @@ class Row:
 
     Attributes:
         effect: the pooled estimate.
-        predicted: by the id of a claim, what it predicts of the comparison.
+        predicted: by the id of a claim, the ranges that it predicts, and of each
+            whether it holds.
     """
 
     effect: Effect
-    predicted: dict[str, list[Expectation]] = field(default_factory=dict)
+    predicted: dict[str, list[str]] = field(default_factory=dict)
 
 
 _question = TypeAdapter(Question).validate_python
 
 
 def read(path: Path) -> tuple[Question, ...]:
-    """Return the questions of a book, none for a book without the file.
+    """Return the questions of a book.
 
     Raises:
         ValueError: for a bad entry, or a question, a claim or an arm that is listed
             twice: the file, the field and the value.
     """
-    if not path.is_file():
-        return ()
     entries = strict_yaml.load(path)
     if not isinstance(entries, list):
         raise ValueError(f"{path} must be a list of questions, got {shown(entries)}")
@@ -103,6 +101,8 @@ def rows(
 ) -> dict[str, list[Row]]:
     """Return the comparisons that answer each question, in the order of the effects.
 
+    A book without the file has none.
+
     Args:
         path: the file of the questions.
         judged: the claims as judged on the studies.
@@ -112,6 +112,8 @@ def rows(
         ValueError: as `read`, or if the file lists a claim or an arm that no study has,
             or does not list a claim that is evaluated on a study.
     """
+    if not path.is_file():
+        return {}
     questions = read(path)
     on_study = {j.claim.id: j for j in judged if j.claim.measured_by}
     place = {claim: q.question for q in questions for claim in q.claims}
@@ -137,12 +139,15 @@ def rows(
     found: dict[str, dict[tuple[str, str], Row]] = {q.question: {} for q in questions}
     for claim, j in on_study.items():
         study = str(j.claim.measured_by)
-        for e in j.claim.predictions if j.effects else ():
+        if not j.effects:
+            continue
+        for e, state in zip(j.claim.predictions, j.states, strict=True):
             (key,) = e.keys
             arms = trained[study].study.contrasts[key].arms
             own = found[against.get(arms[1], place[claim])]
             row = own.setdefault((study, key), Row(j.effects[key]))
-            row.predicted.setdefault(claim, []).append(e)
+            text = f"{e.in_words({key: ''}).strip()} {state}"
+            row.predicted.setdefault(claim, []).append(text)
     return {
         question: sorted(own.values(), key=lambda row: row.effect.value)
         for question, own in found.items()
@@ -187,15 +192,10 @@ def _table(kind: str, heads: Sequence[str], own: Sequence[Row]) -> list[str]:
             cells.append(drawing(row.effect))
         value, low, high = row.effect.numbers
         cells += [f"{value} ({low} to {high})", f"{row.effect.n} {row.effect.unit}"]
-        cells.append("<br>".join(_verdict(id, e) for id, e in row.predicted.items()))
+        badges = (f"{', '.join(p)} {{claim}}`{id}`" for id, p in row.predicted.items())
+        cells.append("<br>".join(badges))
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ":::", ""]
-
-
-def _verdict(claim: str, predicted: Sequence[Expectation]) -> str:
-    """What a claim predicts of the comparison, and the badge that leads to it."""
-    ranges = (e.in_words(dict.fromkeys(e.keys, "")).strip() for e in predicted)
-    return f"{', '.join(ranges)} {{claim}}`{claim}`"
 
 
 def words(label: str) -> str:

@@ -32,7 +32,7 @@ def test_all_intervals_have_one_axis(reading, width):
             if row["point"] is not None:
                 # The number beside it has two decimals.
                 apart = (row["point"] - row["one"]) / row["width"]
-                expected = 0.46 * math.log(row["value"]) / math.log(4)
+                expected = 0.43 * math.log(row["value"]) / math.log(4)
                 assert apart == pytest.approx(expected, abs=0.012), row
 
 
