@@ -33,8 +33,9 @@ def test_each_claim_stands_once_in_its_part(page, judged):
     parts = re.split(r"^## (?=What)", page, flags=re.M)[1:]
     assert len(parts) == len(KINDS)
     for kind, part in zip(KINDS, parts, strict=True):
-        own = [j.claim.id for j in judged if j.claim.kind == kind]
-        assert re.findall(r"^\(claim-([\w-]+)\)=", part, flags=re.M) == own
+        own = [j.claim for j in judged if j.claim.kind == kind]
+        ids = [name for claim in own for name in (claim.id, *claim.former)]
+        assert re.findall(r"^\(claim-([\w-]+)\)=", part, flags=re.M) == ids
         counts = re.findall(r"^- [^:]+ \((\d+)\): (.*)\.$", part, flags=re.M)
         assert sum(int(total) for total, _ in counts) == len(own)
         for total, verdicts in counts:
