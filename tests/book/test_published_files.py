@@ -3,7 +3,7 @@
 import pytest
 
 from ssmbook.notebook import parameters
-from ssmbook.runs import studies
+from ssmbook.notebook.executed import Executed
 from ssmlib.tasks import listops
 from tests.book.conftest import CHAPTERS
 
@@ -28,5 +28,5 @@ def listops_folder(tmp_path):
 def test_the_chapter_runs_on_a_folder_of_expressions(listops_folder, root, run_cells):
     paths = {slug: chapter.path for slug, chapter in CHAPTERS.items()}
     values = parameters.profile(root / "notebooks" / "smoke.yml", paths)[SLUG]
-    values |= {"task": "listops", "data": str(listops_folder)}
-    assert run_cells(paths[SLUG], values) >= set(studies.read(root)[SLUG].records)
+    values |= {"data": str(listops_folder)}
+    assert run_cells(paths[SLUG], values) >= set(Executed.read(paths[SLUG]).records)

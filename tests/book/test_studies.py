@@ -5,7 +5,7 @@ import pytest
 from ssmbook.runs import studies
 from ssmlib import inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, listops, medical
+from ssmlib.tasks import delay, medical
 from ssmlib.training import fit
 from tests.conftest import ROOT
 
@@ -31,14 +31,6 @@ def ablations(p):
     return first_epoch(p, data, {})
 
 
-def long_range(p):
-    """ListOps, S4D-LegS."""
-    bounds = {"min_length": 5, "max_length": 33, "max_depth": 4, "max_args": 4}
-    data = [listops.split(p["n"], seed=s, **bounds) for s in _seeds(p)]
-    shape = {"n_layers": p["n_layers"], "bias": True, "norm": "layer"}
-    return first_epoch(p, data, {"init": "legs"}, **shape)
-
-
 def rule_in_training(p):
     """White noise, the rule's timescale, undamped."""
     L, process, dt = p["L_max"], inputs.white(), p["L_max"] ** -0.5
@@ -50,7 +42,6 @@ def rule_in_training(p):
 SPOTS = {
     "rule-in-training": rule_in_training,
     "ablations": ablations,
-    "long-range": long_range,
 }
 
 

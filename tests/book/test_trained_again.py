@@ -8,9 +8,9 @@ from ssmbook.notebook.files import read_notebook
 from ssmbook.studies.parts import Measured, measured
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, images, medical, series
+from ssmlib.tasks import delay, images, listops, medical, series
 from ssmlib.tasks.split import drawn
-from ssmlib.training import compare
+from ssmlib.training import compare, fit
 from tests.conftest import ROOT
 
 STUDIES = {slug: own for slug, own in measured(ROOT).items() if own.parts["base"]}
@@ -99,7 +99,7 @@ CASES = {
 
 
 def test_each_study_with_parts_has_a_case():
-    assert set(STUDIES) <= {*CASES, "initial-memory"}
+    assert set(STUDIES) <= {*CASES, "initial-memory", "long-range"}
 
 
 @pytest.mark.slow
@@ -145,3 +145,28 @@ def test_the_notebook_s_own_optimizer_trains_to_the_stored_loss():
     lrs = [row["lr"] for row in own]
     again = names["trained"](names["pairs"], 8, lrs, p["steps"])
     assert again == pytest.approx([row["test_loss"] for row in own], rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_model_of_listops_trains_to_the_stored_loss():
+    """S4D-LegS, which has one budget only."""
+    part = STUDIES["long-range"].parts["base"][0]
+    p, seed = part.run.parameters, part.losses.seeds[0]
+    bounds = {"min_length": 5, "max_length": 33, "max_depth": 4, "max_args": 4}
+    (stored,) = [
+        row
+        for row in part.losses.rows
+        if (row["arm"], row["seed"]) == ("S4D-LegS", seed)
+    ]
+    start = {"init": "legs", "lr": stored["lr"], "ssm_lr": stored["lr"] / 10}
+    shape = {k: p[k] for k in ("batch_size", "d_model", "d_state", "n_layers")}
+    found = fit(
+        listops.split(p["n"], seed=seed, **bounds),
+        [start],
+        seeds=[seed],
+        epochs=p["epochs"],
+        bias=True,
+        norm="layer",
+        **shape,
+    )
+    assert found.table.test_loss[0] == pytest.approx(stored["test_loss"], rel=0.05)
