@@ -9,6 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from sphinx.environment import BuildEnvironment
 
 FILE = "ssmbook.json"
 
@@ -68,3 +72,11 @@ class Site:
                 "writes its source tree"
             )
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def of_build(env: BuildEnvironment) -> Site:
+    """Return the site of a build, which is read once."""
+    app = cast(Any, env.app)
+    if not hasattr(app, "ssmbook_site"):
+        app.ssmbook_site = Site.read(Path(env.srcdir))
+    return app.ssmbook_site

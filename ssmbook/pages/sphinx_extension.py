@@ -18,41 +18,28 @@ record or a figure of a notebook that failed says that it is missing.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from myst_nb.ext.glue.directives import PasteAnyDirective, PasteFigureDirective
 from myst_nb.ext.glue.roles import PasteTextRole
-from sphinx.addnodes import pending_xref
-from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx_design.badges_buttons import XRefBadgeRole
 
 from ssmbook.pages import front_page, reading
 from ssmbook.pages.badges import color, words
-from ssmbook.pages.site import Site
+from ssmbook.pages.site import of_build
+from ssmbook.pages.transforms import Alts, BelowTitles
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
 
 _log = logging.getLogger(__name__)
 _FEW = 9  # names that a message lists
-_NEEDS = Path("book", "prerequisites.yml")
-_FIGURE = re.compile(r"_figures/([\w-]+)\.svg")
-
-
-def _site(env: BuildEnvironment) -> Site:
-    """What this build shows, read once."""
-    app = cast(Any, env.app)
-    if not hasattr(app, "ssmbook_site"):
-        app.ssmbook_site = Site.read(Path(env.srcdir))
-    return app.ssmbook_site
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
@@ -69,7 +56,7 @@ class ClaimRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Make the badge; a warning for a claim that is not in the ledger."""
-        claim, verdicts = self.text.strip(), _site(self.env).verdicts
+        claim, verdicts = self.text.strip(), of_build(self.env).verdicts
         if claim not in verdicts:
             said = _unknown("claim", claim, verdicts)
             _log.warning("%s", said, location=self.get_location())
@@ -86,7 +73,7 @@ class EffectRole(SphinxRole):
         """Return the words; a warning for a contrast that the study does not have."""
         document, _, name = self.text.strip().rpartition("::")
         slug = Path(document or self.env.docname).stem
-        known = _site(self.env).effects.get(slug, {})
+        known = of_build(self.env).effects.get(slug, {})
         if name not in known:
             said = _unknown(f"contrast of the study {slug}", name, known)
             _log.warning("%s", said, location=self.get_location())
@@ -127,7 +114,7 @@ class VerdictBar(_Made):
 
     def markdown(self) -> str:
         """Return the bar; raise ValueError for an unknown paper."""
-        paper, papers = self.arguments[0], _site(self.env).papers
+        paper, papers = self.arguments[0], of_build(self.env).papers
         if paper not in papers:
             raise ValueError(_unknown("claim of the paper", paper, papers))
         return front_page.bar(papers[paper])
@@ -138,7 +125,7 @@ class ChapterClaims(_Made):
 
     def markdown(self) -> str:
         """Return the claims; raise ValueError on a page that is no chapter."""
-        slug, claims = Path(self.env.docname).name, _site(self.env).claims
+        slug, claims = Path(self.env.docname).name, of_build(self.env).claims
         if slug not in claims:
             raise ValueError(
                 f"chapter-claims belongs on the page of a chapter: {slug} is none"
@@ -151,7 +138,7 @@ class ChapterTable(_Made):
 
     def markdown(self) -> str:
         """Return the table."""
-        return _site(self.env).chapters
+        return of_build(self.env).chapters
 
 
 class ReadingPath(_Made):
@@ -161,7 +148,7 @@ class ReadingPath(_Made):
 
     def markdown(self) -> str:
         """Return the steps; raise ValueError for a bad one."""
-        return reading.path(self.content, _site(self.env).minutes)
+        return reading.path(self.content, of_build(self.env).minutes)
 
 
 class Changes(_Made):
@@ -171,7 +158,7 @@ class Changes(_Made):
 
     def markdown(self) -> str:
         """Return the table; raise ValueError for an unknown version."""
-        version, known = self.arguments[0], _site(self.env).changes
+        version, known = self.arguments[0], of_build(self.env).changes
         if version not in known:
             raise ValueError(_unknown("version", version, known))
         return known[version]
@@ -184,7 +171,7 @@ class Forest(_Made):
 
     def markdown(self) -> str:
         """Return the tables."""
-        return _site(self.env).forest
+        return of_build(self.env).forest
 
 
 class PdfLink(_Made):
@@ -193,7 +180,7 @@ class PdfLink(_Made):
     def markdown(self) -> str:
         """Return the link, or an empty text."""
         made = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
-        return made if _site(self.env).pdf else ""
+        return made if of_build(self.env).pdf else ""
 
 
 class Text(PasteTextRole):
@@ -204,7 +191,7 @@ class Text(PasteTextRole):
         env = self.document.settings.env
         document, _, key = self.text.rpartition("::")
         slug = Path(document or env.docname).stem
-        if _site(env).lacks(slug, key.partition(":")[0]):
+        if of_build(env).lacks(slug, key.partition(":")[0]):
             return [nodes.emphasis("", "(missing)")], []
         return super().run()
 
@@ -216,7 +203,7 @@ class Pasted(PasteAnyDirective):
         """Return the output, or "(missing)" if its notebook failed."""
         env = self.state.document.settings.env
         slug = Path(self.options.get("doc", env.docname)).stem
-        if _site(env).lacks(slug, self.arguments[0]):
+        if of_build(env).lacks(slug, self.arguments[0]):
             return [nodes.paragraph("", "", nodes.emphasis("", "(missing)"))]
         return super().run()
 
@@ -229,64 +216,13 @@ class Figure(PasteFigureDirective):
     def run(self) -> list[nodes.Node]:
         """Return the figure, or "(missing)" if its notebook failed."""
         env, name = self.state.document.settings.env, self.arguments[0]
-        site = _site(env)
+        site = of_build(env)
         if site.lacks(Path(env.docname).name, name):
             return [nodes.paragraph("", "", nodes.emphasis("", "(missing)"))]
         self.options.setdefault("name", f"fig-{name}")
         if name in site.alts:
             self.options.setdefault("alt", site.alts[name])
         return [*super().run()]
-
-
-class Alts(SphinxTransform):
-    """The alt text of each figure on a page, from the notebook that draws it."""
-
-    default_priority = 100
-
-    def apply(self, **_) -> None:
-        """Set the alt text of each figure."""
-        alts = _site(self.env).alts
-        for image in self.document.findall(nodes.image):
-            match = _FIGURE.fullmatch(image["uri"])
-            if match and match[1] in alts:
-                image.setdefault("alt", alts[match[1]])
-
-
-class BelowTitles(SphinxTransform):
-    """The line below the title of a chapter: kind, reading time, prerequisites."""
-
-    default_priority = 100
-
-    def apply(self, **_) -> None:
-        """Insert the line on the page of a chapter."""
-        site, document = _site(self.env), self.env.docname
-        title = next(self.document.findall(nodes.title), None)
-        if document not in site.needs or title is None:
-            return
-        line = nodes.paragraph(classes=["about-chapter"])
-        kind = site.kinds[document]
-        known = [f"Kind: {kind}"] if kind else []
-        known += [f"Reading time: {reading.in_words(site.minutes[document][1])}"]
-        line += nodes.Text(" · ".join(known))
-        for number, (kind, target) in enumerate(site.needs[document]):
-            line += nodes.Text(", " if number else " · Presupposes: ")
-            line += self._link(kind, target)
-        title.parent.insert(title.parent.index(title) + 1, line)
-
-    def _link(self, kind: str, target: str) -> pending_xref:
-        """A link to a chapter, kind "doc", or to a term of the glossary, "term"."""
-        link = pending_xref(
-            "",
-            nodes.inline("", target, classes=["xref", "std", f"std-{kind}"]),
-            refdoc=self.env.docname,
-            refdomain="std",
-            reftype=kind,
-            reftarget=target,
-            refexplicit=False,
-            refwarn=True,
-        )
-        link.source = str(Path(self.env.srcdir, _NEEDS))
-        return link
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
