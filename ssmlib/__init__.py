@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     recommend: _Recommend
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 #: by name the submodule that an object is loaded from
 _OBJECTS = {
