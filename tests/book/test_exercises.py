@@ -60,9 +60,8 @@ def flaws(solution):
     return [flaw for flaw, passed in checks.items() if not passed]
 
 
-def test_exercises_have_their_form(text):
-    if "## Exercises" in text:
-        assert problems(text) == []
+def test_each_chapter_has_two_exercises(text):
+    assert problems(text) == []
 
 
 def test_the_code_of_each_solution_runs(text, path, monkeypatch, tmp_path):
