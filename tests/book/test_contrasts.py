@@ -7,8 +7,8 @@ from ssmbook.studies.parts import measured
 from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
-# Arms whose names are the base-2 logarithms of their timescales, and those that have the
-# timescale of the rule for a kind of images.
+# Their arms are named by the base-2 logarithm of the timescale, or by the images whose
+# rule gives it.
 STUDIES = ("sequential-mnist", "deeper-and-nonlinear")
 COMPARED = [
     (slug, key, contrast.arms)
