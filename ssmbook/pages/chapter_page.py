@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _PLACED = re.compile(r"```\{glue:figure\} ([\w-]+)\n")
 
+#: functions that a cell records values with
+_RECORDS = {
+    "estimate",
+    *(f"ssmbook.{name}" for name in ("record", "record_all", "estimate")),
+}
+
 
 @dataclass(frozen=True)
 class Page:
@@ -152,7 +158,7 @@ def _with_own_runs(node: NotebookNode) -> NotebookNode:
 
 
 def _with_titles(node: NotebookNode) -> NotebookNode:
-    """The notebook with a title on each cell that folds, of what its code does."""
+    """Return the notebook with a title on each folded cell that describes its code."""
     for cell in node.cells:
         if "hide-input" in cell.metadata.get("tags", []):
             shown = cell.metadata.setdefault("mystnb", {})
@@ -162,7 +168,7 @@ def _with_titles(node: NotebookNode) -> NotebookNode:
 
 
 def does(source: str) -> str:
-    """What a cell's code does, in a few words: its first comment, or what it makes."""
+    """Describe the code of a cell in a few words: its first comment, or its results."""
     if source.startswith("# "):
         return source.partition("\n")[0].removeprefix("# ").rstrip(".")
     tree = parse(source)
@@ -174,9 +180,9 @@ def does(source: str) -> str:
         parts.append(f"functions {', '.join(names)}")
     if "ssmbook.figure" in called:
         parts.append("draws the figure")
-    elif called & {"ssmbook.record", "ssmbook.estimate", "estimate"}:
-        parts.append("keeps the numbers")
-    return ", ".join(parts) or "works it out"
+    elif called & _RECORDS:
+        parts.append("records the values")
+    return ", ".join(parts) or "computes the values"
 
 
 def _longer(study: studies.Study):

@@ -1,4 +1,4 @@
-"""What a cell that folds is called, by what its code does."""
+"""The titles of folded cells."""
 
 import pytest
 
@@ -12,9 +12,9 @@ from ssmbook.pages.chapter_page import does
         ("import torch\nfrom a import b", "imports"),
         ("def gap(x):\n    return x\n", "functions gap"),
         ("fig = f()\nssmbook.figure(fig, 'x')\n", "draws the figure"),
-        ("for k in a:\n    ssmbook.record(k, 1)", "keeps the numbers"),
-        ("x = 1", "works it out"),
+        ("for k in a:\n    ssmbook.record(k, 1)", "records the values"),
+        ("x = 1", "computes the values"),
     ],
 )
-def test_a_fold_is_called_by_what_its_code_does(source, title):
+def test_the_title_of_a_fold_describes_its_code(source, title):
     assert does(source) == title
