@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ssmbook.ledger.decision import LEVEL, Part
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.trained import as_parts, outcomes
 from ssmbook.studies.parts import Measured
+from ssmbook.studies.student import p_value
 
 POWER = 0.8
 #: more draws than this are no plan
@@ -88,21 +90,32 @@ def needs(ledger: Iterable[Claim], trained: Mapping[str, Measured]) -> list[Need
 def _need(id: str, parts: Iterable[Part], effects: Mapping, looks: int) -> Need:
     """The largest number of draws that one of the parts needs."""
     wanted = [(draws(part, effects[part.key].n, looks), part.key) for part in parts]
-    n, key = max(wanted, key=lambda pair: pair[0])
-    return Need(id, key, None if n > MOST else math.ceil(n))
+    n, key = max(wanted, key=lambda pair: pair[0] or math.inf)
+    return Need(id, key, n)
 
 
-def draws(part: Part, n: int, looks: int = 1) -> float:
+def draws(part: Part, n: int, looks: int = 1) -> int | None:
     """Return the draws for a power of 80 % if the effect is what was measured.
 
     Args:
         part: a measured quantity and its predicted range.
         n: from how many draws it was measured.
         looks: how often it will have been evaluated then.
+
+    Returns:
+        The number, as large for skewed draws as their interval makes it; None if it
+        is larger than MOST.
     """
-    apart = min(abs(part.value - edge) for edge in (part.low, part.high))
+    apart = min((part.value - edge for edge in (part.low, part.high)), key=abs)
     if apart == 0:
-        return math.inf
-    sd = part.se * math.sqrt(n)
-    z = stats.norm.isf((1 - LEVEL) / looks / 2) + stats.norm.ppf(POWER)
-    return float((z * sd / apart) ** 2)
+        return None
+    size, alpha = abs(apart) / (part.se * math.sqrt(n)), (1 - LEVEL) / looks
+    power = float(stats.norm.ppf(POWER))
+
+    def decides(m: int) -> bool:
+        t = size * math.sqrt(m) - power
+        freedom = m - 1 if part.freedom else 0
+        return t > 0 and p_value(math.copysign(t, apart), freedom, part.skew) <= alpha
+
+    found = bisect.bisect_left(range(MOST + 1), True, lo=2, key=decides)
+    return found if found <= MOST else None
