@@ -27,6 +27,10 @@ def set_scales(axis: Axes, log: str) -> None:
         axis.set_yscale("log")
 
 
+class Ratios(ticker.FixedFormatter):
+    """Names places of natural logarithms by their ratios."""
+
+
 def show_ratios(axis: Axes) -> None:
     """Label an axis of natural logarithms by ratios, at most ten of them."""
     low, high = axis.get_xlim()
@@ -37,7 +41,8 @@ def show_ratios(axis: Axes) -> None:
     elif len(shown) < 4:
         steps = ticker.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
         shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
-    axis.set_xticks(np.log(shown), [f"{ratio:.4g}" for ratio in shown])
+    axis.xaxis.set_major_locator(ticker.FixedLocator(np.log(shown).tolist()))
+    axis.xaxis.set_major_formatter(Ratios([f"{ratio:.4g}" for ratio in shown]))
 
 
 def name_curves(figure: Figure, axes, legend: bool | str) -> None:

@@ -10,10 +10,11 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
+from xml.sax.saxutils import escape
 
 import numpy as np
 
-from ssmlib import _axes
+from ssmlib import _axes, _figure_data
 from ssmlib._imports import optional
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def band(axis: Axes, x, draws, **style) -> None:
     draws = np.asarray(draws, dtype=float)
     mean, error = draws.mean(0), draws.std(0, ddof=1) / len(draws) ** 0.5
     (line,) = axis.plot(x, mean, **style)
-    axis.fill_between(
-        x, mean - error, mean + error, color=line.get_color(), alpha=0.15, linewidth=0
-    )
+    look = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
+    named = f"_{line.get_label()}"  # the band has no entry in a legend
+    axis.fill_between(x, mean - error, mean + error, label=named, **look)
 
 
 def sweep(
@@ -292,7 +293,8 @@ def _numbers(values) -> np.ndarray:
 def svg(figure: Figure) -> str:
     """Return a figure as SVG text, and close the figure.
 
-    Equal figures give equal bytes.
+    Equal figures give equal bytes. The element `metadata` has the numbers that the
+    figure draws, as CSV.
 
     Args:
         figure: a figure of matplotlib.
@@ -300,7 +302,10 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(_style()):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    numbers = escape(_figure_data.text(figure))
     plt.close(figure)
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    return re.sub(r"(<svg[^>]*>)", r"\1" + _THEME, text, count=1)
+    parts = re.fullmatch(r"(<svg[^>]*>)\s*<metadata>.*?</metadata>(.*)", text, re.S)
+    assert parts is not None  # matplotlib writes both
+    return f"{parts[1]}{_THEME}\n <metadata>{numbers}</metadata>{parts[2]}"

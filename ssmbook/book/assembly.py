@@ -19,6 +19,7 @@ from ssmbook.pages import (
     changes,
     chapter_page,
     claims_page,
+    downloads,
     forest,
     front_page,
     reading,
@@ -102,13 +103,11 @@ def _write_chapters(
 ) -> dict[str, str]:
     """Write each chapter's page and its figures; the alt text of each figure."""
     alts = {}
-    folder = tree / "book" / "_figures"
     for slug, page in executed.items():
         study = longer.get(slug)
         own = {}
         for name, (svg, alt) in page.figures(study).items():
-            folder.mkdir(exist_ok=True)
-            (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+            downloads.write(tree, name, svg)
             own[name] = alt
         chapter_page.write(page, tree / known[slug].document, own, study)
         alts |= own

@@ -15,6 +15,7 @@ import nbformat
 from ssmbook.notebook import glue
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.syntax import parse
+from ssmbook.pages import downloads
 from ssmbook.runs import execution, studies
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def _with_alts(node: NotebookNode, alts: Mapping[str, str]) -> NotebookNode:
             name = _name(output)
             if name is not None and name in alts:
                 output["data"]["text/plain"] = alts[name]
+                svg = output["data"][glue.SVG]
+                output["data"][glue.SVG] = downloads.without_numbers(svg)
                 shown = cell.metadata.setdefault("mystnb", {})
                 shown["image"] = {"alt": alts[name]}
             if name in placed:

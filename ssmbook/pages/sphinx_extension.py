@@ -33,7 +33,7 @@ from sphinx_design.badges_buttons import XRefBadgeRole
 from ssmbook.pages import front_page, reading
 from ssmbook.pages.badges import color, words
 from ssmbook.pages.site import of_build
-from ssmbook.pages.transforms import Alts, BelowTitles
+from ssmbook.pages.transforms import BelowTitles, OfNotebooks, add_links
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -222,7 +222,11 @@ class Figure(PasteFigureDirective):
         self.options.setdefault("name", f"fig-{name}")
         if name in site.alts:
             self.options.setdefault("alt", site.alts[name])
-        return [*super().run()]
+        found: list[nodes.Node] = [*super().run()]
+        for figure in found:
+            for caption in figure.findall(nodes.caption):
+                add_links(caption, name, env)
+        return found
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -241,6 +245,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("glue", Pasted, override=True)
     app.add_role_to_domain("glue", "text", Text(), override=True)
     app.add_directive_to_domain("glue", "figure", Figure, override=True)
-    app.add_transform(Alts)
+    app.add_transform(OfNotebooks)
     app.add_transform(BelowTitles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,28 +6,49 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import download_reference, pending_xref
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 
-from ssmbook.pages import reading
+from ssmbook.pages import downloads, reading
 from ssmbook.pages.site import of_build
 
 _NEEDS = Path("book", "prerequisites.yml")
 _FIGURE = re.compile(r"_figures/([\w-]+)\.svg")
+_WORDS = {"svg": "figure as SVG", "csv": "data as CSV"}
 
 
-class Alts(SphinxTransform):
-    """The alt text of each figure on a page, from the notebook that draws it."""
+class OfNotebooks(SphinxTransform):
+    """What each figure on a page takes from its notebook: alt text, links to files."""
 
     default_priority = 100
 
     def apply(self, **_) -> None:
-        """Set the alt text of each figure."""
+        """Set the alt text of each figure, and add the links to its caption."""
         alts = of_build(self.env).alts
         for image in self.document.findall(nodes.image):
             match = _FIGURE.fullmatch(image["uri"])
-            if match and match[1] in alts:
+            if match is None:
+                continue
+            if match[1] in alts:
                 image.setdefault("alt", alts[match[1]])
+            for caption in image.parent.findall(nodes.caption):
+                add_links(caption, match[1], self.env)
+
+
+def add_links(caption: nodes.caption, name: str, env: BuildEnvironment) -> None:
+    """Add the links to a caption, of the files of a figure that there are."""
+    links = nodes.inline("", classes=["figure-files"])
+    for kind, words in _WORDS.items():
+        file = f"{downloads.FOLDER}/{name}.{kind}"
+        if Path(env.srcdir, file).is_file():
+            links += nodes.Text(" · " if len(links) else " (")
+            links += download_reference(
+                "", "", nodes.Text(words), refdoc=env.docname, reftarget=f"/{file}"
+            )
+    if len(links):
+        links += nodes.Text(")")
+        caption += links
 
 
 class BelowTitles(SphinxTransform):

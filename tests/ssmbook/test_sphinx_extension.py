@@ -16,7 +16,9 @@ from tests.ssmbook import toy
 from tests.ssmbook.outputs import output_of
 from tests.ssmbook.test_rebuild import text_of
 
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text>x</text></svg>'
+NUMBERS = "<metadata>series,x\na &lt; b,2\n</metadata>"
+BARE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text>x</text></svg>'
+SVG = BARE.replace("<text>", NUMBERS + "<text>")
 PLACED = "```{glue:figure} curve\nTwice, as a figure.\n```\n\n{numref}`fig-curve`"
 INTRO = """# Toy
 
@@ -106,6 +108,14 @@ def test_pages_are_copies_and_show_this_run(book):
     shown = chapter.read_text(encoding="utf-8")
     assert len(re.findall('<img[^>]+alt="Twice: 4, &quot;quoted&quot;', shown)) == 1
     again = (html / "book" / "intro.html").read_text(encoding="utf-8")
+    for page, text in {chapter: shown, html / "book" / "intro.html": again}.items():
+        assert NUMBERS not in text
+        files = re.findall(
+            r'<a class="[^"]*download[^"]*" download="" href="([^"]+)', text
+        )
+        drawn, numbers = ((page.parent / file).resolve() for file in files)
+        assert drawn.read_text(encoding="utf-8") == BARE
+        assert numbers.read_text(encoding="utf-8") == "series,x\na < b,2\n"
     assert 'alt="Twice: 4, &quot;quoted&quot; # and: more"' in again
     assert 'href="claims.html#claim-twice-is-small"' in again
 

@@ -1,0 +1,145 @@
+"""The numbers that a figure of matplotlib draws, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssmlib._axes import Ratios
+from ssmlib._imports import optional
+
+if TYPE_CHECKING:
+    from matplotlib import collections, container, ticker
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+else:
+    collections = optional("matplotlib.collections", "book")
+    container = optional("matplotlib.container", "book")
+    ticker = optional("matplotlib.ticker", "book")
+
+COLUMNS = ("panel", "series", "row", "x", "y", "x_low", "x_high", "y_low", "y_high")
+Row = dict[str, Any]
+
+
+def text(figure: Figure) -> str:
+    """Return what a figure draws as CSV, with six digits per number.
+
+    One line per point. `panel` is the title of a panel, or its number if it has none.
+    `row` is the name of the row that the point lies in, where rows have names. The
+    columns `_low` and `_high` are the ends of an interval or of a band. On an axis of
+    ratios x is the ratio. Columns without any number are left out.
+
+    Args:
+        figure: a figure with lines, error bars, points or bands.
+
+    Returns:
+        The table, empty if the figure draws no numbers.
+    """
+    rows = [
+        {"panel": axis.get_title() or number} | row
+        for number, axis in enumerate(figure.axes, 1)
+        for row in _of_axis(axis)
+    ]
+    names = [n for n in COLUMNS if any(row.get(n) not in (None, "") for row in rows)]
+    if len(figure.axes) == 1 and "panel" in names:
+        names.remove("panel")
+    written = io.StringIO()
+    table = csv.DictWriter(written, names, extrasaction="ignore", lineterminator="\n")
+    if rows:
+        table.writeheader()
+    table.writerows({k: _shown(v) for k, v in row.items()} for row in rows)
+    return written.getvalue()
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _of_axis(axis: Axes) -> Iterator[Row]:
+    """The points of a panel, as the reader reads them from its axes."""
+    ratios = isinstance(axis.xaxis.get_major_formatter(), Ratios)
+    places = np.asarray(axis.yaxis.get_majorticklocs(), dtype=float)
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    named = isinstance(axis.yaxis.get_major_locator(), ticker.FixedLocator)
+    named = named and not any(_is_number(name) for name in names)
+    for row in _points(axis):
+        if ratios:
+            row |= {k: float(np.exp(v)) for k, v in row.items() if k[0] == "x"}
+        if named:  # the height within a row means nothing
+            row["row"] = names[int(np.abs(places - row.pop("y")).argmin())]
+        yield row
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return "$" in name  # a power of two or ten
+    return True
+
+
+def _points(axis: Axes) -> list[Row]:
+    kinds = container.ErrorbarContainer
+    bars = [own for own in axis.containers if isinstance(own, kinds)]
+    parts = {id(part) for bar in bars for part in (bar.lines[0], *bar.lines[1])}
+    rows = [row for bar in bars for row in _with_intervals(bar)]
+    for line in axis.lines:
+        # Lines across the whole panel are guides, not data.
+        if id(line) not in parts and line.get_transform() == axis.transData:
+            rows += _of_line(line, _label(line))
+    for own in axis.collections:
+        if isinstance(own, collections.PathCollection):
+            for x, y in np.asarray(own.get_offsets(), dtype=float):
+                rows.append({"series": _label(own), "x": float(x), "y": float(y)})
+        elif isinstance(own, collections.FillBetweenPolyCollection):
+            _add_band(rows, own)
+    return rows
+
+
+def _label(artist: Any) -> str:
+    return _named(str(artist.get_label()))
+
+
+def _named(label: str) -> str:
+    return "" if label.startswith("_") else label  # matplotlib's own names
+
+
+def _of_line(line: Line2D, label: str) -> Iterator[Row]:
+    for x, y in np.asarray(line.get_xydata(), dtype=float):
+        yield {"series": label, "x": float(x), "y": float(y)}
+
+
+def _with_intervals(bar: container.ErrorbarContainer) -> Iterator[Row]:
+    """Points with the ends of their error bars."""
+    line, _, collected = bar.lines
+    assert line is not None  # every figure of the book draws the points
+    rows = list(_of_line(line, _label(bar)))
+    kinds = [
+        kind for kind, there in (("x", bar.has_xerr), ("y", bar.has_yerr)) if there
+    ]
+    for kind, segments in zip(kinds, collected, strict=True):
+        for row, segment in zip(rows, segments.get_segments(), strict=True):
+            ends = np.asarray(segment, dtype=float)[:, "xy".index(kind)]
+            low, high = sorted(ends.tolist())
+            row |= {f"{kind}_low": low, f"{kind}_high": high}
+    yield from rows
+
+
+def _add_band(rows: list[Row], band: collections.FillBetweenPolyCollection) -> None:
+    """Add the ends of a band to the points of the line that has its label."""
+    series = _named(str(band.get_label()).removeprefix("_"))
+    line = {row["x"]: row for row in rows if row["series"] == series}
+    for path in band.get_paths():
+        corners = np.asarray(path.vertices, dtype=float)
+        for x in np.unique(corners[:, 0]).tolist():
+            there = corners[corners[:, 0] == x, 1]
+            ends = {"y_low": float(there.min()), "y_high": float(there.max())}
+            if x in line:
+                line[x] |= ends
+            else:
+                rows.append({"series": series, "x": x} | ends)
