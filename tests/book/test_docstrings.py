@@ -37,6 +37,8 @@ def pages() -> Iterator[tuple[str, object]]:
                 for name, value in vars(module).items()
                 if getattr(value, "__module__", None) == path and name[0] != "_"
             }
+            if not listed:  # the page then shows these, wherever they are defined
+                own |= {*getattr(module, "__all__", ())}
             for name in sorted(listed | own):
                 value = getattr(module, name)
                 if inspect.isclass(value) or inspect.isfunction(value):

@@ -18,6 +18,7 @@ from ssmlib import (
 from ssmlib.initialization import Initialization, schemes
 from ssmlib.initialization import initialization as configuration
 from ssmlib.kernels import compiled, dense, diagonal, dplr, tables
+from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
     learning,
@@ -32,7 +33,11 @@ from ssmlib.theory import (
 
 MODULES: tuple[ModuleType, ...] = (
     autocorrelation,
-    statistics,
+    means,
+    slopes,
+    comparisons,
+    resampling,
+    gaps,
     curves,
     inputs,
     hippo,
@@ -104,23 +109,21 @@ CALLS = {
         autocorrelation.moment_largest_eigenvalue(ROW.repeat_interleave(6)),
     ],
     "autocorrelation.timescale": lambda: autocorrelation.timescale(X, 2.0),
-    "statistics.mean": lambda: statistics.mean(DRAWS, level=0.9),
-    "statistics.paired": lambda: statistics.paired(DRAWS, DRAWS[::-1]),
-    "statistics.count_error": lambda: statistics.count_error(3, 10),
-    "statistics.slope": lambda: statistics.slope(GRID, CURVES[0]),
-    "statistics.log_log_slope": lambda: statistics.log_log_slope(
-        GRID + 3, CURVES[0] + 1
-    ),
-    "statistics.holm": lambda: statistics.holm(
+    "means.mean": lambda: statistics.mean(DRAWS, level=0.9),
+    "means.paired": lambda: statistics.paired(DRAWS, DRAWS[::-1]),
+    "means.count_error": lambda: statistics.count_error(3, 10),
+    "slopes.slope": lambda: statistics.slope(GRID, CURVES[0]),
+    "slopes.log_log_slope": lambda: statistics.log_log_slope(GRID + 3, CURVES[0] + 1),
+    "comparisons.holm": lambda: statistics.holm(
         [statistics.mean(DRAWS), statistics.mean(CURVES[:, 0])]
     ),
-    "statistics.bootstrap": lambda: statistics.bootstrap(np.mean, DRAWS),
+    "resampling.bootstrap": lambda: statistics.bootstrap(np.mean, DRAWS),
     "curves.minimum": lambda: curves.minimum(GRID, CURVES, 1.0),
     "curves.cost": lambda: curves.cost(GRID, CURVES, 0.7),
     "curves.edges": lambda: curves.edges(GRID, CURVES, 0.1),
     "curves.ceiling": lambda: curves.ceiling(GRID, CURVES),
-    "statistics.moved": lambda: statistics.moved(np.mean, CURVES, CURVES + 1),
-    "statistics.largest_gap": lambda: statistics.largest_gap(X + 1, X),
+    "resampling.moved": lambda: statistics.moved(np.mean, CURVES, CURVES + 1),
+    "gaps.largest_gap": lambda: statistics.largest_gap(X + 1, X),
     "autocorrelation.moment_timescale": lambda: autocorrelation.moment_timescale(ROW),
     "inputs.white": lambda: process(inputs.white()),
     "inputs.ar1": lambda: process(inputs.ar1(0.7)),

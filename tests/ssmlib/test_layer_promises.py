@@ -341,16 +341,16 @@ RAISES = {
             "dtype must be float32 or float64",
         ),
     ],
-    "statistics.moved": [
+    "statistics.resampling.moved": [
         (lambda: moved_by(0.0), ValueError, "over must not be zero"),
         (lambda: moved_by("1"), TypeError, "over must be"),
     ],
-    "statistics.largest_gap": [
+    "statistics.gaps.largest_gap": [
         (lambda: statistics.largest_gap(U, U_T), ValueError, "found must have the sh"),
         (lambda: statistics.largest_gap(U, 0 * U), ValueError, "exact must not be ze"),
         (lambda: statistics.largest_gap("a", U), TypeError, "found must"),
     ],
-    "statistics.holm": [
+    "statistics.comparisons.holm": [
         (lambda: statistics.holm([], level=1.0), ValueError, r"level must be in"),
         (lambda: statistics.holm("a"), TypeError, "estimates must be"),
     ],
@@ -367,7 +367,8 @@ ELSEWHERE = {
     "named",
     "layers.state.Described": "test_state::test_a_state_dict_with_another_option_is_"
     "refused",
-    "statistics.bootstrap": "test_promises::test_a_bootstrap_refuses_what_is_no_number",
+    "statistics.resampling.bootstrap": "test_promises::test_a_bootstrap_refuses_what_"
+    "is_no_number",
     "kernels.dense.dense_final_state": "test_promises::test_shapes_of_a_dense_system_"
     "are_refused",
 }
