@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
+from ssmlib.models.blocks import encode, enter, leave
 from ssmlib.models.padding import within
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ class LayerInputs(nn.Module):
         """
         model = self.model
         x = x.long() if model.tokens else x.to(model.encoder.dtype)
-        u, inputs = model._encode(x, None), []
+        u, inputs = encode(model, x, None), []
         for k, ssm in enumerate(model.ssms):
-            inputs.append(model._enter(k, u, None))
+            inputs.append(enter(model, k, u, None))
             if k + 1 < len(model.ssms):
-                u = model._leave(k, u, ssm(inputs[-1]))
+                u = leave(model, k, u, ssm(inputs[-1]))
         return inputs

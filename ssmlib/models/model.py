@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ssmlib import _checks
 from ssmlib._literals import Mix, NormName, OtherLayerName, Part, Pooling
 from ssmlib.initialization import Range
-from ssmlib.layers import S4D, SSM
+from ssmlib.layers import S4D
 from ssmlib.layers.base import Init
 from ssmlib.layers.state import Described, set_
+from ssmlib.models import blocks
 from ssmlib.models.inputs import (
     LayerInputs,
     check_dtype,
@@ -185,7 +186,7 @@ class Model(Described):
             B: number of sequences.
             L: number of steps.
         """
-        last = 1 if self._last_alone else L
+        last = 1 if blocks.last_alone(self) else L
         steps = [L] * (len(self.ssms) - 1) + [last]
         a_block = 2 if self.mix == "glu" else 1
         return [
@@ -204,21 +205,11 @@ class Model(Described):
             B: number of sequences.
             L: number of steps.
         """
-        blocks = len(self.ssms) - self._last_alone
-        if self._last_alone and not blocks and not self._first_is_folded:
-            blocks = 1
-        return (B * blocks + len(self.ssms)) * self.d_model * L
-
-    @property
-    def _first_is_folded(self) -> bool:
-        """Return whether a first block that is the last one needs no features."""
-        return not (self.tokens or self.prenorm or self.encoder_bias is not None)
-
-    @property
-    def _last_alone(self) -> bool:
-        """Return whether the last block is needed at the last step only."""
-        own = all(isinstance(ssm, SSM) for ssm in self.ssms)
-        return self.pooling == "last" and own and self.norm != "batch"
+        alone = blocks.last_alone(self)
+        count = len(self.ssms) - alone
+        if alone and not count and not blocks.first_is_folded(self):
+            count = 1
+        return (B * count + len(self.ssms)) * self.d_model * L
 
     def forward(
         self,
@@ -252,10 +243,11 @@ class Model(Described):
         lengths = checked_lengths(lengths, x)
         valid = valid_steps(lengths, x.shape[-1])
         x = padded(self, x, valid)
-        if self._last_alone:
-            u = self._last(x, masks, lengths, valid)
+        if blocks.last_alone(self):
+            u = blocks.last(self, x, masks, lengths, valid)
         else:
-            u = self._blocks(self._encode(x, valid), len(self.ssms), masks, valid)
+            u = blocks.encode(self, x, valid)
+            u = blocks.through(self, u, len(self.ssms), masks, valid)
             if self.prenorm and self.norms:
                 u = within(self.norms[-1](u, valid, clean=True), valid)
             if self.pooling == "mean":
@@ -264,31 +256,6 @@ class Model(Described):
                 u = aligned(u, lengths)[..., -1:]
         out = mixed(self.decoder, u) + self.decoder_bias
         return out if self.pooling == "none" else out.squeeze(-1)
-
-    def _last(self, x, masks, lengths, valid) -> Tensor:
-        """Return the output of the last block at the last step that counts: (B, H, 1).
-
-        Sequences are moved to end together: zeros in front have the effect of no step.
-        """
-        k = len(self.ssms) - 1
-        ssm = self.ssms[k]
-        assert isinstance(ssm, SSM)  # `_last_alone` says so
-        w = ssm.last_weights(x.shape[-1])  # (H, L)
-        if k == 0 and self._first_is_folded:
-            x = aligned(x, lengths)
-            # Encoder and kernel are linear and make one matrix, so that no (B, H, L)
-            # tensor is ever formed.
-            w = (self.encoder.unsqueeze(-1) * w.unsqueeze(1)).flatten(1)  # (H, c L)
-            y = (w @ x.to(w.dtype).flatten(1).mT).mT.unsqueeze(-1)
-            u = self._encode(x[..., -1:], None)
-        else:
-            u = self._blocks(self._encode(x, valid), k, masks, valid)
-            y = (aligned(self._enter(k, u, valid), lengths) * w).sum(-1, keepdim=True)
-            u = aligned(u, lengths)[..., -1:]
-        if w.dtype == torch.float64:  # a layer may be more precise than the stack
-            y = y.to(u.dtype)
-        u = self._leave(k, u, y, masks)
-        return self.norms[-1](u) if self.prenorm else u
 
     def layer_inputs(self, x: Tensor) -> list[Tensor]:
         """Return the input of each SSM layer when the model reads x.
@@ -325,48 +292,3 @@ class Model(Described):
                 p.zero_()
         for part in (*self.norms, *self.ssms):
             reset(part)
-
-    def _encode(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        if self.tokens:
-            u = nn.functional.embedding(x, self.encoder.mT).mT
-        else:
-            u = mixed(self.encoder, x)
-            u = u if self.encoder_bias is None else u + self.encoder_bias
-        return within(u, valid)
-
-    def _blocks(self, u: Tensor, count: int, masks, valid: Tensor | None) -> Tensor:
-        for k in range(count):
-            entered = self._enter(k, u, valid)
-            ssm = self.ssms[k]
-            y = ssm(entered) if isinstance(ssm, SSM) else ssm(entered, valid)
-            u = self._leave(k, u, y, masks, valid)
-        return u
-
-    def _enter(self, k: int, u: Tensor, valid: Tensor | None) -> Tensor:
-        """Return the input of the layer of a block."""
-        if self.prenorm and self.norms:
-            return within(self.norms[k](u, valid, clean=True), valid)
-        return u
-
-    def _leave(
-        self,
-        k: int,
-        u: Tensor,
-        y: Tensor,
-        masks: Sequence[Tensor] | None = None,
-        valid: Tensor | None = None,
-    ) -> Tensor:
-        """Return the output of a block from its input and the output of its layer."""
-        if not self.mixers:  # a linear model, or a block of its own
-            return within(y, valid)
-        y = nn.functional.gelu(y)
-        own = [] if masks is None else masks[len(masks) // len(self.ssms) * k :]
-        y = mixed(self.mixers[k], y * own[0] if own else y)
-        y = y + self.mixer_biases[k] if self.mixer_biases else y
-        if self.mix == "glu":
-            y = nn.functional.glu(y, 1)
-            y = y * own[1] if own else y
-        u = u + y
-        if self.norm and not self.prenorm:
-            u = self.norms[k](u, valid)
-        return within(u, valid)
