@@ -8,17 +8,8 @@ from ssmlib.initialization.initialization import (
     window_grid,
     window_spacing,
 )
-from ssmlib.initialization.schemes import (
-    DAMPING,
-    HIPPO,
-    SCHEMES,
-    initialize,
-    is_random,
-    lattice,
-    low_rank,
-    names,
-    spectrum,
-)
+from ssmlib.initialization.modes import initialize, lattice, low_rank, spectrum
+from ssmlib.initialization.schemes import DAMPING, HIPPO, SCHEMES, is_random, names
 
 __all__ = [
     "DAMPING",

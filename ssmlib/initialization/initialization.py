@@ -11,15 +11,13 @@ import torch
 from torch import Tensor
 
 from ssmlib import _checks
-from ssmlib.initialization.schemes import (
+from ssmlib.initialization.arguments import (
     check_hippo,
     check_options,
     check_state_size,
-    initialize,
-    is_random,
-    low_rank,
-    uniform,
 )
+from ssmlib.initialization.modes import initialize, low_rank
+from ssmlib.initialization.schemes import is_random, uniform
 
 #: S4D's range of the time a step
 DT = (1e-3, 1e-1)

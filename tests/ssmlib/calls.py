@@ -15,7 +15,7 @@ from ssmlib import (
     inputs,
     statistics,
 )
-from ssmlib.initialization import Initialization, schemes
+from ssmlib.initialization import Initialization, arguments, modes, schemes
 from ssmlib.initialization import initialization as configuration
 from ssmlib.kernels import compiled, dense, diagonal, dplr, tables
 from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
@@ -48,6 +48,8 @@ MODULES: tuple[ModuleType, ...] = (
     compiled,
     tables,
     schemes,
+    arguments,
+    modes,
     configuration,
     conditioning,
     learning,
@@ -191,19 +193,21 @@ CALLS = {
     "schemes.uniform": lambda: schemes.uniform(5, generator()),
     "schemes.names": initialization.names,
     "schemes.is_random": lambda: initialization.is_random("rand"),
-    "schemes.check_options": lambda: schemes.check_options("lin", -1.0, 2.0, "one"),
-    "schemes.check_hippo": lambda: schemes.check_hippo("B='hippo'", "legs"),
-    "schemes.check_state_size": lambda: schemes.check_state_size("N", 8),
-    "schemes.initialize": lambda: [
+    "schemes.modes_at": lambda: schemes.modes_at(STEPS, -0.1),
+    "arguments.checked_real": lambda: arguments.checked_real(-1),
+    "arguments.check_options": lambda: arguments.check_options("lin", -1.0, 2.0, "one"),
+    "arguments.check_hippo": lambda: arguments.check_hippo("B='hippo'", "legs"),
+    "arguments.check_state_size": lambda: arguments.check_state_size("N", 8),
+    "modes.initialize": lambda: [
         *(initialization.initialize(name, 8) for name in initialization.names()),
         *(initialization.initialize(name, 8, B="hippo") for name in schemes.HIPPO),
         initialization.initialize("rand", 8, seed=4, real=-0.25, imag_scale=3.0),
     ],
-    "schemes.low_rank": lambda: [
+    "modes.low_rank": lambda: [
         initialization.low_rank(name, 8) for name in schemes.HIPPO
     ],
-    "schemes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
-    "schemes.spectrum": lambda: initialization.spectrum(A),
+    "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
+    "modes.spectrum": lambda: initialization.spectrum(A),
     "initialization.as_initialization": lambda: [
         begin.modes(8, generator())
         for begin in (

@@ -17,10 +17,11 @@ import torch
 import ssmlib
 from ssmlib import recommend, statistics, uncertainty
 from ssmlib.initialization import Initialization, as_initialization
-from ssmlib.initialization.schemes import (
+from ssmlib.initialization.arguments import (
     check_hippo,
     check_options,
     check_state_size,
+    checked_real,
 )
 from ssmlib.kernels import diagonal
 from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
@@ -263,15 +264,20 @@ RAISES = {
         (lambda: Initialization("lin").modes(8.0, G), TypeError, "d_state must be an"),
         (lambda: Initialization((A, B)).modes(8, G), ValueError, "d_state|modes"),
     ],
-    "initialization.schemes.check_options": [
+    "initialization.arguments.check_options": [
         (lambda: check_options("lin", "1", 1.0, "one"), TypeError, "real must be"),
         (lambda: check_options("lin", 1.0, 1.0, "one"), ValueError, "real must be"),
         (lambda: check_options("lin", None, 1.0, "two"), ValueError, "B must be"),
     ],
-    "initialization.schemes.check_hippo": [
+    "initialization.arguments.checked_real": [
+        (lambda: checked_real("1"), TypeError, "real must be"),
+        (lambda: checked_real(0.1), ValueError, "real must be at most 0"),
+        (lambda: checked_real(-math.inf), ValueError, "real must be finite"),
+    ],
+    "initialization.arguments.check_hippo": [
         (lambda: check_hippo("P", "lin"), ValueError, "legs"),
     ],
-    "initialization.schemes.check_state_size": [
+    "initialization.arguments.check_state_size": [
         (lambda: check_state_size("N", 8.0), TypeError, "N must be an int"),
         (lambda: check_state_size("N", 7), ValueError, "N must be even"),
         (lambda: check_state_size("N", 0), ValueError, "N must be at least 2"),
