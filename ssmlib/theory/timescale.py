@@ -26,6 +26,7 @@ from ssmlib.autocorrelation import moment_largest_eigenvalue
 from ssmlib.discretization import phi
 from ssmlib.theory import _arguments
 from ssmlib.theory._arguments import READOUTS
+from ssmlib.theory._energy import decays, near_1, restored, scaled_energy, too_small
 from ssmlib.theory.tails import final_state, tail_probability
 
 __all__ = [
@@ -37,76 +38,6 @@ __all__ = [
     "stationary_energy",
     "tail_probability",
 ]
-
-
-def _expm1(z: Tensor) -> Tensor:
-    """exp(z) - 1 for complex z, accurate near 0."""
-    re = torch.expm1(z.real) * torch.cos(z.imag) - 2 * torch.sin(z.imag / 2).square()
-    return torch.complex(re, torch.exp(z.real) * torch.sin(z.imag))
-
-
-def _decays(x: Tensor, n: Tensor) -> Tensor:
-    """sum_{s<n} exp(x s) for real x <= 0: n at x = 0."""
-    safe = torch.where(x == 0, -torch.ones_like(x), x)
-    return torch.where(x == 0, n, torch.expm1(safe * n) / torch.expm1(safe))
-
-
-def _turns(z: Tensor, n: Tensor) -> Tensor:
-    """sum_{s<n} exp(z s) for complex z: a full turn a step is none, s being integer."""
-    turns = 2 * math.pi * torch.round(z.imag / (2 * math.pi))
-    z = torch.complex(z.real, z.imag - turns)
-    safe = torch.where(z == 0, -torch.ones_like(z), z)
-    return torch.where(z == 0, n + 0j, _expm1(safe * n) / _expm1(safe))
-
-
-def _energy(A: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor:
-    """One dt: the double sums u^H R u and, for a real readout, u^T R u, over dt^2."""
-    beta = B * phi(A * dt)  # (m,)
-    z = (A * dt)[:, None]
-    L = R.shape[0]
-    s = torch.arange(L, dtype=torch.float64, device=A.device)
-    steps = torch.exp(z * s)  # (m, L)
-    row, weighted = 2 * R, None
-    if R.ndim == 2:
-        weighted = steps @ R.flip(0, 1).to(torch.complex128)
-        hermitian = (weighted * steps.conj()).sum(-1).real
-    else:
-        # Pairs at lag k: L - k of them; lag 0 is counted once, the others twice.
-        row[0] = R[0]
-        hermitian = (row * steps.real * _decays(2 * z.real, L - s)).sum(-1)
-    size = beta.abs().square()
-    if readout != "real":
-        return READOUTS[readout] * (size * hermitian).sum()
-    if weighted is not None:
-        plain = (weighted * steps).sum(-1)
-    else:
-        plain = (row * steps * _turns(2 * z, L - s)).sum(-1)
-    # Re(beta u) is half of beta u plus its conjugate.
-    return (0.5 * (size * hermitian + (beta.square() * plain).real)).sum()
-
-
-def _restored(name: str, over: Tensor, dt: Tensor, of_R: int, of_B: int) -> Tensor:
-    """dt^2 times a quantity of shifted R and B."""
-    of_dt = _scale.shifts(dt)
-    found = over * _scale.shifted(dt, of_dt).square()
-    if not bool((over != 0).any()):
-        return found
-    if not bool((found != 0).any()):
-        raise _too_small(name)
-    return _scale.restored(name, found, of_dt, of_dt, of_R, of_B, of_B)
-
-
-def _near_1(x: Tensor) -> Tensor:
-    """Return x times the power of two that brings its largest part near 1."""
-    size = _scale.largest(x)
-    return x * 2.0 ** -math.frexp(size)[1] if size > 0 else x
-
-
-def _too_small(name: str) -> ValueError:
-    return ValueError(
-        f"{name} must be within float64's range, and is smaller than 2.23e-308: scale "
-        "the input"
-    )
 
 
 def output_energy(
@@ -137,14 +68,14 @@ def output_energy(
     R = _checks.moment("R", R).to(A.device)
     of_R, of_B = _scale.shift(R), _scale.shift(B)
     R, B = _scale.shifted(R, of_R), _scale.shifted(B, of_B)
-    over = [_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
+    over = [scaled_energy(A, step, R, B, readout) for step in dt.reshape(-1)]
     over = torch.stack(over).reshape(dt.shape)
     if not bool((over != 0).any()):
         # It is an exact zero, or it underflows: then it does not for larger weights.
-        R, B = _near_1(R), _near_1(B) * 2.0**500
-        if any(_energy(A, step, R, B, readout) != 0 for step in dt.reshape(-1)):
-            raise _too_small("the output energy")
-    return _restored("the output energy", over, dt, of_R, of_B)
+        R, B = near_1(R), near_1(B) * 2.0**500
+        if any(scaled_energy(A, step, R, B, readout) != 0 for step in dt.reshape(-1)):
+            raise too_small("the output energy")
+    return restored("the output energy", over, dt, of_R, of_B)
 
 
 def bound(
@@ -200,7 +131,7 @@ def damped_bound(
     """
     A, B, dt = _arguments.system(A, dt, B, readout)
     L = A.real.new_tensor(_checks.moment("R", R).shape[0])
-    return _bound(_decays(2 * A.real * dt[..., None], L), dt, R, B, readout)
+    return _bound(decays(2 * A.real * dt[..., None], L), dt, R, B, readout)
 
 
 def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Tensor:
@@ -212,8 +143,8 @@ def _bound(reach: Tensor, dt: Tensor, R: Tensor, B: Tensor, readout: str) -> Ten
     over = weight * moment_largest_eigenvalue(_scale.shifted(R, of_R))
     over = over.expand(dt.shape)
     if not bool((over != 0).any()) and bool((R != 0).any()) and bool((B != 0).any()):
-        raise _too_small("the bound")
-    return _restored("the bound", over, dt, of_R, of_B)
+        raise too_small("the bound")
+    return restored("the bound", over, dt, of_R, of_B)
 
 
 def stationary_energy(
@@ -265,8 +196,8 @@ def stationary_energy(
     power = phi(A * step).abs().square() * found
     over = READOUTS[readout] * L * _checks.finite("density", power).sum()
     if not bool(over != 0) and bool((found != 0).any()):
-        raise _too_small("the stationary energy")
-    return float(_restored("the stationary energy", over, step, 0, 0))
+        raise too_small("the stationary energy")
+    return float(restored("the stationary energy", over, step, 0, 0))
 
 
 def critical_dt(
@@ -303,7 +234,9 @@ def critical_dt(
 
     def excess(log_dt: float) -> float:
         dt = torch.tensor(math.exp(log_dt), dtype=torch.float64, device=A.device)
-        energy = float(_energy(A, dt, R.to(A.device), torch.ones_like(A), readout))
+        energy = float(
+            scaled_energy(A, dt, R.to(A.device), torch.ones_like(A), readout)
+        )
         if energy <= 0:  # R is not positive semidefinite, or all is rounding
             return -math.inf
         return math.log(energy) + 2 * log_dt - log_threshold
