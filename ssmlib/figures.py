@@ -14,8 +14,10 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from ssmlib import _axes, _figure_data
+from ssmlib import _axes, _figure_data, _style
 from ssmlib._imports import optional
+from ssmlib._style import COLOURS, GREY, INK, MARKERS
+from ssmlib._style import GUIDE as GUIDE
 
 if TYPE_CHECKING:
     import matplotlib as mpl
@@ -26,46 +28,7 @@ else:
     mpl = optional("matplotlib", "book")
     plt = optional("matplotlib.pyplot", "book")
 
-#: at least 3:1 on white and on the dark theme's background
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v")
-#: the colour of text and axes, which follows the theme
-INK = "#0a0b0c"
-#: lines that other lines are compared with
-GREY = "#7F7F7F"
-GUIDE = {"color": GREY, "linewidth": 1, "linestyle": "--"}
 _SCALES = ("", "x", "y", "xy", "2", "2y")
-_THEME = (
-    "<style>svg{color:#1a1a1a}"
-    "@media (prefers-color-scheme:dark){svg{color:#dcdcdc}}</style>"
-)
-_STYLE = {
-    "axes.edgecolor": INK,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 11.5,
-    "figure.constrained_layout.use": True,
-    "font.size": 11,
-    "grid.alpha": 0.25,
-    "grid.color": "#7f7f7f",
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "savefig.transparent": True,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "ssmlib",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-
-
-def _style() -> dict:
-    cycle = mpl.cycler(color=COLOURS)  # pyright: ignore[reportAttributeAccessIssue]
-    return _STYLE | {"axes.prop_cycle": cycle}
 
 
 def subplots(
@@ -84,7 +47,7 @@ def subplots(
     Returns:
         The figure and its axes, as `plt.subplots`.
     """
-    mpl.rcParams.update(_style())
+    mpl.rcParams.update(_style.style())
     return plt.subplots(rows, columns, figsize=(6.4, height * rows), **options)
 
 
@@ -300,7 +263,7 @@ def svg(figure: Figure) -> str:
         figure: a figure of matplotlib.
     """
     buffer = io.StringIO()
-    with mpl.rc_context(_style()):
+    with mpl.rc_context(_style.style()):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     numbers = escape(_figure_data.text(figure))
     plt.close(figure)
@@ -308,4 +271,4 @@ def svg(figure: Figure) -> str:
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     parts = re.fullmatch(r"(<svg[^>]*>)\s*<metadata>.*?</metadata>(.*)", text, re.S)
     assert parts is not None  # matplotlib writes both
-    return f"{parts[1]}{_THEME}\n <metadata>{numbers}</metadata>{parts[2]}"
+    return f"{parts[1]}{_style.THEME}\n <metadata>{numbers}</metadata>{parts[2]}"
