@@ -19,6 +19,7 @@ from ssmlib._literals import Discretization, InitName, Part
 from ssmlib.discretization import METHODS
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.kernels import full_precision
+from ssmlib.layers import _arguments
 from ssmlib.layers.convolution import causal, finite_part, two_sided
 from ssmlib.layers.parameters import DTYPES, Parametrized
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
@@ -209,14 +210,7 @@ class SSM(Parametrized):
             ValueError: for u of another shape, a state of another layer or batch size,
                 or a state for a bidirectional layer.
         """
-        _checks.is_tensor("u", u)
-        if u.ndim != 3 or u.shape[1] != self.d_model or u.shape[2] == 0:
-            raise ValueError(
-                f"u must have shape (B, {self.d_model}, L) with L >= 1, got "
-                f"{tuple(u.shape)}"
-            )
-        if not u.is_floating_point():
-            raise TypeError(f"u must be real floating point, got {u.dtype}")
+        _arguments.check_input(self, u)
         L = u.shape[-1]
         with full_precision(u.device):
             x = u.to(self.dtype)
@@ -226,7 +220,7 @@ class SSM(Parametrized):
                 y = y.masked_fill(broken, math.nan)
             if state is None:
                 return y.to(u.dtype)
-            self._check_state(state, u.shape[0])
+            _arguments.check_state(self, state, u.shape[0])
             system = self.system()
             y = y + system.response(state, L, self.dtype)
             after = system.after(x, state)
@@ -236,20 +230,6 @@ class SSM(Parametrized):
         """Return y for a finite x (B, H, L) in the layer's dtype."""
         K = self.impulse_response(x.shape[-1])
         return two_sided(x, K) if self.bidirectional else causal(x, K)
-
-    def _check_causal(self) -> None:
-        if self.bidirectional:
-            raise ValueError("a bidirectional layer has no state, step or recurrence")
-
-    def _check_state(self, state: Tensor, batch: int) -> None:
-        self._check_causal()
-        shape = (batch, self.d_model, self.state_size)
-        dtype = self.state_form.state_dtype
-        if state.shape != shape or state.dtype != dtype:
-            raise ValueError(
-                f"state must be this layer's own, {dtype} of shape {shape}, got "
-                f"{state.dtype} {tuple(state.shape)}"
-            )
 
     def initial_state(self, batch: int) -> Tensor:
         """Return a state of zeros.
@@ -290,13 +270,8 @@ class SSM(Parametrized):
             ValueError: for u_t of another shape, a state of another layer or batch
                 size, or a bidirectional layer.
         """
-        if u_t.ndim != 2 or u_t.shape[1] != self.d_model:
-            raise ValueError(
-                f"u_t must have shape (B, {self.d_model}), got {tuple(u_t.shape)}"
-            )
-        if not u_t.is_floating_point():
-            raise TypeError(f"u_t must be real floating point, got {u_t.dtype}")
-        self._check_state(state, u_t.shape[0])
+        _arguments.check_step(self, u_t)
+        _arguments.check_state(self, state, u_t.shape[0])
         y_t, state = self.system().step(u_t, state)
         if self.D is not None:
             y_t = y_t + self.D * u_t
@@ -317,7 +292,7 @@ class SSM(Parametrized):
             TypeError: for another dtype.
             ValueError: for a bidirectional layer.
         """
-        self._check_causal()
+        _arguments.check_causal(self)
         dtype = self.dtype if dtype is None else dtype
         _checks.a_dtype(dtype, DTYPES)
         D = self._like().new_zeros(self.d_model) if self.D is None else self.D

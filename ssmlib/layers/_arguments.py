@@ -1,0 +1,52 @@
+"""What a layer accepts: its input, one step of it, and its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ssmlib import _checks
+
+if TYPE_CHECKING:
+    from ssmlib.layers.base import SSM
+
+
+def check_input(layer: SSM, u: Tensor) -> None:
+    """Raise TypeError or ValueError for all but real (B, H, L), L >= 1."""
+    _checks.is_tensor("u", u)
+    if u.ndim != 3 or u.shape[1] != layer.d_model or u.shape[2] == 0:
+        raise ValueError(
+            f"u must have shape (B, {layer.d_model}, L) with L >= 1, got "
+            f"{tuple(u.shape)}"
+        )
+    if not u.is_floating_point():
+        raise TypeError(f"u must be real floating point, got {u.dtype}")
+
+
+def check_step(layer: SSM, u_t: Tensor) -> None:
+    """Raise TypeError or ValueError for all but real (B, H)."""
+    if u_t.ndim != 2 or u_t.shape[1] != layer.d_model:
+        raise ValueError(
+            f"u_t must have shape (B, {layer.d_model}), got {tuple(u_t.shape)}"
+        )
+    if not u_t.is_floating_point():
+        raise TypeError(f"u_t must be real floating point, got {u_t.dtype}")
+
+
+def check_causal(layer: SSM) -> None:
+    """Raise ValueError for a bidirectional layer."""
+    if layer.bidirectional:
+        raise ValueError("a bidirectional layer has no state, step or recurrence")
+
+
+def check_state(layer: SSM, state: Tensor, batch: int) -> None:
+    """Raise ValueError for all but a state of this layer for `batch` sequences."""
+    check_causal(layer)
+    shape = (batch, layer.d_model, layer.state_size)
+    dtype = layer.state_form.state_dtype
+    if state.shape != shape or state.dtype != dtype:
+        raise ValueError(
+            f"state must be this layer's own, {dtype} of shape {shape}, got "
+            f"{state.dtype} {tuple(state.shape)}"
+        )
