@@ -1,9 +1,10 @@
 """make gpu: the tests, the rounding errors and the speed of a GPU in ten minutes.
 
 It runs the tests marked `gpu`, compares float32 on the device with float64 on the CPU,
-measures times and peak memory against the plain references of bench.py, and trains the
-smallest published row on made-up data. It prints one table, and writes it as JSON: to
-$OUT, a file or a folder, or to _build/gpu.json. The status is 1 if a bound is broken.
+measures times and peak memory against the plain references of kernels.py, and trains
+the smallest published row on made-up data. It prints one table, and writes it as JSON:
+to $OUT, a file or a folder, or to _build/gpu.json. The status is 1 if a bound is
+broken.
 `--quick` runs every part in seconds, at tiny sizes and on the CPU.
 """
 

@@ -6,8 +6,8 @@ import gc
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import bench
 import dense
+import kernels
 import torch
 from ensembles import fit_call
 
@@ -91,14 +91,14 @@ def speed(
 
 def kernel_speed(device: str, size: int, H: int, L: int, *bounds) -> Iterator[dict]:
     least, least_memory = bounds
-    calls = bench.kernel_calls(H, 64, L, device)
+    calls = kernels.kernel_calls(H, 64, L, device)
     bound = {"least": least, "least_memory": least_memory}
     name = f"log_vandermonde, H={H}, N=64, L={L}"
     yield from speed(name, calls, device, size, plain="plain sum", **bound)
 
 
 def layer_speed(device: str, size: int, B: int, H: int, L: int, least) -> Iterator:
-    calls = bench.layer_calls(B, H, 64, L, device)
+    calls = kernels.layer_calls(B, H, 64, L, device)
     name = f"layer S4D, B={B}, H={H}, N=64, L={L}"
     yield from speed(name, calls, device, size, plain="plain sum", least=least)
 
