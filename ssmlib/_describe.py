@@ -8,7 +8,6 @@ import functools
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from numbers import Number
 from types import CodeType, FunctionType, MethodType, ModuleType
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -113,51 +112,15 @@ class Describe:
             return type(value).__name__
         if isinstance(value, memoryview):
             value = value.tobytes()
-        inner = self._plain(value)
+        inner = _values.plain(value, self)
         if inner is None:
             return self._code_or_object(value)
         if library(type(value)) and not isinstance(value, Mapping | list | tuple | set):
             return inner
         if type(value) in (dict, list, tuple, set, frozenset):
             return inner
-        return f"{self(type(value))}{inner}{self._sorted(_values.own(value))}"
-
-    def _plain(self, value) -> str | None:
-        """For numbers, texts, arrays and collections; None for another thing."""
-        if isinstance(value, Number) and not isinstance(value, bool | np.bool_):
-            return _values.number(value)
-        if isinstance(value, np.bool_):
-            return repr(bool(value))
-        if isinstance(value, str | bytes):
-            return repr(str(value) if isinstance(value, str) else bytes(value))
-        if isinstance(value, _values.PLAIN | range | slice):
-            return repr(value)
-        if isinstance(value, torch.Generator):
-            return self(value.get_state())
-        if isinstance(value, np.ndarray) and value.dtype.hasobject:
-            return f"{value.dtype} {value.shape} {self(value.tolist())}"
-        if isinstance(value, np.ma.MaskedArray):
-            masked = _values.array(np.ma.getmaskarray(value))
-            return f"{_values.array(value.data)} masked {masked}"
-        if isinstance(value, Tensor | np.ndarray):
-            own = vars(value) if _values.extra(value) else {}
-            return _values.array(value) + self._sorted(own)
-        if isinstance(value, Mapping):
-            each = (f"{self(k)}: {self(v)}" for k, v in value.items())
-            inner = "{" + ", ".join(each) + "}"
-            factory = _values.factory(value)
-            return inner + (self(factory) if factory else "")
-        if isinstance(value, set | frozenset):
-            return "{" + ", ".join(sorted(self(v) for v in value)) + "}"
-        if isinstance(value, list | tuple):
-            each = ", ".join(map(self, value))
-            return f"[{each}]" if isinstance(value, list) else f"({each})"
-        return None
-
-    def _sorted(self, attributes: Mapping) -> str:
-        """Attributes and keywords, whose order says nothing."""
-        each = (f"{n}={self(attributes[n])}" for n in sorted(attributes, key=str))
-        return "{" + ", ".join(each) + "}" if attributes else ""
+        own = _values.keywords(_values.own(value), self)
+        return f"{self(type(value))}{inner}{own}"
 
     def _code_or_object(self, value) -> str:
         if isinstance(value, torch.jit.ScriptFunction):
@@ -169,7 +132,7 @@ class Describe:
             return digest(repr((parts, states)))
         if isinstance(value, functools.partial):
             called = self((value.func, value.args))
-            return f"partial{called}{self._sorted(value.keywords)}"
+            return f"partial{called}{_values.keywords(value.keywords, self)}"
         if isinstance(value, MethodType):
             return f"method{self((value.__func__, value.__self__))}"
         if isinstance(value, staticmethod | classmethod):
@@ -249,7 +212,7 @@ class Describe:
                 self._code(code, without_docstring=True),
                 self(value.__defaults__),
                 self(value.__kwdefaults__),
-                self._sorted(own),
+                _values.keywords(own, self),
                 {
                     name: self(found) if name in cells else self._lenient(found)
                     for name, found in outside.items()
@@ -293,7 +256,7 @@ class Describe:
                 raise
             except ValueError:
                 pass
-        return f"{kind}{self._sorted(own)}"
+        return f"{kind}{_values.keywords(own, self)}"
 
     def _reduced(self, value) -> str:
         """The parts of which `copy` and `pickle` would make a library's object."""

@@ -1,12 +1,12 @@
-"""The texts of numbers and arrays, and the attributes that an object has itself."""
+"""The texts of numbers, arrays and collections, and the attributes of an object."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Mapping
-from numbers import Integral
+from collections.abc import Callable, Mapping
+from numbers import Integral, Number
 from types import (
     BuiltinFunctionType,
     GetSetDescriptorType,
@@ -160,6 +160,48 @@ def array(value: Tensor | np.ndarray) -> str:
             .numpy()
         )
     return f"{shape} {digest(np.ascontiguousarray(value).tobytes())}"
+
+
+def plain(value, text: Callable[[object], str]) -> str | None:
+    """Return the text of a number, text, array or collection; None for another thing.
+
+    text: a function that returns the text of any value inside it.
+    """
+    if isinstance(value, Number) and not isinstance(value, bool | np.bool_):
+        return number(value)
+    if isinstance(value, np.bool_):
+        return repr(bool(value))
+    if isinstance(value, str | bytes):
+        return repr(str(value) if isinstance(value, str) else bytes(value))
+    if isinstance(value, PLAIN | range | slice):
+        return repr(value)
+    if isinstance(value, torch.Generator):
+        return text(value.get_state())
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return f"{value.dtype} {value.shape} {text(value.tolist())}"
+    if isinstance(value, np.ma.MaskedArray):
+        masked = array(np.ma.getmaskarray(value))
+        return f"{array(value.data)} masked {masked}"
+    if isinstance(value, Tensor | np.ndarray):
+        found = vars(value) if extra(value) else {}
+        return array(value) + keywords(found, text)
+    if isinstance(value, Mapping):
+        each = (f"{text(k)}: {text(v)}" for k, v in value.items())
+        inner = "{" + ", ".join(each) + "}"
+        default = factory(value)
+        return inner + (text(default) if default else "")
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(text(v) for v in value)) + "}"
+    if isinstance(value, list | tuple):
+        each = ", ".join(map(text, value))
+        return f"[{each}]" if isinstance(value, list) else f"({each})"
+    return None
+
+
+def keywords(found: Mapping, text: Callable[[object], str]) -> str:
+    """Return the text of attributes or keywords, whose order says nothing."""
+    each = (f"{n}={text(found[n])}" for n in sorted(found, key=str))
+    return "{" + ", ".join(each) + "}" if found else ""
 
 
 def contents(cell):
