@@ -1,8 +1,6 @@
 """Files of users: each guess about one is stated, or the file is refused."""
 
-import io
 import re
-import zipfile
 
 import numpy as np
 import pandas
@@ -106,67 +104,6 @@ def test_a_table_that_is_refused(tmp_path, content, column, message):
     with pytest.raises(ValueError, match=message) as error:
         load(tmp_path, "a.csv", content, column)
     assert str(tmp_path / "a.csv") in str(error.value)
-
-
-COMMA = "t;temp;flow\n1;987;1,5\n2;1.012;2,5\n3;1.150;3,5\n"
-
-
-@pytest.mark.parametrize(
-    ("content", "column", "values"),
-    [
-        (COMMA, "temp", [987, 1012, 1150]),
-        (COMMA.replace(";987;", ";1.000;"), "temp", [1000, 1012, 1150]),
-        (COMMA.replace("987", "-1.987"), "temp", [-1987, 1012, 1150]),
-        (COMMA.replace("2,5", "1.234,5"), "temp", [987, 1012, 1150]),
-        (COMMA.split("\n", 1)[1], "2", [987, 1012, 1150]),
-        ('a,b\n"1,5",1.000\n"2,5",2\n', "b", [1000, 2]),
-        ("a\tb\n1,25\t1.000\n,\t2\n", "b", [1000, 2]),
-        ("a;b\n1.234.567;1.000\n5;2\n", "b", [1000, 2]),
-    ],
-)
-def test_points_are_of_thousands_beside_decimal_commas(
-    tmp_path, content, column, values
-):
-    found, notes = load(tmp_path, "a.csv", content, column)
-    assert found.tolist() == values
-    assert "Its points are read as separators of thousands." in notes
-
-
-@pytest.mark.parametrize(
-    ("content", "column"),
-    [
-        ("x\n987\n1.012\n1.150\n", None),
-        ("x\n1.012\n1.150\n-5\n", None),
-        ("t;x\n1;987\n2;1.012\n", "x"),
-        ("t,x\n1,987\n2,1.012\n", "x"),
-        ("987\n1.012\n", None),
-        ("t;x\n1,5;1.012\n2.5;1.150\n", "x"),
-        ("t;x\n1,500;1.012\n2,500;1.150\n", "x"),
-    ],
-)
-def test_points_that_may_be_of_thousands_are_refused(tmp_path, content, column):
-    with pytest.raises(ValueError, match=r"'1\.012' in line \d, which may") as error:
-        load(tmp_path, "a.csv", content, column)
-    assert "write numbers without separators of thousands" in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "column", "values"),
-    [
-        ("x\n1.012\n1.150\n", None, [1.012, 1.15]),
-        ("x\n987\n1.012\n1.15\n", None, [987, 1.012, 1.15]),
-        ("x\n2\n1.125\n0.125\n", None, [2, 1.125, 0.125]),
-        ("x\n1234\n1.125\n", None, [1234, 1.125]),
-        ("x\n1.000e0\n2\n", None, [1, 2]),
-        ("t,x\n0.5,1.125\n1,2\n", "x", [1.125, 2]),
-        ('t,x\n"1,234,567",1.125\n1,2\n', "x", [1.125, 2]),
-        ("t;x\n1,5;1.5\n2,5;1.125\n", "x", [1.5, 1.125]),
-        ("t;x\na, b;1.125\n.;1.250\n", "x", [1.125, 1.25]),
-        ("t;x;y\n;1.125;\n;1.250;\n", "x", [1.125, 1.25]),
-    ],
-)
-def test_decimal_points_stay_decimal_points(tmp_path, content, column, values):
-    assert load(tmp_path, "a.csv", content, column)[0].tolist() == values
 
 
 NO_NAMES = ["\u22121.5", "<0.5", "$1.5", "(1.5)", "- 1.5", "?", "'1.5", "~1.5"]
@@ -289,126 +226,10 @@ def test_a_source_that_is_no_file_of_numbers(tmp_path):
         own.load("digits", "x")
 
 
-def saved(values):
-    file = io.BytesIO()
-    np.save(file, values, allow_pickle=True)
-    return file.getvalue()
-
-
-X = np.arange(40.0)
-
-
-@pytest.mark.parametrize(
-    ("values", "shape", "guess"),
-    [
-        (X, (40,), ""),
-        (X[:, None], (40,), "shape (40, 1) is read as one series"),
-        (X[None], (40,), "shape (1, 40) is read as one series"),
-        (X.reshape(20, 2), (20, 2), "Each row of the file is one sequence"),
-        (np.asfortranarray(X.reshape(20, 2)), (20, 2), "Each row"),
-        (X.astype(">f8"), (40,), ""),
-        (X.astype(np.float16), (40,), ""),
-        (X.astype(np.longdouble), (40,), ""),
-        (X.astype(np.int8), (40,), ""),
-        (X.astype(np.uint64), (40,), ""),
-        (X[::2], (20,), ""),
-    ],
-)
-def test_an_array_is_read_and_guesses_are_stated(tmp_path, values, shape, guess):
-    found, notes = load(tmp_path, "a.npy", saved(values))
-    assert found.shape == shape
-    assert found.dtype == torch.float64
-    assert found.flatten().tolist() == values.flatten().tolist()
-    assert guess in " ".join(notes)
-    assert bool(notes) == bool(guess)
-
-
-def zipped():
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a.npy", saved(X))
-    return file.getvalue()
-
-
-def claiming(shape):
-    """A file whose header claims another shape than it holds."""
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
-    header = header.encode().ljust(117) + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(80)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "it is empty"),
-        (b"\x93NUM", "first bytes are not those"),
-        (b"\x93NUMPY", "complete .npy file"),
-        (b"x,y\n1,2\n", "first bytes are not those"),
-        (zipped(), "zip archive"),
-        (saved(X)[:-8], "shorter than its header says"),
-        (claiming("(10000000000000,)"), "shorter than its header says"),
-        (claiming("(99999999999999999999999,)"), "complete .npy file"),
-        (claiming("(-1,)"), "complete .npy file"),
-        (b"\x93NUMPY\x01\x00\x76\x00" + b"{" * 118, "complete .npy file"),
-        (b"\x93NUMPY\x09\x00\x76\x00" + b"{" * 118, "complete .npy file"),
-        (saved(np.array([{}, 1], dtype=object)), "without pickles"),
-        (saved(np.array(["a", "b"])), "integers or floating-point"),
-        (saved(X > 3), "integers or floating-point numbers, got bool"),
-        (saved(np.zeros(9, dtype="M8[s]")), "integers or floating-point"),
-        (saved(np.zeros(9, dtype=[("a", "f8")])), "integers or floating-point"),
-        (saved(np.array(3.0)), r"\(T,\), one series, or \(n, L\).* got shape \(\)"),
-        (saved(np.zeros((0,))), r"got shape \(0,\)"),
-        (saved(X.reshape(4, 2, 5)), r"got shape \(4, 2, 5\)"),
-        (saved(np.where(X == 7, np.nan, X)), r"finite, got nan at \[7\] \(1 such"),
-        (saved(np.where(X > 7, np.inf, X).reshape(20, 2)), r"got inf at \[4, 0\]"),
-        (saved(X.astype(np.longdouble) * np.longdouble("1e400")), "must be finite"),
-        (saved(np.array([2**60, 2**60 + 1])), r"integers beyond 2\*\*53"),
-    ],
-)
-def test_an_array_that_is_refused(tmp_path, content, message):
-    with pytest.raises(ValueError, match=message) as error:
-        load(tmp_path, "a.npy", content)
-    assert str(tmp_path / "a.npy") in str(error.value)
-
-
-def test_complex_numbers_are_refused(tmp_path):
-    with pytest.raises(TypeError, match="must hold real numbers, got complex128"):
-        load(tmp_path, "a.npy", saved(X + 1j))
-
-
 def test_each_way_to_name_a_file_is_an_option_of_the_same_reader(tmp_path):
     for name in ("a.CSV", "a.tsv", "a.txt"):
         assert load(tmp_path, name, "x\n1\n2\n")[0].tolist() == [1, 2]
     assert re.match(r"The training part", own.read("digits")[1][0])
-
-
-@pytest.mark.parametrize(
-    ("content", "column"),
-    [
-        ("a;b\n100.251;x\n200.113;y\n", "a"),
-        ("a\tb\n100.251\tx\n", "a"),
-        ("x\n1.012\n1.150\n", None),
-        ("100.251 1\n200.113 2\n", "1"),
-    ],
-)
-def test_points_that_may_be_of_thousands_are_stated(tmp_path, content, column):
-    found, notes = load(tmp_path, "a.csv", content, column)
-    assert found.max() < 1000
-    assert "Its points are read as decimal points." in notes
-
-
-@pytest.mark.parametrize(
-    "content", ["a;b\n1.25;1\n", "a;b\n1.012;0.5\n", "a,b\n1.012,x\n"]
-)
-def test_points_that_are_decimal_points_need_no_sentence(tmp_path, content):
-    _, notes = load(tmp_path, "a.csv", content, "a")
-    assert "Its points are read as decimal points." not in notes
-
-
-@pytest.mark.parametrize("after", [b"\0", b"text", saved(X), saved(X)[:50]])
-def test_data_after_an_array_are_refused(tmp_path, after):
-    with pytest.raises(ValueError, match=f"got {len(after)} bytes after it"):
-        load(tmp_path, "a.npy", saved(X) + after)
 
 
 MANY = ",".join(f"c{k}" for k in range(400)) + "\n" + ",".join("1" * 400) + "\n"
