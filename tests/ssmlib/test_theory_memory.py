@@ -6,7 +6,6 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import toeplitz
 
 from ssmlib import initialization
 from ssmlib.theory import learning, memory
@@ -58,34 +57,6 @@ def test_it_is_that_of_the_gram_matrix(name):
     twice = tensor(np.flip(np.concatenate([poles, poles[:2]])).copy())
     found = memory.memory_function(twice, 1001)[delays].numpy()
     assert np.abs(found - exact).max() < 1e-12
-
-
-@pytest.mark.parametrize("name", POLES)
-@pytest.mark.parametrize("T", [8, 300])
-def test_a_window_is_that_of_its_gram_matrix(name, T):
-    poles = POLES[name]
-    delays = [0, 1, 5, T // 2, T - 1]
-    exact = by_gram(poles, delays, T) if len(poles) < T else np.ones(len(delays))
-    twice = tensor(np.flip(np.concatenate([poles, poles[:2]])).copy())
-    for eigenvalues in (tensor(poles), twice):
-        found = memory.finite_memory_function(eigenvalues, T).numpy()
-        assert np.abs(found[delays] - exact).max() < 1e-12
-        assert float(found.sum()) == pytest.approx(min(len(poles), T), abs=1e-12)
-
-
-def test_a_window_shorter_than_its_modes_remember():
-    """63 poles near the circle: made orthogonal only once, rows are off by 1e-8."""
-    eigenvalues = discrete("lin", 64, 0.001)
-    exact = by_gram(eigenvalues.numpy(), [0, 500, 1023], 1024)
-    found = memory.finite_memory_function(eigenvalues, 1024)[[0, 500, 1023]].numpy()
-    assert np.abs(found - exact).max() < 1e-12
-
-
-def test_undamped_modes_of_a_window():
-    """On the grid of the window their rows are orthogonal: n / T at every delay."""
-    grid = torch.exp(2j * math.pi * torch.arange(5, dtype=torch.float64) / 40)
-    found = memory.finite_memory_function(grid, 40)
-    assert torch.allclose(found, torch.full_like(found, 5 / 40), atol=1e-14)
 
 
 #: FouT's normal part does not decay: its memory has no end, and no stationary state
@@ -207,26 +178,6 @@ def test_a_regression_on_simulated_input_finds_it():
         assert abs(share - found[delay]) < 4 * error
 
 
-def test_correlated_input_by_plain_algebra():
-    eigenvalues = discrete("lin", 8, 0.1)
-    R = toeplitz(0.8 ** np.arange(60))
-    V = eigenvalues.numpy()[:, None] ** np.arange(60)
-    r = V @ R
-    exact = (r.conj() * np.linalg.solve(V @ R @ V.conj().T, r)).sum(0).real
-    row = torch.from_numpy(R[0].copy())
-    for moment in (torch.from_numpy(R), row, 3 * row):
-        found = memory.coloured_memory_function(eigenvalues, moment)
-        assert np.abs(found.numpy() - exact).max() < 1e-10
-    white = memory.coloured_memory_function(eigenvalues, torch.eye(60))
-    finite = memory.finite_memory_function(eigenvalues, 60)
-    assert torch.allclose(white, finite, atol=1e-13)
-    constant = memory.coloured_memory_function(eigenvalues, torch.ones(60))
-    assert torch.allclose(constant, torch.ones(60, dtype=torch.float64))
-
-
-# Distinct
-
-
 def test_repeated_eigenvalues_count_once():
     """S4D-Lin, N = 64, turns past itself at dt = .1: 20 of 63 are distinct."""
     eigenvalues = discrete("lin", 64, 0.1)
@@ -248,130 +199,6 @@ def test_what_stays_is_in_order_and_closed():
     apart = tensor([0.5, 0.5 + 1e-8])
     assert len(memory.distinct(apart)) == 2
     assert len(memory.distinct(apart, tol=1e-7)) == 1
-
-
-# Published tables, and bad input
-
-
-def test_memory_of_structured_and_plain_spectra():
-    """N = 32; delays 0, 10, 31, 50, 100, 200, 500, and the mean delay."""
-    k = torch.arange(1, 33, dtype=torch.float64)
-    rows = {
-        "inv": (discrete("inv", 32, 0.01), "274 144 133 122 102 057 0145", 190),
-        "lin": (discrete("lin", 32, 0.01), "267 142 137 135 134 036 0025", 128),
-        "real": (k / 33 + 0j, "1000 99846 266 150 054 007 0", 34),
-    }
-    for eigenvalues, places, mean in rows.values():
-        found = memory.memory_function(eigenvalues, 501)[[0, 10, 31, 50, 100, 200, 500]]
-        for value, digits in zip(found.tolist(), places.split(), strict=True):
-            shown = 1.0 if digits == "1000" else float(f".{digits}")
-            unit = 10.0 ** -max(3, len(digits))
-            assert value == pytest.approx(shown, abs=1.01 * unit)
-        assert memory.mean_delay(eigenvalues) == pytest.approx(mean, abs=1)
-
-
-@pytest.mark.parametrize(
-    ("name", "dt", "n", "values"),
-    [
-        ("lin", 0.03, 63, (43, 38, 86, 200)),
-        ("lin", 0.01, 63, (129, 113, 258, 400)),
-        ("lin", 0.003, 63, (431, 378, 861, 1323)),
-        ("lin", 0.001, 63, (1295, 1136, 2584, 1997)),
-        ("inv", 0.03, 64, (76, 57, 176, 286)),
-        ("inv", 0.01, 64, (200, 146, 465, 715)),
-        ("inv", 0.003, 64, (650, 462, 1544, 1596)),
-        ("inv", 0.001, 64, (1951, 1385, 4634, 2246)),
-    ],
-)
-def test_lengths_of_memory(name, dt, n, values):
-    eigenvalues = discrete(name, 64, dt)
-    assert memory.memory_capacity(eigenvalues) == n
-    assert memory.mean_delay(eigenvalues) == pytest.approx(values[0], abs=0.51)
-    assert memory.memory_quantile(eigenvalues, 0.5) == values[1]
-    assert memory.memory_quantile(eigenvalues, 0.9) == values[2]
-    below = memory.memory_function(eigenvalues, 2500) < 0.01
-    assert int(below.nonzero()[0]) == values[3]
-
-
-@pytest.mark.parametrize(
-    ("name", "dt", "window", "infinite"),
-    [
-        ("inv", 0.01, (0.274, 0.0145, 0.0), (0.274, 0.0145, 0.0)),
-        ("inv", 0.001, (0.482, 0.0237, 0.466), (0.031, 0.0125, 0.0100)),
-        ("lin", 0.001, (0.525, 0.0217, 0.510), (0.031, 0.0135, 0.0134)),
-    ],
-)
-def test_a_windows_oldest_inputs(name, dt, window, infinite):
-    eigenvalues = discrete(name, 32, dt)
-    delays = [0, 500, 1023]
-    found = memory.finite_memory_function(eigenvalues, 1024)[delays]
-    assert found.tolist() == pytest.approx(list(window), abs=1.01e-3)
-    found = memory.memory_function(eigenvalues, 1024)[delays]
-    assert found.tolist() == pytest.approx(list(infinite), abs=1.01e-3)
-
-
-@pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9, 1e-11])
-@pytest.mark.parametrize("turn", [0.0, 0.3])
-def test_quantiles_near_the_circle_are_those_of_a_geometric_series(gap, turn):
-    """To what the eigenvalue's own rounding leaves: 1e-16 over the gap."""
-    pole = (1 - gap) * np.exp(1j * turn)
-    with mpmath.workdps(60):
-        square = mpmath.mpf(pole.real) ** 2 + mpmath.mpf(pole.imag) ** 2
-        for share in (1e-3, 0.5, 1 - 1e-6):
-            exact = mpmath.log1p(-mpmath.mpf(share)) / mpmath.log(square)
-            found = memory.memory_quantile(tensor([pole]), share)
-            rounding = 1 + 1e-15 / gap * float(exact)
-            assert abs(found - (math.ceil(exact) - 1)) <= rounding
-    if gap < 1e-6:
-        return
-    later = memory.memory_capacity(tensor([pole]), found + 1)
-    before = memory.memory_capacity(tensor([pole]), found)
-    assert before < share <= later
-
-
-def test_a_quantile_of_many_poles_is_that_of_the_sums():
-    for name, dt in (("lin", 0.003), ("inv", 0.01), ("real", 0.1)):
-        eigenvalues = discrete(name, 32, dt)
-        n = memory.memory_capacity(eigenvalues)
-        sums = memory.memory_function(eigenvalues, 20_000).cumsum(0)
-        for share in (0.01, 0.3, 0.9, 0.99):
-            found = memory.memory_quantile(eigenvalues, share)
-            assert found == int((sums < share * n).sum())
-        for T in (1, 2, 777, 20_000):
-            found = memory.memory_capacity(eigenvalues, T)
-            assert found == pytest.approx(float(sums[T - 1]), rel=1e-10)
-
-
-def test_delays_near_the_circle_keep_their_digits():
-    """(1 + |p|^2) / (1 - |p|^2), of one pole: the difference is not rounded."""
-    for gap in (1e-9, 1e-13, 2.0**-53):
-        pole = tensor([1 - gap])
-        exact = 1 / (1 - float(pole.real)) / 2
-        assert memory.mean_delay(pole) == pytest.approx(exact, rel=1e-8)
-        peak = memory.group_delay(pole, torch.zeros(1))
-        assert float(peak) == pytest.approx(2 / (1 - float(pole.real)), rel=1e-8)
-
-
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-def test_a_moment_is_symmetric_to_rounding_alone(scale):
-    """To 1e-9 of an entry, or 1e-12 of the largest one, in any scale."""
-    R = torch.from_numpy(toeplitz(0.5 ** np.arange(8))) * scale
-    exact = memory.coloured_memory_function(GOOD, R)
-    small, large = R.clone(), R.clone()
-    small[1, 0] *= 1 + 5e-10
-    assert torch.allclose(memory.coloured_memory_function(GOOD, small), exact)
-    large[1, 0] *= 1 + 1e-8
-    with pytest.raises(ValueError, match="R must be symmetric"):
-        memory.coloured_memory_function(GOOD, large)
-    zero = torch.diag(R.diagonal())
-    for off, refused in ((5e-13, False), (1e-11, True)):
-        own = zero.clone()
-        own[1, 0] = off * scale
-        if refused:
-            with pytest.raises(ValueError, match="R must be symmetric"):
-                memory.coloured_memory_function(GOOD, own)
-        else:
-            memory.coloured_memory_function(GOOD, own)
 
 
 GOOD, ONE = tensor([0.5, 0.2j]), tensor([1.0])
