@@ -49,7 +49,7 @@ def files(folder):
 
 def test_every_data_set_in_a_folder_has_a_layout():
     in_folders = {n for n, entry in DATASETS.items() if entry.kind == "folder"}
-    assert set(LAYOUTS) == in_folders - {"fashion_mnist"}  # in test_tasks.py
+    assert set(LAYOUTS) == in_folders - {"fashion_mnist"}  # in test_images.py
 
 
 @ignored
