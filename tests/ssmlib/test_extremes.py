@@ -13,7 +13,7 @@ import torch
 
 from ssmlib import statistics
 from ssmlib.theory import timescale
-from tests.ssmlib.test_promises import PROMISES
+from tests.ssmlib.promises import PROMISES
 
 SIZES = (1e-308, 1e-155, 1e155, 1e307)
 #: functions whose kernel shows an overflow as NaN, as their fast forms do not look

@@ -27,7 +27,7 @@ from ssmlib.kernels import diagonal
 from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.models import Ensemble, Model
-from tests.ssmlib import test_promises as arrays
+from tests.ssmlib.promises import PROMISES
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
 A, B = torch.tensor([-0.5 + 1j, -0.5 + 2j]), torch.ones(2) + 0j
@@ -424,12 +424,12 @@ PARTS = {
 
 
 def test_each_promise_of_a_docstring_has_a_test():
-    """A function of arrays is in the table of `test_promises`, another one here."""
+    """A function of arrays is in the table of `promises`, another one here."""
     tested = {*RAISES, *ELSEWHERE}
     missing = [
         name
         for name, value in documented().items()
-        if name not in tested and value not in arrays.PROMISES
+        if name not in tested and value not in PROMISES
     ]
     assert missing == []
     assert tested <= set(documented()) | {"layers.s4.S4"}
