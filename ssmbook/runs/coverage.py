@@ -97,7 +97,7 @@ def _generated(cache: Path) -> list[Path]:
 def readable(
     node, known: dict[str, Parameter], values: dict[str, Value], folder: Path
 ) -> dict[str, Any]:
-    """What the kernel of a run may read, as `launch.Reads` takes it.
+    """What the kernel of a run may read, as `hook.Reads` takes it.
 
     Args:
         node: the notebook.

@@ -40,8 +40,8 @@ _DROPPED = (
     "TORCH*", "PYTORCH_*", "CUBLAS_*", "CUDNN_*", "CUDA_*", "NVIDIA_*", "LC_*", "LANG",
     "LANGUAGE", "TZ", "LD_PRELOAD",
 )  # fmt: skip
-#: the script that a kernel runs
-LAUNCH = Path(__file__).with_name("launch.py")
+#: the script that a kernel runs, and the file that it loads
+LAUNCH, HOOK = (Path(__file__).with_name(f"{name}.py") for name in ("launch", "hook"))
 _SOCKET = 107  # bytes that the path of a Unix socket may have
 _NAME = "ssmbook-xxxxxxxx/kernel-ipc-5"  # the longest below the temporary folder
 
@@ -152,8 +152,8 @@ def manager(
             )
 
         def start_kernel(self, **options):
-            # PyTorch asks for the source of each function on the stack.
-            always = {f"{self.own.name}/": True, str(LAUNCH): True}
+            # PyTorch and tracebacks ask for the source of each function on the stack.
+            always = {f"{self.own.name}/": True, str(LAUNCH): True, str(HOOK): True}
             own = {"places": readable["places"] | always}
             file = Path(self.own.name) / "readable.json"
             file.write_text(json.dumps(readable | own), encoding="utf-8")

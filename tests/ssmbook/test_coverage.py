@@ -19,11 +19,11 @@ HEAD = 'data: str = ""  # <path> data\ntext: str = "plain"'
 SCRIPT = """import json, os, sys, time
 from IPython.core.interactiveshell import InteractiveShell
 sys.path.insert(0, sys.argv[1])
-import launch
+import hook, launch
 shell = InteractiveShell.instance()
 shell.run_cell("import numpy, pandas, sqlite3, torch, runpy, json, ssmbook")
 snippets = json.loads(sys.stdin.read())
-reads = launch.Reads({}, [], [], os.path.abspath("refusals"))
+reads = hook.Reads({}, [], [], os.path.abspath("refusals"))
 launch.audit_processes()
 sys.addaudithook(reads)
 found, started = {}, reads.started

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ssmbook.notebook.parameters import check, declared
-from ssmbook.runs import coverage, launch
+from ssmbook.runs import coverage, hook
 from ssmbook.runs.execution import NotebookFailed, execute
 from tests.ssmbook.test_coverage import parametrized
 
@@ -88,11 +88,11 @@ FILES = {
 }  # fmt: skip
 
 
-def reads(folder: Path) -> launch.Reads:
+def reads(folder: Path) -> hook.Reads:
     node = parametrized("import ssmbook")
     known = declared(node, "here")
     found = coverage.readable(node, known, check(known, {}, "here"), folder)
-    return launch.Reads(**found, refusals=str(folder / "refusals"))
+    return hook.Reads(**found, refusals=str(folder / "refusals"))
 
 
 @pytest.mark.parametrize("file", FILES)
