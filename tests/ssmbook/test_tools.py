@@ -16,7 +16,7 @@ def test_two_that_need_a_tool_at_once_make_one_environment(monkeypatch, tmp_path
         (folder / "bin").mkdir(parents=True, exist_ok=True)
         if "install" in call:
             time.sleep(0.3)  # the second one looks while the first installs
-            (folder / "bin" / "tool").write_text("")
+            (folder / "bin" / "tool").touch()
 
     def ask() -> Path:
         together.wait()
