@@ -203,6 +203,7 @@ def _build(
         strict(made, pages)
         if with_pdf:
             pdf.write(made, pages / "book.pdf")
+            pdf.write_pages(pages)
         mark = outputs.state(made, packages, pages, *about)
         outputs.swap(pages, html)
         outputs.swap(made, tree)

@@ -1,7 +1,8 @@
 """The whole book as one PDF: a single page of HTML, printed by Chromium.
 
 It has an outline, tags for screen readers, and links that lead to their places. It is
-made on demand only, since it needs a browser and as long as the book itself.
+made on demand only, since it needs a browser and as long as the book itself. A page
+that links to a PDF of its own is printed too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ssmbook.book import sphinx
 
@@ -21,6 +23,14 @@ _FOOT = (
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
 _TIMEOUT = 600_000  # ms
+_BOOK = {
+    "display_header_footer": True,
+    "header_template": "<span></span>",
+    "footer_template": _FOOT,
+    "margin": dict.fromkeys(("top", "bottom", "left", "right"), "17mm"),
+}
+#: of a page that stands alone, without a number
+ALONE = {"margin": dict.fromkeys(("top", "bottom", "left", "right"), "10mm")}
 
 
 def chromium() -> str:
@@ -69,22 +79,33 @@ def write(tree: Path, target: Path) -> None:
         raise RuntimeError(sphinx.failure(tree, run))
     page = single_page(tree / "_build" / "singlehtml")
     try:
-        _print(program, page, target)
+        _print(program, page, target, _BOOK)
     finally:
         shutil.rmtree(tree / "_build")
 
 
-def _print(program: str, page: Path, target: Path) -> None:
+def write_pages(html: Path) -> None:
+    """Print each page that links to a PDF of its own, beside that of the book.
+
+    Raises RuntimeError without Chromium.
+    """
+    for page in sorted(html.glob("book/*.html")):
+        link = f'class="pdf-link" href="../{page.stem}.pdf"'
+        if link in page.read_text(encoding="utf-8"):
+            _print(chromium(), page, html / f"{page.stem}.pdf", ALONE)
+
+
+def _print(program: str, page: Path, target: Path, layout: dict[str, Any]) -> None:
     from playwright.sync_api import Error
 
     try:
-        _print_with(program, page, target)
+        _print_with(program, page, target, layout)
     except Error as error:
         reason = str(error).strip().partition("\n")[0]
         raise RuntimeError(f"no PDF: {program}: {reason}") from error
 
 
-def _print_with(program: str, page: Path, target: Path) -> None:
+def _print_with(program: str, page: Path, target: Path, layout: dict[str, Any]) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -102,9 +123,6 @@ def _print_with(program: str, page: Path, target: Path) -> None:
             print_background=True,
             outline=True,
             tagged=True,
-            display_header_footer=True,
-            header_template="<span></span>",
-            footer_template=_FOOT,
-            margin={"top": "17mm", "bottom": "17mm", "left": "17mm", "right": "17mm"},
+            **layout,
         )
         browser.close()

@@ -1,6 +1,7 @@
 """The roles and directives of the book's pages, for Sphinx.
 
     {claim}`id`              the verdict on a claim, linked to its entry
+    {named-claim}`id`        the same, after the name of the claim
     {effect}`name`           the effect of a contrast of the chapter's study, in words
     ```{verdict-bar} paper   a bar of the verdicts on a paper
     ```{chapter-claims}      the table of the chapter's claims
@@ -8,7 +9,8 @@
     ```{reading-path}        steps through the book, with the minutes to read them
     ```{changes} version     what changed in the ledger since an earlier version
     ```{forest}              every trained comparison on one axis, by question
-    ```{pdf-link}            a link to the PDF, where it is made
+    ```{pdf-link}            a link to the PDF, where it is made; with `page`, to one of
+                             the page on which it stands
 
 Below the title of a chapter stands its kind, its reading time and its prerequisites.
 Figures take their alt text from the notebook that draws them. A page that pastes a
@@ -64,6 +66,16 @@ class ClaimRole(SphinxRole):
         badge = XRefBadgeRole(color(verdicts[claim]))
         text = f"{words(verdicts[claim])} <claim-{claim}>"
         return badge(self.name, self.rawtext, text, self.lineno, self.inliner)
+
+
+class NamedClaimRole(ClaimRole):
+    """The name of a claim, then the verdict on it."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Make the name and the badge; a warning as of the role `claim`."""
+        badge, messages = super().run()
+        name = nodes.inline("", self.text.strip(), classes=["claim-name"])
+        return [name, nodes.Text(" "), *badge], messages
 
 
 class EffectRole(SphinxRole):
@@ -175,11 +187,18 @@ class Forest(_Made):
 
 
 class PdfLink(_Made):
-    """A link to the PDF of the book; nothing where none is made."""
+    """A link to the PDF of the book or of this page; nothing where none is made."""
+
+    optional_arguments = 1
 
     def markdown(self) -> str:
-        """Return the link, or an empty text."""
-        made = '<a class="pdf-link" href="../book.pdf">The whole book as PDF</a>'
+        """Return the link or an empty text; raise ValueError for a wrong argument."""
+        name, words = "book", "The whole book as PDF"
+        if self.arguments:
+            if self.arguments != ["page"]:
+                raise ValueError(_unknown("kind of PDF", self.arguments[0], ["page"]))
+            name, words = Path(self.env.docname).name, "This page as PDF"
+        made = f'<a class="pdf-link" href="../{name}.pdf">{words}</a>'
         return made if of_build(self.env).pdf else ""
 
 
@@ -234,6 +253,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("myst_nb")
     app.setup_extension("sphinx_design")
     app.add_role("claim", ClaimRole())
+    app.add_role("named-claim", NamedClaimRole())
     app.add_role("effect", EffectRole())
     app.add_directive("verdict-bar", VerdictBar)
     app.add_directive("chapter-claims", ChapterClaims)

@@ -21,6 +21,9 @@ def made(place):
         "[The toy](rerun.md)\n",
         encoding="utf-8",
     )
+    (place / "book" / "rerun.md").write_text(
+        "# How to rerun\n\n```{pdf-link} page\n```\n", encoding="utf-8"
+    )
     ssmbook(place, "build", "--pdf")
     return place / "_build" / "html"
 
@@ -29,6 +32,13 @@ def test_the_front_page_links_to_it(made):
     assert 'href="../book.pdf"' in (made / "book" / "intro.html").read_text(
         encoding="utf-8"
     )
+
+
+def test_a_page_that_links_to_its_own_pdf_is_printed(made):
+    page = made / "book" / "rerun.html"
+    assert 'href="../rerun.pdf"' in page.read_text(encoding="utf-8")
+    assert len(PdfReader(made / "rerun.pdf").pages) == 1
+    assert {path.stem for path in made.glob("*.pdf")} == {"book", "rerun"}
 
 
 def test_it_has_an_outline_tags_and_live_links(made):
@@ -49,7 +59,9 @@ def test_it_has_an_outline_tags_and_live_links(made):
 
 def test_without_it_nothing_links_there(place, made):
     ssmbook(place, "build")
-    assert "book.pdf" not in (made / "book" / "intro.html").read_text(encoding="utf-8")
+    for name in ("intro", "rerun"):
+        page = made / "book" / f"{name}.html"
+        assert "pdf-link" not in page.read_text(encoding="utf-8")
 
 
 def test_without_a_browser_it_says_what_to_install(own, monkeypatch):

@@ -36,7 +36,7 @@ notebooks/part/toy: You know what is twice.
 ```
 
 ```{figure} _figures/curve.svg
-Again.
+Again. {named-claim}`twice-is-small`
 ```
 
 ```{pdf-link}
@@ -95,6 +95,7 @@ def test_pages_are_copies_and_show_this_run(book):
     html = tree / "_build" / "html"
     front = text_of(html / "book" / "intro.html")
     assert "Twice is 4. ✓ reproduced" in front
+    assert "Again. twice-is-small ✓ reproduced" in front
     assert "Claims in its own words, 1 in all:" in front
     assert "which test our code (1): 1 ✓ reproduced." in front
     assert "Twice. ✓ reproduced" in front.replace("  ", " ")
