@@ -15,6 +15,7 @@ KINDS = (
     "book/symbols.html",
     "book/glossary.html",
     "book/recommend.html",
+    "book/decide.html",
     "book/map.html",
     "book/schemes.html",
     "_modules/ssmlib/layers/s4d.html",
