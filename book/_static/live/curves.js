@@ -1,48 +1,21 @@
 // Four live figures whose curves are closed forms of `modes.js`, `gram.js`, `memory.js`.
 (() => {
-  const COLOURS = [0, 1, 2, 3, 4].map((k) => `var(--live-${k})`);
-  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2"];
-  const { shown } = ssm;
-  const axis = (options) => ({ grid: true, tickFormat: shown, ...options });
+  const { shown, plot, upright, power, DEFAULT_KEY } = ssm;
   const spread = (low, high, n) =>
     Array.from({ length: n }, (_, k) => 10 ** (low + ((high - low) * k) / (n - 1)));
-
-  // One plot: curves [[x, y], ...], numbered as the key has them
-  ssm.plot = (width, label, { x, y, curves, marks = [], height = 260 }) =>
-    Plot.plot({
-      width,
-      height,
-      marginLeft: 56,
-      marginBottom: 40,
-      style: { fontSize: "13px", background: "none" },
-      ariaLabel: label,
-      x: axis(x),
-      y: axis(y),
-      marks: [
-        ...curves.map((points, k) =>
-          Plot.line(points, {
-            stroke: COLOURS[k],
-            strokeWidth: 2.2,
-            strokeDasharray: DASHES[k],
-            clip: true,
-          }),
-        ),
-        ...marks,
-      ],
-    });
-  ssm.upright = (x, k) => Plot.ruleX([x], { stroke: COLOURS[k], strokeDasharray: DASHES[k], strokeWidth: 2 });
-  const decades = (low, high) =>
-    Array.from({ length: Math.floor(Math.log10(high / low) + 1.001) }, (_, k) => +`1e${Math.ceil(Math.log10(low) - 1e-9) + k}`);
-  // A logarithmic axis, with a tick a power of ten
-  const power = (label, domain) => ({ type: "log", label, domain, ticks: decades(...domain) });
-  const exponent = { read: (k) => 10 ** k, show: (k) => shown(10 ** k) };
   const minus = (a) => String(-a || 0);
   const two = { show: (v) => v.toFixed(2) };
 
   const MODES = 32;
   ssm.figures.timescale = {
     title: "The mean square of an untrained last output, against the timescale",
-    key: ["exact", "bound (m/2) Δ² L λmax", "the rule, 1/√(L λmax)"],
+    key: [
+      ["line", 0, "exact"],
+      ["line", 1, "bound (m/2) Δ² L λmax"],
+      ["line", 2, "the rule, 1/√(L λmax)"],
+      ["line", 3, "mean square 1"],
+      DEFAULT_KEY,
+    ],
     state: { L: 10, rho: 0.9, a: 0 },
     controls: [
       { name: "L", label: "length L", min: 4, max: 14, step: 1, show: (k) => String(2 ** k) },
@@ -59,14 +32,15 @@
       const { A, dt, length } = this.values(state);
       const steps = spread(-4, 0, 121);
       return [
-        ssm.plot(width, this.title, {
+        plot(width, this.title, {
           x: power("timescale Δ →", [1e-4, 1]),
           y: power("↑ mean square", [1e-5, 1e5]),
           curves: [
             steps.map((d) => [d, ssm.energy(A, d, length, state.rho)]),
             steps.map((d) => [d, ssm.bound(MODES, d, length, state.rho)]),
           ],
-          marks: [ssm.upright(dt, 2)],
+          under: [ssm.defaultRange()],
+          marks: [upright(dt, 2), ssm.level(1, 3)],
         }),
       ];
     },
@@ -92,7 +66,11 @@ print(timescale.output_energy(A, dt, R), timescale.bound(A, dt, R))
 
   ssm.figures.spacing = {
     title: "How hard it is to learn a readout of evenly spaced frequencies",
-    key: ["m frequencies", "as many as one likes: cosh(2πa/δ)", "this spacing δ"],
+    key: [
+      ["line", 0, "m frequencies"],
+      ["line", 1, "as many as one likes: cosh(2πa/δ)"],
+      ["line", 2, "this spacing δ"],
+    ],
     state: { gap: 1, a: 0.5, m: 8 },
     controls: [
       { name: "gap", label: "spacing δ", min: 0.3, max: 8, step: 0.05, ...two },
@@ -105,16 +83,16 @@ print(timescale.output_energy(A, dt, R), timescale.bound(A, dt, R))
       const times = Array.from({ length: 200 }, (_, k) => k / 20);
       const known = (points) => points.filter(([, y]) => y < 1e12);
       return [
-        ssm.plot(width, this.title, {
+        plot(width, this.title, {
           x: { label: "spacing δ →", domain: [0, 8] },
           y: power("↑ condition number", [1, 1e8]),
           curves: [
             known(gaps.map((d) => [d, this.condition(state, d)])),
             known(gaps.map((d) => [d, ssm.latticeCondition(d, state.a)])),
           ],
-          marks: [ssm.upright(state.gap, 2)],
+          marks: [upright(state.gap, 2)],
         }),
-        ssm.plot(width, "Kernels of the first three frequencies", {
+        plot(width, "Kernels of the first three frequencies", {
           x: { label: "time →" },
           y: { label: "↑ first three kernels", domain: [-1, 1] },
           height: 160,
@@ -140,12 +118,13 @@ print(conditioning.lattice_condition(${state.gap}, ${state.a}))
   };
 
   const WINDOW = 1024;
+  const PERIODS = 5; // of them are drawn, at most
   ssm.figures.aliasing = {
     title: "S4D-Lin's kernel repeats after 2/Δ steps, unless it is damped",
-    key: ["kernel", "what damping leaves", "2/Δ"],
+    key: [["line", 0, "kernel"], ["line", 1, "what damping leaves"], ["line", 2, "2/Δ"], DEFAULT_KEY],
     state: { dt: -2.3, a: 0, N: 32 },
     controls: [
-      { name: "dt", label: "timescale Δ", min: -3.3, max: -1.3, step: 0.05, ...exponent },
+      { ...ssm.timescale(10, -3.3, 0.05), max: -1.3 },
       { name: "a", label: "damping −Re w", min: 0, max: 1, step: 0.05, ...two },
       { name: "N", label: "state size N", min: 8, max: 64, step: 8, show: String },
     ],
@@ -154,12 +133,13 @@ print(conditioning.lattice_condition(${state.gap}, ${state.a}))
       const K = ssm.kernel(ssm.initialize("lin", state.N, -state.a), dt, WINDOW);
       const left = (l) => K[0] * Math.exp(-state.a * dt * l);
       const repeat = 2 / dt;
+      const drawn = Array.from(K.slice(0, Math.ceil(PERIODS * repeat)));
       return [
-        ssm.plot(width, this.title, {
-          x: { label: "step →", domain: [0, WINDOW] },
+        plot(width, this.title, {
+          x: { label: "step →", domain: [0, drawn.length - 1] },
           y: { label: "↑ kernel, C = 1" },
-          curves: [Array.from(K, (v, l) => [l, v]), Array.from(K, (v, l) => [l, left(l)])],
-          marks: repeat < WINDOW ? [ssm.upright(repeat, 2)] : [],
+          curves: [drawn.map((v, l) => [l, v]), drawn.map((_, l) => [l, left(l)])],
+          marks: repeat < WINDOW ? [upright(repeat, 2)] : [],
         }),
       ];
     },
@@ -187,18 +167,18 @@ print(K[:5])
   const REACH = 1500;
   ssm.figures.front = {
     title: "The share of an input τ steps back that a state of N eigenvalues holds",
-    key: ["memory function", "no state exceeds N/(τ+1)"],
+    key: [["line", 0, "memory function"], ["line", 1, "no state exceeds N/(τ+1)"], DEFAULT_KEY],
     state: { scheme: "lin", dt: -1.5 },
     controls: [
       { name: "scheme", label: "scheme", choices: ["lin", "inv", "inv2", "quad", "real"] },
-      { name: "dt", label: "timescale Δ", min: -3.5, max: 0, step: 0.05, ...exponent },
+      { ...ssm.timescale(10, -3.5, 0.05), max: 0 },
     ],
     poles: ({ scheme, dt }) => ssm.ofStep(ssm.initialize(scheme, SIZE), 10 ** dt),
     draw(state, width) {
       const poles = this.poles(state);
       const held = ssm.memoryFunction(poles, REACH);
       return [
-        ssm.plot(width, this.title, {
+        plot(width, this.title, {
           x: power("steps back, τ + 1 →", [1, REACH]),
           y: power("↑ share recovered", [1e-3, 1]),
           curves: [
@@ -211,10 +191,19 @@ print(K[:5])
     sentence(state) {
       const poles = this.poles(state);
       const held = ssm.memoryFunction(poles, REACH);
-      const half = held.findIndex((v) => v < 0.5);
       const best = held.map((v, t) => v / Math.min(1, poles.length / (t + 1)));
-      const at = best.indexOf(Math.max(...best.slice(1)));
-      return `${poles.length} eigenvalues of ${state.scheme} at Δ = ${shown(10 ** state.dt)} hold half of an input ${half < 0 ? `beyond ${REACH}` : `up to ${half}`} steps back, and come nearest to the bound ${at} steps back, at ${Math.round(100 * best[at])} % of it.`;
+      const at = best.indexOf(Math.max(...best.slice(1)), 1);
+      const holds = this.reach(held.findIndex((v) => v < 0.5));
+      const all = ssm.initialize(state.scheme, SIZE).reduce((sum, [, v]) => sum + (v === 0 ? 1 : 2), 0);
+      const alias = poles.length < all ? ` Modes that turn by half a turn a step or more alias: at this Δ ${all} eigenvalues have only ${poles.length} different values.` : "";
+      return `${poles.length} eigenvalues of ${state.scheme} at Δ = ${shown(10 ** state.dt)} hold ${holds}. They come nearest to the bound ${ssm.steps(at)} back, at ${Math.round(100 * best[at])} % of it.${alias}`;
+    },
+    // Of which inputs at least half is held, where `first` is the first that is not
+    reach(first) {
+      if (first < 0) return `at least half of inputs up to ${REACH - 1} steps back`;
+      if (first === 0) return "less than half of every input";
+      if (first === 1) return "at least half of the newest input, and less of older ones";
+      return `at least half of inputs up to ${ssm.steps(first - 1)} back`;
     },
     python(state) {
       return `import torch

@@ -48,7 +48,13 @@
 
   ssm.figures.data = {
     title: "Your data: the timescale by the rule",
-    key: ["recommended, with its interval", "1/L and 1/√L", "S4D's default range"],
+    key: [
+      ["dot", 0, "recommended Δ"],
+      ["bar", 0, "its interval"],
+      ["line", 1, "1/L and 1/√L"],
+      ssm.DEFAULT_KEY,
+    ],
+    layout: "stacked",
     slow: true,
     secret: ["column"],
     get state() {
@@ -69,13 +75,14 @@
           marginBottom: 40,
           style: { fontSize: "13px", background: "none" },
           ariaLabel: this.title,
-          x: { type: "log", label: "timescale Δ →", domain: [Math.min(1e-4, low), Math.max(1, high)], grid: true, tickFormat: shown },
+          x: { ...ssm.power("timescale Δ →", [Math.min(1e-4, low), Math.max(1, high)]), grid: true, tickFormat: shown },
           y: { domain: [-1, 1], axis: null },
           marks: [
-            Plot.ruleY([-0.6], { x1: 1e-3, x2: 1e-1, stroke: "var(--live-2)", strokeWidth: 6 }),
-            Plot.ruleX([1 / length, 1 / Math.sqrt(length)], { stroke: "var(--live-1)", strokeDasharray: "7 4", strokeWidth: 2 }),
-            Plot.ruleY([0.3], { x1: low, x2: high, stroke: "var(--live-0)", strokeWidth: 5 }),
-            Plot.dot([[dt, 0.3]], { fill: "var(--live-0)", r: 7 }),
+            ssm.defaultRange(),
+            ssm.upright(1 / length, 1),
+            ssm.upright(1 / Math.sqrt(length), 1),
+            Plot.ruleY([0], { x1: low, x2: high, stroke: "var(--live-0)", strokeWidth: 5 }),
+            ssm.dot([[dt, 0]], 0),
           ],
         }),
       ];

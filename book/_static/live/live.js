@@ -1,16 +1,17 @@
-// Live figures: below a figure of a chapter, a button that puts one with sliders in its
-// place. Without scripts the figure stays as it is; the library that draws and the
-// mathematics are loaded when a reader asks, from this folder.
+// Live figures: below a figure of a chapter, one with sliders, behind a button.
+// Without scripts there is none. The library that draws and the mathematics are loaded
+// from this folder when a reader asks.
 window.ssm = window.ssm || {};
 (() => {
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   const SCRIPTS = ["../plot/d3.min.js", "../plot/plot.umd.min.js", "modes.js", "gram.js"];
-  SCRIPTS.push("memory.js", "series.js", "table.js", "doubts.js", "curves.js", "poles.js", "data.js");
+  SCRIPTS.push("memory.js", "series.js", "table.js", "doubts.js", "plot.js");
+  SCRIPTS.push("curves.js", "poles.js", "data.js");
   const QUIET = 400; // ms without a change before a reader is told, or much is computed
   let loaded = null;
 
   function load() {
-    loaded ??= SCRIPTS.reduce((before, file) => before.then(() => script(file)), Promise.resolve());
+    loaded ??= Promise.all(SCRIPTS.map(script));
     return loaded;
   }
 
@@ -18,6 +19,7 @@ window.ssm = window.ssm || {};
     return new Promise((done, failed) => {
       const tag = document.createElement("script");
       tag.src = folder + file;
+      tag.async = false; // in parallel, and executed in order
       tag.onload = done;
       tag.onerror = () => failed(new Error(`${file} cannot be loaded`));
       document.head.append(tag);
@@ -54,15 +56,20 @@ window.ssm = window.ssm || {};
     constructor(host) {
       this.host = host;
       this.name = host.dataset.live;
-      this.still = host.previousElementSibling;
       host.id = `live-${this.name}`;
-      this.opener = button(`Explore with sliders: ${host.dataset.about}`, () => this.open(true));
+      this.opener = button(`Explore with sliders: ${host.dataset.about}`, () => this.open("focus"));
       host.append(this.opener);
-      if (linked(this.name)) this.open(false);
+      if (linked(this.name)) this.open("scroll");
     }
 
-    async open(focus) {
+    async open(then) {
       await load();
+      if (!this.panel?.isConnected) this.show();
+      if (then === "focus") this.panel.querySelector("input, select, textarea").focus();
+      if (then === "scroll") this.panel.scrollIntoView({ behavior: "instant" });
+    }
+
+    show() {
       this.spec = ssm.figures[this.name];
       this.state = { ...this.spec.state };
       for (const [key, text] of Object.entries(linked(this.name) || {})) {
@@ -70,18 +77,19 @@ window.ssm = window.ssm || {};
         this.state[key] = typeof this.state[key] === "number" ? Number(text) : text;
       }
       this.build();
-      this.still.hidden = true;
       this.host.replaceChildren(this.panel);
-      this.observer = new ResizeObserver(() => this.draw());
-      this.observer.observe(this.panel);
+      this.observer = new ResizeObserver(() => this.width !== this.room() && this.draw());
+      this.observer.observe(this.plots);
+      this.seen = new IntersectionObserver(([entry]) => document.body.classList.toggle("live-seen", entry.isIntersecting));
+      this.seen.observe(this.panel);
+      this.draw();
       this.say();
-      if (focus) this.panel.querySelector("input, select, textarea").focus();
-      else this.panel.scrollIntoView({ behavior: "instant" });
     }
 
     close() {
       this.observer.disconnect();
-      this.still.hidden = false;
+      this.seen.disconnect();
+      document.body.classList.remove("live-seen");
       this.host.replaceChildren(this.opener);
       this.opener.focus();
     }
@@ -115,10 +123,10 @@ window.ssm = window.ssm || {};
           code.hidden = false;
           copy(this.code.textContent, "Copied; it stands below.");
         }),
-        button("Back to the figure of the text", () => this.close()),
+        button("Close the sliders", () => this.close()),
         said,
       );
-      const key = this.spec.key.map((text, k) => element("span", { className: `live-key-${k}` }, text));
+      const key = this.spec.key.map(([kind, k, text]) => element("span", {}, ssm.sample(kind, k), text));
       this.panel = element(
         "section",
         { className: "live-panel" },
@@ -130,6 +138,7 @@ window.ssm = window.ssm || {};
         actions,
         code,
       );
+      if (this.spec.layout) this.panel.classList.add(`live-${this.spec.layout}`);
       this.panel.setAttribute("aria-label", this.spec.title);
     }
 
@@ -146,16 +155,27 @@ window.ssm = window.ssm || {};
       const key = () => (spec.key ? spec.key(this.state) : spec.name);
       made.refresh = () => {
         input.value = this.state[key()];
-        output.textContent = spec.show ? spec.show(this.state[key()]) : "";
-        if (spec.show) input.setAttribute("aria-valuetext", output.textContent);
+        if (!spec.show) return;
+        output.textContent = spec.show(this.state[key()], this.state);
+        input.setAttribute("aria-valuetext", output.textContent + (spec.say?.(this.state[key()]) ?? ""));
       };
       input.addEventListener("input", () => {
         this.set({ [key()]: spec.choices || spec.text ? input.value : Number(input.value) });
       });
       made.row = element("div", { className: "live-row" });
       made.row.append(element("label", { htmlFor: id }, spec.label), input, output);
+      if (spec.range) made.row.append(this.mark(spec));
       if (spec.text) this.takeFiles(made.row, input, key());
       made.refresh();
+      return made;
+    }
+
+    // A bar below a slider, along a range of its values
+    mark({ min, max, range }) {
+      const made = element("span", { className: "live-range" });
+      const place = (value) => (value - min) / (max - min);
+      made.style.setProperty("--from", place(range[0]));
+      made.style.setProperty("--to", place(range[1]));
       return made;
     }
 
@@ -187,9 +207,14 @@ window.ssm = window.ssm || {};
       }, QUIET);
     }
 
+    // The width of a plot: of a column of the grid in which they are
+    room() {
+      return Math.floor(parseFloat(getComputedStyle(this.plots).gridTemplateColumns));
+    }
+
     draw() {
-      const width = Math.min(this.panel.clientWidth - 24, 760);
-      if (width > 0) this.plots.replaceChildren(...this.spec.draw(this.state, width, this));
+      this.width = this.room();
+      if (this.width > 0) this.plots.replaceChildren(...this.spec.draw(this.state, this.width, this));
       for (const svg of this.plots.querySelectorAll("svg")) {
         svg.setAttribute("role", "img");
         for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
@@ -205,12 +230,4 @@ window.ssm = window.ssm || {};
   document.addEventListener("DOMContentLoaded", () => {
     for (const host of document.querySelectorAll(".live[data-live]")) new Live(host);
   });
-
-  ssm.figures = {};
-  // A number in words: three digits, powers of ten beyond a thousand
-  ssm.shown = (x) => {
-    if (!Number.isFinite(x)) return "∞";
-    if (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5)) return x.toExponential(1).replace(".0e", "e").replace("e+", "e");
-    return String(Number(x.toPrecision(3)));
-  };
 })();

@@ -33,7 +33,7 @@
       marks: [
         Plot.line(circle, { stroke: "currentColor" }),
         Plot.ruleY([0], { strokeOpacity: 0.3 }),
-        Plot.dot(places, { x: "0", y: (p) => -p[1], r: 6, stroke: "var(--live-2)", strokeOpacity: 0.6 }),
+        Plot.dot(places, { x: "0", y: (p) => -p[1], r: 6, stroke: "var(--live-2)", strokeWidth: 2 }),
         Plot.dot(places, { r: 9, stroke: "var(--live-1)", strokeWidth: 2.5 }),
         Plot.dot([chosen], { r: 9, fill: "var(--live-1)" }),
         Plot.text(places, { text: (p) => String(p[2]), dx: 16, fill: "currentColor" }),
@@ -66,7 +66,14 @@
   ssm.figures.poles = {
     title: "Three modes and their conjugates: kernel, memory and delay",
     poles,
-    key: ["curve", "modes, to drag", "conjugates; dotted: mean"],
+    key: [
+      ["line", 0, "curve"],
+      ["ring", 1, "modes, to drag"],
+      ["dot", 1, "the chosen mode"],
+      ["ring", 2, "conjugates"],
+      ["line", 2, "mean delay: the number of eigenvalues"],
+    ],
+    layout: "pairs",
     state: { mode: "1", r1: 0.95, t1: 0.3, r2: 0.9, t2: 1.2, r3: 0.9, t3: 2.2 },
     controls: [
       { name: "mode", label: "mode", choices: ["1", "2", "3"] },
@@ -90,7 +97,7 @@
         ssm.plot(width, "The group delay of the all-pass filter", {
           x: { label: "frequency, radians a step →" }, y: { label: "↑ group delay, steps" }, height,
           curves: [turns.map((w) => [w, ssm.groupDelay(known, w)])],
-          marks: [Plot.ruleY([known.length], { stroke: "var(--live-2)", strokeDasharray: "2 3", strokeWidth: 2 })],
+          marks: [ssm.level(known.length, 2)],
         }),
       ];
     },
@@ -98,7 +105,8 @@
       const known = poles(state);
       const held = ssm.memoryFunction(known, 2000);
       const sum = held.reduce((total, v) => total + v, 0);
-      return `${known.length} eigenvalues: the memory function sums to ${sum.toFixed(2)} whatever you do, and holds ${shown(held[10])} of the input ten steps back; where the delay is longest, at its peak, memory is spent on one frequency.`;
+      const fewer = known.length < 6 ? " A mode of angle or size 0 is its own conjugate, and equal eigenvalues count once." : "";
+      return `The memory function sums to ${sum.toFixed(2)}: one for each of the ${known.length} distinct eigenvalues, wherever they are.${fewer} It holds ${shown(held[10])} of the input ten steps back. Where the delay has a peak, memory is spent on one frequency.`;
     },
     python(state) {
       const list = modes(state).map(([r, t]) => `${r} * cmath.exp(${t}j)`);
