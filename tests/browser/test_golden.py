@@ -109,6 +109,25 @@ def test_memory_and_group_delay_of_chosen_poles(js):
     assert delay == pytest.approx(expected.numpy(), rel=EXACT)
 
 
+@pytest.mark.parametrize("a", [0.0, 0.5])
+@pytest.mark.parametrize("gap", [0.0, math.pi, 2 * math.pi / 20])
+def test_memory_of_a_window(js, gap, a):
+    """Of which undamped modes on the grid of the window share all inputs evenly."""
+    T, dt = 400, 0.05  # S4D-Lin repeats after 40 steps, the grid after T
+    poles = torch.exp(dt * spectrum(lattice(16, gap, real=-a)))
+    held, answers = js(
+        "([gap, a, dt, T]) => { const A = Array.from({ length: 16 },"
+        "(_, n) => [-a, n * gap]); const rows = ssm.windowBasis(ssm.ofStep(A, dt), T);"
+        "return [[...ssm.finiteMemory(rows)], [...ssm.answers(rows, 70)]] }",
+        [gap, a, dt, T],
+    )
+    expected = memory.finite_memory_function(poles, T)
+    assert held == pytest.approx(expected.numpy(), abs=EXACT)
+    rows = memory.window_basis(poles, T)
+    expected = (rows[:, 70].conj() @ rows).real
+    assert answers == pytest.approx(expected.numpy(), abs=EXACT)
+
+
 def ar1(rho, T, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return inputs.ar1(rho).sample(1, T, generator)[0].double()

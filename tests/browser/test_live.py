@@ -18,6 +18,7 @@ PAGES = {
     "aliasing": "notebooks/foundations/initialization-schemes.html",
     "poles": "notebooks/memory/memory-function.html",
     "front": "notebooks/memory/accuracy-and-length.html",
+    "window": "notebooks/autocorrelation/zero-real-part.html",
     "data": "book/recommend.html",
 }
 #: until what was to be drawn is drawn
@@ -130,6 +131,10 @@ COMPUTED = {
     "poles": (
         "s => [...ssm.memoryFunction(ssm.figures.poles.poles(s), 50)]",
         "memory.memory_function(poles, 50)",
+    ),
+    "window": (
+        "s => [...ssm.figures.window.shares(s)]",
+        "memory.finite_memory_function(poles, L)",
     ),
     "front": (
         "s => [...ssm.memoryFunction(ssm.figures.front.poles(s), 50)]",

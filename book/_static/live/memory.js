@@ -1,4 +1,4 @@
-// The memory function and the group delay of eigenvalues: `ssmlib.theory.memory`.
+// The memory functions and the group delay of eigenvalues: `ssmlib.theory.memory`.
 window.ssm = window.ssm || {};
 (() => {
   // The eigenvalues of one step behind stored modes: exp(dt w) and its conjugate,
@@ -48,6 +48,54 @@ window.ssm = window.ssm || {};
     return found;
   }
 
+  // The dot product of v with conjugated u; each is a row of real and of imaginary parts
+  function product([p, q], [x, y]) {
+    let [re, im] = [0, 0];
+    for (let t = 0; t < x.length; t++) {
+      re += p[t] * x[t] + q[t] * y[t];
+      im += p[t] * y[t] - q[t] * x[t];
+    }
+    return [re, im];
+  }
+
+  // `memory_window.window_basis`: orthonormal rows that span the sequences lambda^tau,
+  // tau < T, of fewer than T eigenvalues, by rational Arnoldi
+  function windowBasis(eigenvalues, T) {
+    const rows = [];
+    let last = [new Float64Array(T), new Float64Array(T)];
+    last[0][0] = 1;
+    for (const [x, y] of eigenvalues) {
+      const row = [new Float64Array(T), new Float64Array(T)];
+      const late = rows.length ? 1 : 0; // so that a pole near 0 adds a direction too
+      for (let t = late; t < T; t++) {
+        const [u, v] = t ? [row[0][t - 1], row[1][t - 1]] : [0, 0];
+        row[0][t] = x * u - y * v + last[0][t - late];
+        row[1][t] = x * v + y * u + last[1][t - late];
+      }
+      for (let twice = 0; twice < 2; twice++) {
+        for (const before of rows) {
+          const [c, d] = product(before, row);
+          for (let t = 0; t < T; t++) {
+            row[0][t] -= c * before[0][t] - d * before[1][t];
+            row[1][t] -= c * before[1][t] + d * before[0][t];
+          }
+        }
+        const size = Math.sqrt(product(row, row)[0]);
+        for (const part of row) part.forEach((value, t) => (part[t] = value / size));
+      }
+      rows.push(row);
+      last = row;
+    }
+    return rows;
+  }
+
+  // What the best readout of the input d steps back answers to a unit input s steps back,
+  // s < T, for the rows of a window; at s = d it is `finite_memory_function`.
+  const answers = (rows, d) =>
+    Float64Array.from(rows[0][0], (_, s) => rows.reduce((sum, [p, q]) => sum + p[d] * p[s] + q[d] * q[s], 0));
+  const finiteMemory = (rows) =>
+    Float64Array.from(rows[0][0], (_, s) => rows.reduce((sum, [p, q]) => sum + p[s] ** 2 + q[s] ** 2, 0));
+
   // Steps by which the filter delays a frequency, radians a step
   function groupDelay(eigenvalues, omega) {
     let found = 0;
@@ -59,5 +107,5 @@ window.ssm = window.ssm || {};
     return found;
   }
 
-  Object.assign(ssm, { ofStep, distinct, memoryFunction, groupDelay });
+  Object.assign(ssm, { ofStep, distinct, memoryFunction, groupDelay, windowBasis, finiteMemory, answers });
 })();
