@@ -1,6 +1,6 @@
-// Live figures: below a figure of a chapter, one with sliders, behind a button.
+// Live figures: below a figure of a chapter, one with sliders, behind a button or open.
 // Without scripts there is none. The library that draws and the mathematics are loaded
-// from this folder when a reader asks.
+// from this folder when a reader asks, or comes near a figure that is open.
 window.ssm = window.ssm || {};
 (() => {
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
@@ -52,6 +52,19 @@ window.ssm = window.ssm || {};
     return found.href;
   }
 
+  // Calls once the part of the page is less than a screen away
+  function whenNear(part, call) {
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        call();
+      },
+      { rootMargin: "100% 0px" },
+    );
+    observer.observe(part);
+  }
+
   class Live {
     constructor(host) {
       this.host = host;
@@ -60,6 +73,7 @@ window.ssm = window.ssm || {};
       this.opener = button(`Explore with sliders: ${host.dataset.about}`, () => this.open("focus"));
       host.append(this.opener);
       if (linked(this.name)) this.open("scroll");
+      else if ("open" in host.dataset) whenNear(host, () => this.open());
     }
 
     async open(then) {
@@ -90,6 +104,7 @@ window.ssm = window.ssm || {};
       this.observer.disconnect();
       this.seen.disconnect();
       document.body.classList.remove("live-seen");
+      delete this.host.dataset.open; // and the room that it kept
       this.host.replaceChildren(this.opener);
       this.opener.focus();
     }
