@@ -5,7 +5,7 @@ window.ssm = window.ssm || {};
 (() => {
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   const SCRIPTS = ["../plot/d3.min.js", "../plot/plot.umd.min.js", "modes.js", "gram.js"];
-  SCRIPTS.push("memory.js", "series.js", "table.js", "doubts.js", "plot.js");
+  SCRIPTS.push("memory.js", "series.js", "table.js", "doubts.js", "plot.js", "tasks.js");
   SCRIPTS.push("curves.js", "window.js", "poles.js", "data.js");
   const QUIET = 400; // ms without a change before a reader is told, or much is computed
   let loaded = null;
@@ -150,11 +150,24 @@ window.ssm = window.ssm || {};
         this.plots,
         element("div", { className: "live-controls" }, ...this.controls.map((c) => c.row)),
         this.sentence,
+        this.tasks(),
         actions,
         code,
       );
       if (this.spec.layout) this.panel.classList.add(`live-${this.spec.layout}`);
       this.panel.setAttribute("aria-label", this.spec.title);
+    }
+
+    // What to set and to predict; the answer is folded
+    tasks() {
+      const one = ([ask, answer]) =>
+        element("li", {}, ask, element("details", {}, element("summary", { textContent: "Answer" }), answer));
+      return element(
+        "div",
+        { className: "live-tasks" },
+        element("p", { className: "live-title" }, "Try this, and predict before you look"),
+        element("ol", {}, ...ssm.tasks[this.name].map(one)),
+      );
     }
 
     // A label, what changes, and the value in words
