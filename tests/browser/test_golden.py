@@ -1,6 +1,7 @@
 """The mathematics of the live figures is the library's, in a browser."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -200,6 +201,17 @@ def test_what_is_recommended(js, rho):
         "real": advice.real, "imagScale": advice.imag_scale, "states": advice.d_state,
     }.items():  # fmt: skip
         assert found[key] == pytest.approx(value, rel=EXACT), key
+
+
+@pytest.mark.parametrize("x", [ar1(0.9, 800) + 40, ar1(0.99, 300)])
+def test_what_is_cautioned(js, x):
+    """Of the mean and of few data, for numbers in the scale that they have."""
+    advice = recommend(x, 64, raw=True)
+    moment = {key: getattr(advice.moment, key) for key in ("estimate", "low", "high")}
+    found = js("([x, i]) => ssm.cautions(x, i, 64)", [x.tolist(), moment])
+    told = re.findall(r"\d+(?= %)|\d+\.\d+(?=:)", "\n".join(found))
+    assert told == re.findall(r"\d+(?=%)|\d+\.\d+(?=:)", "\n".join(advice.cautions))
+    assert len(found) == len(told) == 1 + (len(x) == 300)
 
 
 @pytest.mark.parametrize("name", [*series(), "line", "parabola", "growing", "walk"])

@@ -1,7 +1,7 @@
 // A live figure for a reader's own series, as `ssmlib.recommend` takes it. The numbers
 // stay in this page.
 (() => {
-  const { shown } = ssm;
+  const { shown, DEFAULT } = ssm;
   const LEAST = 4; // windows
   const MOST = 20000; // steps, for a browser's sake
 
@@ -16,7 +16,7 @@
   const STANDARD = "standardized";
 
   function answer({ column, L, scale: seen }) {
-    const { values, columns, notes, problem } = ssm.numbers(column);
+    const { values, columns, notes, header, above, problem } = ssm.numbers(column);
     if (problem) return { problem };
     const length = 2 ** L;
     const count = values.length;
@@ -29,14 +29,34 @@
     if (doubts.length) return { problem: doubts.join(" ") };
     const raw = seen === RAW;
     const { shift, scale } = raw ? { shift: 0, scale: 1 } : ssm.standard(values);
-    const moment = ssm.ofSeries(values.map((v) => (v - shift) / scale), length);
-    return { moment, length, count, columns, notes, shift, scale, raw, ...ssm.recommend(moment, length) };
+    const input = values.map((v) => (v - shift) / scale);
+    const moment = ssm.ofSeries(input, length);
+    const cautions = ssm.cautions(input, moment, length);
+    const skipped = leftOut(header, above);
+    return { moment, length, count, columns, notes, skipped, cautions, shift, scale, raw, ...ssm.recommend(moment, length) };
+  }
+
+  // The lines that are no data; any other line that is not understood is a problem
+  function leftOut(header, above) {
+    const found = [];
+    if (above) found.push(`${above} empty or comment ${above === 1 ? "line" : "lines"} at the top`);
+    if (header) found.push("1 line of names");
+    return found.length ? `Left out: ${found.join(" and ")}.` : "No line was left out.";
   }
 
   function decision(dt) {
-    if (dt < 1e-3) return "below S4D's default range 0.001 to 0.1: initialize with this Δ or a smaller one";
-    if (dt > 0.1) return "above S4D's default range 0.001 to 0.1: keep the default";
-    return "inside S4D's default range 0.001 to 0.1: keep the default";
+    const range = `S4D's default range ${DEFAULT.join(" to ")}`;
+    if (dt < DEFAULT[0]) return `below ${range}: initialize with this Δ or a smaller one`;
+    if (dt > DEFAULT[1]) return `above ${range}: keep the default, all of which is within the rule's bound`;
+    return `inside ${range}: keep the default`;
+  }
+
+  // The decision in the parameters of three libraries
+  function parameters(dt) {
+    if (dt >= DEFAULT[0]) return `In code, each of them the default: ssmlib dt=(${DEFAULT.join(", ")}); state-spaces/s4 and Mamba dt_min=${DEFAULT[0]}, dt_max=${DEFAULT[1]}.`;
+    const one = Number(dt.toPrecision(3));
+    const floor = one < 1e-4 ? `, dt_init_floor=${one}` : "";
+    return `In code: ssmlib Initialization("lin", dt=${one}); state-spaces/s4 init="diag-lin", dt_min=${one}, dt_max=${one}; Mamba dt_min=${one}, dt_max=${one}${floor}.`;
   }
 
   let last = { of: null, found: null };
@@ -88,14 +108,19 @@
       ];
     },
     sentence(state) {
-      const { problem, moment, dt, low, high, real, imagScale, states, count, columns, notes, length, shift, scale, raw } = found(state);
-      if (problem) return problem;
+      const given = found(state);
+      if (given.problem) return given.problem;
+      const { moment, dt, low, high, real, imagScale, states, count, columns, notes, length, shift, scale, raw } = given;
       const input = raw ? "For the numbers in the scale that they have." : `For standardized input; ${shift < 0 ? "add" : "subtract"} ${shown(Math.abs(shift))}, divide by ${shown(scale)}.`;
       const how = real ? "with damping: S4D-Lin as it is" : `undamped, on the grid of the window: frequencies times ${shown(imagScale)}`;
       const from = columns > 1 ? `, the last of ${columns} columns,` : "";
-      const doubts = moment.doubts.map((text) => ` ${text}`).join("");
-      const reliable = doubts ? ", not reliable here" : "";
-      return `${input} Δ = ${shown(dt)}, ${decision(dt)}.${doubts} ${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. Real part ${real}, ${how}; state size at most ${states}.${notes.map((text) => ` ${text}`).join("")}`;
+      const reliable = moment.doubts.length ? ", not reliable here" : "";
+      return [
+        [`Δ = ${shown(dt)}, ${decision(dt)}.`, ...moment.doubts, ...given.cautions].join(" "),
+        [input, `${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. By the rule: real part ${real}, ${how}; state size at most ${states}.`].join(" "),
+        [given.skipped, ...notes].join(" "),
+        parameters(dt),
+      ].join("\n");
     },
     python({ L, scale }) {
       return `import numpy as np

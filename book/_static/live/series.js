@@ -272,6 +272,15 @@ window.ssm = window.ssm || {};
     };
   }
 
+  // `_advice.cautions` that depend on the series
+  function cautions(x, { estimate, low, high }, L) {
+    const found = [];
+    const share = Math.min(1, (L * mean(x) ** 2) / estimate);
+    if (share > 0.5) found.push(`The mean alone makes ${Math.round(100 * share)} % of λmax. Subtract it, unless the model will see it: Δ is larger without it.`);
+    if (high > 4 * low) found.push(`λmax is known only within a factor of ${(high / low).toFixed(1)}: the numbers are few for this window.`);
+    return found;
+  }
+
   Object.assign(ssm, { moment, largestOf, autoregression, normal, fit, ofSeries });
-  Object.assign(ssm, { recommend, standard, standardized });
+  Object.assign(ssm, { recommend, cautions, standard, standardized });
 })();

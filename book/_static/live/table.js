@@ -1,4 +1,4 @@
-// The last column of a pasted table, by the rules of `ssmlib.tasks.tables`: a line that is
+// The last column of a pasted table, and how many lines above it are no data, by the rules of `ssmlib.tasks.tables`: a line that is
 // not understood is a problem, never left out, and so is a number with two readings.
 window.ssm = window.ssm || {};
 (() => {
@@ -199,7 +199,7 @@ window.ssm = window.ssm || {};
     if (long >= 0) throw new Problem(`has ${body[long].length} columns in line ${line(long)} and ${columns} in its first line: write decimals with a point, and quote fields that contain the separator`);
     const column = (k) => body.map((row) => row[k] ?? "");
     const others = Array.from({ length: columns - 1 }, (_, k) => column(k));
-    return { ...parsed(column(columns - 1), others, line, separator), columns };
+    return { ...parsed(column(columns - 1), others, line, separator), columns, header, above: start };
   }
 
   ssm.numbers = (text) => {
