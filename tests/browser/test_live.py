@@ -19,6 +19,7 @@ PAGES = {
     "poles": "notebooks/memory/memory-function.html",
     "front": "notebooks/memory/accuracy-and-length.html",
     "window": "notebooks/autocorrelation/zero-real-part.html",
+    "turning": "notebooks/foundations/state-space-models.html",
     "data": "book/recommend.html",
 }
 #: until what was to be drawn is drawn
@@ -137,6 +138,7 @@ COMPUTED = {
         "s => [...ssm.memoryFunction(ssm.figures.poles.poles(s), 50)]",
         "memory.memory_function(poles, 50)",
     ),
+    "turning": ("s => ssm.figures.turning.kernel(s)", "K"),
     "window": (
         "s => [...ssm.figures.window.shares(s)]",
         "memory.finite_memory_function(poles, L)",

@@ -33,6 +33,10 @@ TASKS = {
         ({"a": "0"}, ["3.03 %", "64 steps apart"]),
         ({"frequencies": "grid of the window", "dt": "-7"}, ["3.03 %", "31"]),
     ],
+    "turning": [
+        ({"dt": "-1", "a": "0", "l": "20"}, ["0, 1, 2 and 3 turns", "8"]),
+        ({"a": "0.5"}, ["36.8 %", "2.94"]),
+    ],
     "data": [
         ({"L": "7"}, ["0.0215", "17"]),
         ({"L": "6", "scale": "in the scale that they have"}, ["0.0153"]),

@@ -6,7 +6,7 @@ window.ssm = window.ssm || {};
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   const SCRIPTS = ["../plot/d3.min.js", "../plot/plot.umd.min.js", "modes.js", "gram.js"];
   SCRIPTS.push("memory.js", "series.js", "table.js", "doubts.js", "plot.js", "tasks.js");
-  SCRIPTS.push("curves.js", "window.js", "poles.js", "data.js");
+  SCRIPTS.push("curves.js", "window.js", "turning.js", "poles.js", "data.js");
   const QUIET = 400; // ms without a change before a reader is told, or much is computed
   let loaded = null;
 

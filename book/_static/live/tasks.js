@@ -62,6 +62,16 @@ ssm.tasks = {
       "The share stays 3.03 %, which is 31/1024, but only one peak is left: no other input has as large an answer. On this grid the share is the same for every Δ.",
     ],
   ],
+  turning: [
+    [
+      "Set Δ to 0.1 and the damping to 0. At which step is the kernel for the first time as large as at step 0, and where are the modes then?",
+      "At step 20, which is 2/Δ, it is 8 again. The modes have turned by 0, 1, 2 and 3 turns, and all are where they began.",
+    ],
+    [
+      "Set the damping to 0.50 and stay at step 20. Which share of the kernel is left?",
+      "36.8 %, which is e⁻¹: the kernel is 2.94 instead of 8. The modes turn as before, and shrink on their way.",
+    ],
+  ],
   data: [
     [
       "With the numbers of the example, set the window to 128. By which factor does Δ change?",
