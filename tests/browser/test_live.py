@@ -39,7 +39,7 @@ class Figure:
         self.page, self.name = reader.page, name
         self.host = self.page.locator(f"#live-{name}")
 
-    def open(self):
+    def reach(self):
         """Lead to the first control; some figures are open once they are near."""
         if self.host.get_attribute("data-open") is None:
             self.host.locator("> button").press("Enter")
@@ -78,7 +78,7 @@ def test_keys_alone_open_and_move_it_and_it_fits_a_phone(name, reading):
     with reading(reduced_motion="reduce") as reader:
         reader.open(PAGES[name])
         figure = Figure(reader, name)
-        figure.open()
+        figure.reach()
         page = figure.page
         # A reader lands on the first control, and Tab leads on to every other.
         rows = figure.host.locator(".live-row")
@@ -111,7 +111,7 @@ def test_keys_alone_open_and_move_it_and_it_fits_a_phone(name, reading):
         # The same page on a phone, in the dark.
         reader.resize(360)
         reader.theme("dark")
-        figure.open()
+        figure.reach()
         figure.press("Copy as Python")
         assert reader.sideways <= 0
         assert reader.violations(within=".live-panel") == []
@@ -164,7 +164,7 @@ def test_its_python_and_its_link_give_what_it_shows(
     with reading() as reader:
         reader.open(PAGES[name])
         figure = Figure(reader, name)
-        figure.open()
+        figure.reach()
         controls = figure.host.locator(".live-row :is(input[type=range], select)")
         for k in range(controls.count()):
             controls.nth(k).press("ArrowDown")
@@ -216,7 +216,7 @@ def test_a_mode_follows_the_pointer(reading):
     with reading() as reader:
         reader.open(PAGES["poles"])
         figure = Figure(reader, "poles")
-        figure.open()
+        figure.reach()
         disc = figure.host.locator(".live-plots svg").first
         disc.scroll_into_view_if_needed()
         box = disc.bounding_box()
@@ -241,7 +241,7 @@ def test_a_file_of_numbers_is_read(reading, tmp_path):
     with reading() as reader:
         reader.open(PAGES["data"])
         figure = Figure(reader, "data")
-        figure.open()
+        figure.reach()
         figure.host.locator("input[type=file]").set_input_files(column)
         figure.says("300 numbers, the last of 2 columns, in windows of 64:")
         assert re.match(r"Δ = \S+, inside S4D's default range", figure.sentence)

@@ -77,7 +77,7 @@ def test_the_answers_are_what_it_shows(name, reading):
     with reading(width=1280) as reader:
         reader.open(OPEN[name])
         figure = Figure(reader, name)
-        figure.open()
+        figure.reach()
         items = figure.host.locator(".live-tasks li")
         answers = items.locator("details").all_text_contents()
         for text in BEFORE.get(name, []):
