@@ -8,8 +8,6 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from typing import TypeGuard
 
-from scipy import stats
-
 from ssmbook.notebook.files import shown
 
 _KEY = re.compile(r"\w+")
@@ -45,6 +43,8 @@ class Record:
         """The ends of its 95 % interval; None for a figure without an error."""
         if not self.se:
             return None
+        from scipy import stats  # half a second, and most processes never ask
+
         half = float(stats.t.isf(0.025, self.freedom or math.inf)) * self.se
         return self.value - half, self.value + half
 

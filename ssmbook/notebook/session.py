@@ -61,6 +61,7 @@ def start(*, device: str) -> Session:
             dtype is not float32 or its default device not the CPU, or if the
             environment variable `SSMBOOK_THREADS` is not a positive whole number.
     """
+    import scipy.linalg  # noqa: F401 (its threads are limited below)
     import torch
     from threadpoolctl import ThreadpoolController
 
@@ -75,6 +76,7 @@ def start(*, device: str) -> Session:
         )
     reuse_memory()
     torch.set_num_threads(threads())
-    # NumPy's own threads would wait actively beside PyTorch's, on the same cores.
+    # Threads of NumPy and SciPy would wait actively beside PyTorch's, on the same
+    # cores.
     ThreadpoolController().select(internal_api="openblas").limit(limits=1)
     return Session(device)

@@ -83,10 +83,21 @@ def test_nothing_happens_without_glibc(monkeypatch, capfd, load):
     assert capfd.readouterr() == ("", "")
 
 
-def test_start_sets_it():
-    code = "import ssmbook.notebook.session as s; s.reuse_memory = lambda: print('set')"
-    code += "; s.start(device='cpu')"
+STARTED = """import ssmbook.notebook.session as session
+session.reuse_memory = lambda: print("set")
+session.start(device="cpu")
+import scipy.stats, threadpoolctl
+blas = threadpoolctl.ThreadpoolController().select(internal_api="openblas").info()
+print(max((library["num_threads"] for library in blas), default=1))"""
+
+
+def test_start_sets_it_and_limits_the_threads_of_numpy_and_scipy():
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8"
+        [sys.executable, "-c", STARTED],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        env=environment,
     )
-    assert run.stdout == "set\n"
+    assert run.stdout == "set\n1\n"

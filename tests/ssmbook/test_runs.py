@@ -232,7 +232,8 @@ def test_prose_of_a_page_is_plain():
 
 
 def test_heavy_imports_wait_until_they_are_needed():
-    heavy = ("torch", "pandas", "papermill", "nbconvert", "distributed", "matplotlib")
+    heavy = ("torch", "scipy", "pandas", "papermill", "nbconvert", "distributed")
+    heavy += ("matplotlib",)
     code = f"import sys, ssmbook.cli.main; print({{*{heavy}}} & {{*sys.modules}})"
     call = [sys.executable, "-c", code]
     assert (
