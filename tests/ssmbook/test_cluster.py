@@ -10,7 +10,7 @@ import pytest
 from ssmbook.runs import cluster as clusters
 from ssmbook.runs.jobs import plan_runs
 from ssmbook.runs.stores import Store
-from tests.ssmbook.toy import NOTEBOOK, documents, fork, ssmbook, start
+from tests.ssmbook.toy import NOTEBOOK, Command, documents, fork, ssmbook
 
 pytestmark = pytest.mark.slow  # starts schedulers and workers
 
@@ -63,17 +63,18 @@ def test_a_scheduler_of_ones_own(own, cluster):
 
 def test_a_scheduler_without_workers_is_waited_for_aloud(own, cluster):
     command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
-    sweep = start(own, *command)
-    assert "waiting for one" in sweep.stderr.readline()
+    sweep = Command(own, *command)
+    assert "waiting for one" in sweep.line()
     cluster.worker(own)
-    assert sweep.wait(timeout=600) == 0
+    sweep.communicate(timeout=600)
+    assert sweep.returncode == 0
     assert len(documents(own)) == 1
 
 
 def test_a_scheduler_that_dies_is_told_in_a_line(own, cluster):
     command = ["sweep", "1", "--grid", "n=1", "--scheduler", cluster.address]
-    sweep = start(own, *command)
-    assert "waiting for one" in sweep.stderr.readline()
+    sweep = Command(own, *command)
+    assert "waiting for one" in sweep.line()
     cluster.started[0].kill()
     err = sweep.communicate(timeout=600)[1]
     assert sweep.returncode == 1

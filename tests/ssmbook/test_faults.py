@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ssmbook.runs import cluster, execution, sharing, stores
-from tests.ssmbook.toy import NOTEBOOK, documents, ssmbook, start
+from tests.ssmbook.toy import NOTEBOOK, Command, documents, spawn, ssmbook
 
 pytestmark = pytest.mark.slow  # starts sweeps and kills them
 
@@ -66,7 +66,7 @@ def resume(place, before):
 
 
 def test_the_sweep_is_killed(own):
-    process = start(own, *SWEEP)
+    process = Command(own, *SWEEP)
     wait_for(lambda: len(times(own)) >= 2)
     process.kill()
     process.communicate()
@@ -78,7 +78,7 @@ def test_the_sweep_is_killed(own):
 
 
 def test_a_worker_is_killed(own):
-    process = start(own, *SWEEP)
+    process = Command(own, *SWEEP)
     wait_for(lambda: len(times(own)) >= 2 and kernels(own))
     worker = kernels(own)[0].parent()
     worker.kill()
@@ -91,7 +91,7 @@ def test_a_worker_is_killed(own):
 
 
 def test_ctrl_c(own):
-    process = start(own, *SWEEP, start_new_session=True)
+    process = spawn(own, *SWEEP, start_new_session=True)
     wait_for(lambda: len(times(own)) >= 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers get it too
     _, err = process.communicate(timeout=600)
@@ -164,7 +164,7 @@ def test_the_disk_is_full(own, command):
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     new = ["-p", "n=7"] if command == "run" else ["--grid", "n=7"]
-    process = start(own, command, "1", *new, preexec_fn=small_files)
+    process = spawn(own, command, "1", *new, preexec_fn=small_files)
     _, err = process.communicate(timeout=900)
     assert process.returncode == 1
     places = (f"{own}/runs/toy/", f"{own}/runs/mathjax/", "a temporary file")
@@ -197,10 +197,10 @@ def test_the_output_cannot_be_written(place, arguments):
 
 
 def test_two_sweeps_on_one_folder(own):
-    first = start(own, *ALONE)
+    first = Command(own, *ALONE)
     wait_for(lambda: kernels(own))
-    second = start(own, *ALONE)
-    said = second.stderr.readline()
+    second = Command(own, *ALONE)
+    said = second.line()
     assert f"waiting for process {first.pid} (ssmbook sweep 1 " in said
     go(own)
     _, err = first.communicate(timeout=600)

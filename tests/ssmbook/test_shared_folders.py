@@ -20,7 +20,7 @@ from ssmbook.runs import sharing
 from tests.ssmbook import toy
 from tests.ssmbook.test_faults import wait_for
 from tests.ssmbook.test_publish import git
-from tests.ssmbook.toy import NOTEBOOK, start
+from tests.ssmbook.toy import NOTEBOOK, Command
 
 pytestmark = pytest.mark.slow  # commands wait for each other
 
@@ -51,9 +51,9 @@ def committed(place):
 )
 def test_a_command_that_writes_waits_for_another(committed, command):
     with sharing.lock(committed / "_build"):
-        process = start(committed, *command)
-        said = process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        process = Command(committed, *command)
+        said = process.line()
+        os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=600)
     assert said.startswith(f"waiting for process {os.getpid()} (")
     assert "since " in said
@@ -65,8 +65,8 @@ def test_a_command_that_writes_waits_for_another(committed, command):
 
 def test_a_sweep_waits_for_another(place):
     with sharing.lock(place / "runs" / "toy"):
-        process = start(place, "sweep", "1", "--grid", "n=1,2")
-        said = process.stderr.readline()
+        process = Command(place, "sweep", "1", "--grid", "n=1,2")
+        said = process.line()
         process.kill()
         process.communicate()
     assert said.startswith(f"waiting for process {os.getpid()} (")
@@ -79,11 +79,11 @@ def test_the_same_run_twice_at_once_is_one_after_the_other(own, options, tmp_pat
     twin = tmp_path / "twin"
     shutil.copytree(own, twin)
     call = ("run", "1", "--json", "--runs", tmp_path / "shared", *options)
-    first = start(own, *call)
+    first = Command(own, *call)
     wait_for((own / NOTEBOOK).with_name("begun").exists)
     (twin / NOTEBOOK).with_name("go").touch()
-    second = start(twin, *call)
-    said = second.stderr.readline()
+    second = Command(twin, *call)
+    said = second.line()
     assert said.startswith(f"waiting for process {first.pid} (ssmbook run 1 --json")
     assert not (twin / NOTEBOOK).with_name("begun").exists()
     (own / NOTEBOOK).with_name("go").touch()
@@ -95,7 +95,7 @@ def test_the_same_run_twice_at_once_is_one_after_the_other(own, options, tmp_pat
 
 
 def test_two_builds_at_once_both_end_with_a_book(own):
-    processes = [start(own, "build") for _ in range(2)]
+    processes = [Command(own, "build") for _ in range(2)]
     said = [process.communicate(timeout=900) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert (own / "_build" / "html" / "index.html").is_file()
@@ -158,7 +158,7 @@ def waiting(code):
 
 def test_an_edit_of_a_notebook_that_runs_is_not_lost(own):
     path = toy.notebook(own / NOTEBOOK, waiting(toy.CODE))
-    process = start(own, "notebooks")
+    process = Command(own, "notebooks")
     wait_for(path.with_name("begun").exists)
     edited = path.read_text(encoding="utf-8").replace("# A toy", "# My toy")
     path.write_text(edited, encoding="utf-8")
@@ -176,7 +176,7 @@ def test_an_edit_of_a_notebook_that_runs_is_not_lost(own):
 def test_an_edit_of_a_study_that_is_made_is_not_lost(own):
     profile = own / "notebooks" / "studies.yml"
     profile.write_text("toy: {n: 5, wait: true}\n", encoding="utf-8")
-    process = start(own, "studies")
+    process = Command(own, "studies")
     wait_for((own / NOTEBOOK).with_name("begun").exists)
     document = own / "studies" / "toy" / "run.json"
     document.parent.mkdir(parents=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
 
@@ -136,11 +135,11 @@ def test_a_killed_study_keeps_every_finished_part(studied):
     home = studied / "studies" / "toy"
     content = STUDY | {"designs": STUDY["designs"] | {"many": {"seeds": [100, 139]}}}
     (home / "study.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    process = toy.start(studied, "study", "toy", "--design", "many", "--jobs", "1")
+    process = toy.Command(studied, "study", "toy", "--design", "many", "--jobs", "1")
     while len(list((home / "many").glob("*.csv"))) < 2:
-        assert process.poll() is None, process.communicate()
+        assert process.returncode is None, process.communicate()
         time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     done = len(list((home / "many").glob("*.csv")))
     assert 2 <= done < 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -151,8 +153,8 @@ def environment(place: Path) -> dict[str, str]:
     return found
 
 
-def start(place: Path, *arguments: str, **options) -> subprocess.Popen:
-    """`ssmbook` with arguments, in a repository, with that repository's library."""
+def spawn(place: Path, *arguments: str, **options) -> subprocess.Popen:
+    """`ssmbook` with arguments as its user starts it, in a Python of its own."""
     command = [sys.executable, "-m", "ssmbook.cli", *map(str, arguments)]
     return subprocess.Popen(
         command,
@@ -196,16 +198,43 @@ def fork(module: str, place: Path, *arguments: str, said: list):
     given = [module, Path(place), [*map(str, arguments)], environment(place), said]
     process = SERVER.Process(target=_forked, args=given)
     process.start()
+    atexit.register(process.kill)  # of a test that failed: Python would wait for it
     return process
 
 
-def ssmbook(place: Path, *arguments: str, status: int = 0):
-    """As `start`, to the end; (stdout, stderr), the exit status being as expected."""
-    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
-        process = fork("ssmbook.cli", place, *arguments, said=[out.name, err.name])
-        process.join(timeout=900)
-        text = out.read().decode(), err.read().decode()
-    assert process.exitcode == status, (process.exitcode, *text)
+class Command:
+    """`ssmbook` with arguments, forked; with names as of `subprocess.Popen`."""
+
+    def __init__(self, place: Path, *arguments: str):
+        self.said = [tempfile.NamedTemporaryFile() for _ in range(2)]
+        names = [file.name for file in self.said]
+        self.process = fork("ssmbook.cli", place, *arguments, said=names)
+        self.pid, self.kill = self.process.pid, self.process.kill
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def line(self, timeout: float = 600) -> str:
+        """Wait for the first line of its stderr."""
+        path, end = Path(self.said[1].name), time.monotonic() + timeout
+        while b"\n" not in path.read_bytes() and self.returncode is None:
+            assert time.monotonic() < end, "it says nothing"
+            self.process.join(timeout=0.02)
+        return self.said[1].readline().decode()
+
+    def communicate(self, timeout: float = 900) -> tuple[str, str]:
+        self.process.join(timeout)
+        assert self.returncode is not None, "it goes on"
+        out, err = (file.read().decode() for file in self.said)
+        return out, err
+
+
+def ssmbook(place: Path, *arguments: str, status: int = 0) -> tuple[str, str]:
+    """A command, to the end; (stdout, stderr), the exit status being as expected."""
+    process = Command(place, *arguments)
+    text = process.communicate()
+    assert process.returncode == status, (process.returncode, *text)
     return text
 
 
