@@ -23,8 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scipy import stats
-
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.trained import check_registered, outcomes
@@ -32,6 +30,7 @@ from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.recorded import Record
 from ssmbook.studies.estimates import Effect, effects
 from ssmbook.studies.parts import Measured
+from ssmbook.studies.student import p_value
 
 LEVEL = 0.95
 _PASSED = ("reproduced", "qualified")
@@ -42,8 +41,7 @@ def _p_value(expectation: Expectation, record: Record) -> float:
     """Of the nearest edge of what is predicted, two-sided."""
     assert record.se  # `states` asks for no other
     apart = min(abs(record.value - edge) for edge in expectation.ends)
-    freedom = record.freedom or float("inf")
-    return float(2 * stats.t.sf(apart / record.se, freedom))
+    return p_value(apart / record.se, record.freedom or 0)
 
 
 def states(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from ssmbook.studies.student import skewness
 
@@ -69,7 +69,7 @@ def pooled(runs: Mapping[str, Mapping[int, float]]) -> Pooled:
     if len(groups) > 1 and freedom > 0 and within > 0:
         Q = _cochran(means, [len(own) for own in groups], within / freedom)
         between = len(groups) - 1
-        p = float(stats.f.sf(Q / between, between, freedom))
+        p = float(special.fdtrc(between, freedom, Q / between))
     return Pooled(
         float(draws.mean()),
         float(draws.std(ddof=1)) / math.sqrt(n),

@@ -231,10 +231,16 @@ def test_prose_of_a_page_is_plain():
     )
 
 
-def test_heavy_imports_wait_until_they_are_needed():
-    heavy = ("torch", "scipy", "pandas", "papermill", "nbconvert", "distributed")
-    heavy += ("matplotlib",)
-    code = f"import sys, ssmbook.cli.main; print({{*{heavy}}} & {{*sys.modules}})"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("cli.main", "torch scipy pandas papermill nbconvert distributed matplotlib"),
+        ("pages.sphinx_extension", "torch scipy.stats pandas papermill matplotlib"),
+    ],
+)
+def test_heavy_imports_wait_until_they_are_needed(module, heavy):
+    late = {*heavy.split()}
+    code = f"import sys, ssmbook.{module}; print({late} & {{*sys.modules}})"
     call = [sys.executable, "-c", code]
     assert (
         subprocess.run(call, capture_output=True, encoding="utf-8").stdout == "set()\n"
