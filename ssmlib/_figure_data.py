@@ -63,15 +63,15 @@ def _shown(value: Any) -> str:
 def _of_axis(axis: Axes) -> Iterator[Row]:
     """The points of a panel, as the reader reads them from its axes."""
     ratios = isinstance(axis.xaxis.get_major_formatter(), Ratios)
-    places = np.asarray(axis.yaxis.get_majorticklocs(), dtype=float)
-    names = [label.get_text() for label in axis.get_yticklabels()]
+    places = [float(place) for place in axis.yaxis.get_majorticklocs()]
+    names = axis.yaxis.get_major_formatter().format_ticks(places)
     named = isinstance(axis.yaxis.get_major_locator(), ticker.FixedLocator)
-    named = named and not any(_is_number(name) for name in names)
+    named = named and any(names) and not any(map(_is_number, names))
     for row in _points(axis):
         if ratios:
             row |= {k: float(np.exp(v)) for k, v in row.items() if k[0] == "x"}
         if named:  # the height within a row means nothing
-            row["row"] = names[int(np.abs(places - row.pop("y")).argmin())]
+            row["row"] = names[int(np.abs(np.array(places) - row.pop("y")).argmin())]
         yield row
 
 

@@ -65,6 +65,18 @@ def test_rows_have_names_and_ratios_are_ratios():
     assert "y" not in found[0]  # the height within a row means nothing
 
 
+def test_every_panel_of_a_row_has_the_names():
+    """Panels that share an axis draw the names once, some have no ticks at all."""
+    figure, axes = figures.subplots(1, 3, sharey=True)
+    for axis in axes:
+        figures.intervals({"": {"one": 1.0, "two": 2.0}}, axis=axis, legend=False)
+    assert [row["row"] for row in rows(figure)] == ["one", "two"] * 3
+    figure, axis = figures.subplots()
+    axis.plot([1], [2])
+    axis.set_yticks([])
+    assert [row["y"] for row in rows(figure)] == ["2"]
+
+
 def test_guides_and_keys_are_no_data():
     figure, axis = figures.subplots()
     axis.plot([1, 2], [3, 4])
