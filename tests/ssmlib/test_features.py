@@ -89,16 +89,22 @@ def as_function(form):
     return call, [p.detach().clone() for p in form.parameters()]
 
 
+#: Random projections of the Jacobians, which cost less than each entry. A difference
+#: over steps of 1e-6 rounds by about 1e-9. PyTorch's own tolerance of 1e-5 is larger
+#: than some derivatives here.
+PROJECTED = {"fast_mode": True, "atol": 1e-8, "rtol": 1e-5}
+
+
 def first_derivative(form):
     call, values = as_function(form)
     inputs = [t.requires_grad_() for t in (signal(5), *values)]
-    assert torch.autograd.gradcheck(call, inputs)
+    assert torch.autograd.gradcheck(call, inputs, **PROJECTED)
 
 
 def second_derivative(form):
     call, values = as_function(form)
     inputs = [t.requires_grad_() for t in (signal(5, B=1), *values)]
-    assert torch.autograd.gradgradcheck(call, inputs)
+    assert torch.autograd.gradgradcheck(call, inputs, **PROJECTED)
 
 
 def transforms(form):
