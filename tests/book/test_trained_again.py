@@ -116,9 +116,8 @@ def test_a_model_trains_to_the_stored_loss(slug):
         == (task, arm, "short", seed)
     ]
     own = {k: p[k] for k in ("batch_size", "d_model", "d_state", "epochs") if k in p}
-    found = compare(
-        data, {arm: start}, rates={arm: stored["lr"]}, seeds=[seed], **own | options
-    )
+    own |= {"rates": {arm: stored["lr"]}, "seeds": [seed], "longer": 0}
+    found = compare(data, {arm: start}, **own | options)
     # Rounding errors grow over the steps; other arms or seeds differ by far more.
     again = found.figures(arm, budget="short")[0]
     assert again == pytest.approx(stored["test_loss"], rel=0.05)
