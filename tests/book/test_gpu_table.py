@@ -1,35 +1,34 @@
 """make gpu: every part at tiny sizes on the CPU, failures, cuts, and the page."""
 
+import contextlib
+import importlib
 import json
 import os
 import re
+import runpy
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
+import torch
 
 from ssmbook.pages import benchmarks_page
 from ssmlib import published
 
 
-def measure(root, out, *call, **environment):
-    """Run Python in the folder of the benchmarks; the status, the output, the rows."""
+@pytest.mark.slow
+def test_every_part_runs_on_the_cpu(root, tmp_path):
     run = subprocess.run(
-        [sys.executable, *call],
+        [sys.executable, "gpu.py", "--quick"],
         cwd=root / "benchmarks",
-        env=os.environ | {"OUT": str(out)} | environment,
+        env=os.environ | {"OUT": str(tmp_path)},
         capture_output=True,
         encoding="utf-8",
     )
-    file = out / "gpu.json" if out.is_dir() else out
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return run, found
-
-
-@pytest.mark.slow
-def test_every_part_runs_on_the_cpu(root, tmp_path):
-    run, found = measure(root, tmp_path, "gpu.py", "--quick")
     assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
     assert run.stdout == benchmarks_page.gpu_table(found) + "\n"
     begun = re.findall(r"^gpu: (.*), after \d+ s$", run.stderr, re.M)
     assert begun == [
@@ -57,46 +56,70 @@ def test_every_part_runs_on_the_cpu(root, tmp_path):
         assert any(name.startswith(wanted) for name in names), wanted
 
 
+@pytest.fixture
+def folder(root, monkeypatch):
+    """The folder of the benchmarks, whose modules are forgotten again."""
+    folder = root / "benchmarks"
+    monkeypatch.syspath_prepend(folder)
+    before, handler = {*sys.modules}, signal.getsignal(signal.SIGALRM)
+    yield folder
+    signal.signal(signal.SIGALRM, handler)
+    for path in folder.glob("*.py"):
+        if path.stem not in before:
+            sys.modules.pop(path.stem, None)
+
+
+def test_without_a_device_one_line_says_so(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    monkeypatch.setenv("OUT", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(folder / "gpu.py"), run_name="__main__")
+    assert ended.value.code == 0
+    assert [*tmp_path.iterdir()] == []
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"make gpu: PyTorch finds no CUDA device here.*\n", said)
+
+
+@pytest.fixture
+def measure(folder, monkeypatch, capsys):
+    """Call with a file and names of parts: the status, the output, the rows."""
+    gpu = importlib.import_module("gpu")
+
+    def fails():
+        yield gpu.entry("before", 1.0, "s")
+        raise ValueError("this | that")
+
+    def broken():
+        yield gpu.entry("not a number", float("nan"), "", most=1)
+        yield gpu.entry("low", 1.0, "", least=2)
+        yield gpu.entry("high", 2.0, "", least=2)
+
+    def waits():
+        yield gpu.entry("begun", 1.0, "s")
+        with contextlib.suppress(Exception):
+            time.sleep(100)
+
+    every = {"fails": fails, "broken": broken, "waits": waits, "last": waits}
+    monkeypatch.setattr(gpu, "BUDGET", 2.0)
+
+    def run(out, *names):
+        monkeypatch.setattr(gpu, "parts", lambda quick: {n: every[n] for n in names})
+        monkeypatch.setenv("OUT", str(out))
+        status = gpu.main(quick=True)
+        file = out / "gpu.json" if out.is_dir() else out
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return status, capsys.readouterr().out, found["rows"]
+
+    return run
+
+
 @pytest.mark.slow
-def test_without_a_device_one_line_says_so(root, tmp_path):
-    run, found = measure(root, tmp_path, "gpu.py", CUDA_VISIBLE_DEVICES="")
-    assert (run.returncode, found) == (0, None)
-    assert re.fullmatch(r"make gpu: PyTorch finds no CUDA device here.*\n", run.stdout)
-
-
-PARTS = """
-import sys, time, gpu
-
-def fails():
-    yield gpu.entry("before", 1.0, "s")
-    raise ValueError("this | that")
-
-def broken():
-    yield gpu.entry("not a number", float("nan"), "", most=1)
-    yield gpu.entry("low", 1.0, "", least=2)
-    yield gpu.entry("high", 2.0, "", least=2)
-
-def waits():
-    yield gpu.entry("begun", 1.0, "s")
-    try:
-        time.sleep(100)
-    except Exception:
-        pass
-
-every = {"fails": fails, "broken": broken, "waits": waits, "last": waits}
-gpu.BUDGET = 2.0
-gpu.parts = lambda quick: {name: every[name] for name in sys.argv[1:]}
-sys.exit(gpu.main(quick=True))
-"""
-
-
-@pytest.mark.slow
-def test_a_failed_part_and_a_broken_bound_are_the_status(root, tmp_path):
+def test_a_failed_part_and_a_broken_bound_are_the_status(measure, tmp_path):
     out = tmp_path / "new" / "result.json"
-    names = ("fails", "broken", "waits", "last")
-    run, found = measure(root, out, "-c", PARTS, *names)
-    assert run.returncode == 1, run.stderr
-    rows = {row["quantity"]: (row["value"], row["met"]) for row in found["rows"]}
+    status, said, found = measure(out, "fails", "broken", "waits", "last")
+    assert status == 1
+    rows = {row["quantity"]: (row["value"], row["met"]) for row in found}
     del rows["not a number"]
     cut = ("cut after 2 s", None)
     assert rows == {
@@ -108,17 +131,15 @@ def test_a_failed_part_and_a_broken_bound_are_the_status(root, tmp_path):
         "waits": cut,
         "last": cut,
     }
-    assert r"| fails | failed: ValueError: this \| that |  | no error | NO |" in (
-        run.stdout
-    )
-    assert "| not a number | nan |  | at most 1 | NO |" in run.stdout
+    assert r"| fails | failed: ValueError: this \| that |  | no error | NO |" in said
+    assert "| not a number | nan |  | at most 1 | NO |" in said
 
 
 @pytest.mark.slow
-def test_parts_that_are_cut_break_no_bound(root, tmp_path):
-    run, found = measure(root, tmp_path, "-c", PARTS, "waits", "last")
-    assert run.returncode == 0, run.stderr
-    assert [row["quantity"] for row in found["rows"]] == ["begun", "waits", "last"]
+def test_parts_that_are_cut_break_no_bound(measure, tmp_path):
+    status, _, found = measure(tmp_path, "waits", "last")
+    assert status == 0
+    assert [row["quantity"] for row in found] == ["begun", "waits", "last"]
 
 
 def test_the_row_in_training_is_the_smallest(root):
