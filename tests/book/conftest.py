@@ -13,6 +13,8 @@ from ssmbook.ledger.entries import load
 from ssmbook.notebook import parameters
 from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.executed import output_records
+from ssmlib import uncertainty
+from ssmlib.tasks import baselines
 from ssmlib.training import compare
 from tests.conftest import ROOT
 
@@ -47,10 +49,15 @@ def ledger():
 def run_cells(monkeypatch):
     """Run a chapter with other parameters; which records it makes.
 
-    In this process, which has PyTorch loaded already; a kernel has not. A search for a
-    learning rate does not extend its range, which takes half of the time.
+    In this process, which has PyTorch loaded already; a kernel has not. What repeats
+    the same code is shorter: a search for a learning rate does not extend its range,
+    the longer of two trainings is as long as the other, a linear baseline has one
+    penalty, and an interval three draws.
     """
     monkeypatch.setitem(compare.__kwdefaults__, "grow", 0)
+    monkeypatch.setitem(compare.__kwdefaults__, "longer", 1)
+    monkeypatch.setattr(baselines, "STRENGTHS", baselines.STRENGTHS[:1])
+    monkeypatch.setattr(uncertainty, "_DRAWS", 3)
 
     def run(path, changed):
         values = parameters.check(parameters.interface(path), changed, path.stem)
