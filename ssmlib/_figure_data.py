@@ -23,6 +23,8 @@ else:
     ticker = optional("matplotlib.ticker", "book")
 
 COLUMNS = ("panel", "series", "row", "x", "y", "x_low", "x_high", "y_low", "y_high")
+#: points per curve
+MOST = 500
 Row = dict[str, Any]
 
 
@@ -32,7 +34,8 @@ def text(figure: Figure) -> str:
     One line per point. `panel` is the title of a panel, or its number if it has none.
     `row` is the name of the row that the point lies in, where rows have names. The
     columns `_low` and `_high` are the ends of an interval or of a band. On an axis of
-    ratios x is the ratio. Columns without any number are left out.
+    ratios x is the ratio. Columns without any number are left out. Of a curve with more
+    than 500 points, 500 are listed, evenly spaced on the axis that is drawn.
 
     Args:
         figure: a figure with lines, error bars, points or bands.
@@ -94,8 +97,7 @@ def _points(axis: Axes) -> list[Row]:
             rows += _of_line(line, _label(line))
     for own in axis.collections:
         if isinstance(own, collections.PathCollection):
-            for x, y in np.asarray(own.get_offsets(), dtype=float):
-                rows.append({"series": _label(own), "x": float(x), "y": float(y)})
+            rows += _rows(np.asarray(own.get_offsets(), dtype=float), _label(own))
         elif isinstance(own, collections.FillBetweenPolyCollection):
             _add_band(rows, own)
     return rows
@@ -109,16 +111,31 @@ def _named(label: str) -> str:
     return "" if label.startswith("_") else label  # matplotlib's own names
 
 
-def _of_line(line: Line2D, label: str) -> Iterator[Row]:
-    for x, y in np.asarray(line.get_xydata(), dtype=float):
-        yield {"series": label, "x": float(x), "y": float(y)}
+def _of_line(line: Line2D, label: str) -> list[Row]:
+    points = np.asarray(line.get_xydata(), dtype=float)
+    if len(points) > MOST:
+        points = points[_spread(line.get_transform().transform(points)[:, 0])]
+    return _rows(points, label)
+
+
+def _rows(points: np.ndarray, label: str) -> list[Row]:
+    return [{"series": label, "x": x, "y": y} for x, y in points.tolist()]
+
+
+def _spread(places: np.ndarray) -> np.ndarray:
+    """The positions of at most MOST of the places (n,), evenly spaced if they rise."""
+    last = len(places) - 1
+    if not np.all(np.diff(places) > 0):
+        return np.linspace(0, last, MOST).astype(int)
+    even = np.linspace(places[0], places[-1], MOST)
+    return np.unique(np.searchsorted(places, even).clip(max=last))
 
 
 def _with_intervals(bar: container.ErrorbarContainer) -> Iterator[Row]:
     """Points with the ends of their error bars."""
     line, _, collected = bar.lines
     assert line is not None  # every figure of the book draws the points
-    rows = list(_of_line(line, _label(bar)))
+    rows = _rows(np.asarray(line.get_xydata(), dtype=float), _label(bar))
     kinds = [
         kind for kind, there in (("x", bar.has_xerr), ("y", bar.has_yerr)) if there
     ]

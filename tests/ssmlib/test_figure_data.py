@@ -77,6 +77,19 @@ def test_every_panel_of_a_row_has_the_names():
     assert [row["y"] for row in rows(figure)] == ["2"]
 
 
+@pytest.mark.parametrize("log", ["", "x"])
+def test_long_curves_are_thinned_evenly(log):
+    x = np.arange(1, 20_001)
+    figure, _ = figures.sweep(x, {"a": 2.0 * x}, log=log)
+    found = rows(figure)
+    assert 200 < len(found) <= 500
+    own = np.array(numbers(found, "x"))
+    assert (own[0], own[-1]) == (1, 20_000)
+    assert numbers(found, "y") == pytest.approx(2 * own, rel=1e-5)
+    apart = np.diff(np.log(own[own > 500]) if log else own)
+    assert apart.max() < 1.2 * apart.min() + 1e-3
+
+
 def test_guides_and_keys_are_no_data():
     figure, axis = figures.subplots()
     axis.plot([1, 2], [3, 4])
