@@ -10,6 +10,8 @@ from ssmlib.uncertainty import Interval
 #: a share of squared weight below which a step counts as forgotten; our choice
 FORGOTTEN = 0.05
 _RANGE = f"S4D's default range {DT[0]:g} to {DT[1]:g}"
+#: half of the default's dt are larger than the middle of its range
+_MIDDLE = math.sqrt(DT[0] * DT[1])
 
 
 def initialization_at(dt: float, L: int) -> Initialization:
@@ -42,12 +44,14 @@ def decision(
         where, what = "below", "initialize with this Δ or a smaller one"
         order = (rule, quarter, default)
     else:
-        where, what = (
-            ("inside", "keep the default")
-            if dt <= DT[1]
-            else ("above", "keep the default, all of which is within the rule's bound")
-        )
         order = (default, rule, quarter)
+        where, what = "inside", "keep the default"
+        if dt > DT[1]:
+            where, what = "above", f"{what}, all of which is within the rule's bound"
+        elif dt < _MIDDLE:
+            what = (
+                "most of the default is larger than it, so train with both and compare"
+            )
     if suspect:
         what = "do not use it before the first warning is resolved"
     return f"Δ = {dt:.3g}, {where} {_RANGE}: {what}.", order

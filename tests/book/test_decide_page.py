@@ -38,12 +38,12 @@ def test_there_are_at_most_eight_rows():
     assert len(rows(DECIDE)) <= 8
 
 
-def test_the_tool_keeps_the_default_range_under_the_power_law():
+def test_the_tool_says_to_compare_under_the_power_law():
     """What the page says of 4,096 steps, where the default range has a higher loss."""
     dt = float(moment_timescale(inputs.power_law(0.5).moment(4096)))
     assert DT[0] < dt < 1.5 * DT[0]
     said, _ = _advice.decision(dt, 4096, suspect=False)
-    assert said.endswith("keep the default.")
+    assert said.endswith("so train with both and compare.")
 
 
 def test_three_lengths_of_damping_are_the_threshold_of_the_tool():

@@ -142,7 +142,8 @@ def test_the_scale_of_data_does_not_matter():
 @pytest.mark.parametrize(
     ("L", "rho", "where", "what"),
     [
-        (64, 0.9, "inside", "keep the default"),
+        (64, 0.9, "inside", "keep the default."),
+        (1024, 0.9, "inside", "train with both and compare"),
         (16, 0.0, "above", "keep the default"),
         (2048, 1.0, "below", "initialize with this Δ"),
     ],

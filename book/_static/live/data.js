@@ -48,6 +48,7 @@
     const range = `S4D's default range ${DEFAULT.join(" to ")}`;
     if (dt < DEFAULT[0]) return `below ${range}: initialize with this Δ or a smaller one`;
     if (dt > DEFAULT[1]) return `above ${range}: keep the default, all of which is within the rule's bound`;
+    if (dt < Math.sqrt(DEFAULT[0] * DEFAULT[1])) return `inside ${range}: most of the default is larger than it, so train with both and compare`;
     return `inside ${range}: keep the default`;
   }
 
