@@ -164,7 +164,7 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
         states = j.states or (None,) * len(claim.predictions)
         made = [
             {
-                "predicts": e.in_words(j.labels).replace("`", ""),
+                "predicts": e.in_full(j.labels).replace("`", ""),
                 "because": e.because,
                 "state": state,
                 "measured": _measured(e, j),

@@ -176,9 +176,11 @@ class Claim:
             )
 
     def _check_trained(self) -> None:
-        """Raise ValueError for an order, which no contrast decides."""
+        """Raise ValueError for an order or words, which a contrast does not need."""
         if any(e.order is not None for e in self.predictions):
             raise ValueError("a claim on a study predicts contrasts: give no order")
+        if any(e.words is not None for e in self.predictions):
+            raise ValueError("a claim on a study has the words of its contrasts")
 
     @property
     def measured_by(self) -> str | None:

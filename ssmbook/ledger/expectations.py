@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ssmbook.ledger.numerals import readable
 from ssmbook.notebook.checked import Interval, Number, Slack, Text, checked
 
 _FORMS = (
@@ -21,11 +22,16 @@ _FORMS = (
     {"key", "value", "rtol"},
     {"order"},
 )
+#: significant digits of predicted numbers
+_DIGITS = 4
 
 
 @checked
 class Expectation:
-    """A statement about records: a range, a value with a tolerance, or an order."""
+    """A statement about records: a range, a value with a tolerance, or an order.
+
+    words: what the records are; no hash covers it.
+    """
 
     because: Text
     key: Text | None = None
@@ -36,10 +42,11 @@ class Expectation:
     above: Number | None = None
     below: Number | None = None
     order: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
+    words: Text | None = None
 
     def __post_init__(self) -> None:
         given = {name for name, part in vars(self).items() if part is not None}
-        if given - {"because"} not in _FORMS:
+        if given - {"because", "words"} not in _FORMS:
             raise ValueError(
                 "must be {key, between: [a, b]}, {key, above}, {key, below}, {key, "
                 "value, atol or rtol} or {order: [k1, k2, ...]}, with because"
@@ -78,22 +85,41 @@ class Expectation:
         return low <= found[0] <= high
 
     @property
-    def predicts(self) -> str:
-        """The statement, Markdown."""
-        return self.in_words({})
+    def predicted(self) -> str:
+        """The range, the value with its tolerance, or that values increase, in words.
+
+        Numbers are rounded to four digits.
+        """
+        if self.order is not None:
+            return "increasing"
+        if self.above is not None:
+            return f"at least {readable(self.above, _DIGITS)}"
+        if self.below is not None:
+            return f"at most {readable(self.below, _DIGITS)}"
+        if self.rtol is not None:
+            assert self.value is not None  # by `_FORMS`
+            return f"{readable(self.value, _DIGITS)} within {100 * self.rtol:g} %"
+        low, high = self.ends
+        first, last = (readable(end, _DIGITS) for end in (low, high))
+        if self.value is not None:
+            middle = self.value
+        elif first != last:
+            return f"between {first} and {last}"
+        else:
+            middle = float(f"{low:.{_DIGITS}g}")
+        slack = max(middle - low, high - middle)
+        within = f" within {readable(slack, 2)}" if slack else ""
+        return readable(middle, _DIGITS) + within
 
     def in_words(self, labels: Mapping[str, str]) -> str:
-        """Return the statement with words for some records, Markdown."""
+        """Return the statement, Markdown, with words for what it is about."""
         named = [labels.get(key, f"`{key}`") for key in self.keys]
-        if self.order is not None:
-            return " < ".join(named)
-        low, high = self.ends
-        if self.above is not None:
-            return f"{named[0]} > {low:.6g}"
-        if self.below is not None:
-            return f"{named[0]} < {high:.6g}"
-        interval = f"in [{low:.6g}, {high:.6g}]"
-        return f"{named[0]} {interval if low < high else f'= {low:.6g}'}"
+        return f"{self.words or ', '.join(named)}: {self.predicted}"
+
+    def in_full(self, labels: Mapping[str, str]) -> str:
+        """Return the statement in words, followed by the names of its records."""
+        keys = ", ".join(f"`{key}`" for key in self.keys)
+        return self.in_words(labels) + (f" ({keys})" if self.words else "")
 
 
 def predictions_hash(

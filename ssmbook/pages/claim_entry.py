@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from ssmbook.ledger.data import why
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.expectations import Expectation
+from ssmbook.ledger.numerals import readable
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.chapters import Chapter
 from ssmbook.notebook.recorded import Record
 from ssmbook.pages.badges import badge
-from ssmbook.studies.estimates import Effect
 
 _MEASURED = {
     "notebook": "",
     "deposit": " by its longer run",
     "study": " by its study, pooled over all parts",
 }
+#: measured numbers below it are rounding errors
+_TINY = 1e-6
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
 #: what the ledger adds in brackets, a sentence of its own: how it is read here
 _ASIDE = re.compile(r"(?<=\.) \([A-Z]")
@@ -28,29 +31,46 @@ def sentence(claim: Claim) -> str:
     return _ASIDE.split(claim.says)[0]
 
 
-def values(e: Expectation, judgement: Judgement, digits: int = 6) -> str:
+def _numbers(e: Expectation, records: Mapping[str, Record]) -> list[str]:
+    """The values of the records that it reads.
+
+    They have three digits, or more if rounded values would not agree with the verdict.
+    Below 1e-6, where differences come from rounding, one digit is enough.
+    """
+    known = {key: records[key].value for key in e.keys if key in records}
+    exact = len(known) == len(e.keys)
+    for more in range(15):
+        digits = {k: more + (3 if abs(v) >= _TINY else 1) for k, v in known.items()}
+        rounded = {k: float(f"{v:.{digits[k]}g}") for k, v in known.items()}
+        if not exact or e.holds(rounded) == e.holds(known):
+            break
+    return [readable(v, digits[k]) for k, v in known.items()]
+
+
+def values(e: Expectation, judgement: Judgement) -> str:
     """What was measured of what it predicts, with intervals or standard errors."""
     pooled = [judgement.effects[key] for key in e.keys if key in judgement.effects]
     if pooled:
         return ", ".join(own.text for own in pooled)
     records = judgement.records
     known = [records[key] for key in e.keys if key in records]
+    numbers = _numbers(e, records)
     shown = [
-        f"{r.value:.{digits}g}" + (f" ± {r.se:.2g}" if r.se else "") for r in known
+        text + (f" ± {readable(r.se, 2)}" if r.se else "")
+        for text, r in zip(numbers, known, strict=True)
     ]
     return ", ".join(shown) or "–"
 
 
 def _row(e: Expectation, j: Judgement) -> list[str]:
     """The cells of effect, interval and n."""
-    known: list[Effect | Record] = [
-        j.effects[key] for key in e.keys if key in j.effects
-    ]
-    known += [j.records[key] for key in e.keys if key in j.records]
-    ends = [own.ends and " to ".join(f"{end:.4g}" for end in own.ends) for own in known]
-    many = [f"{own.n} {own.unit}" for own in known if isinstance(own, Effect)]
-    cells = [f"{own.value:.4g}" for own in known], [x for x in ends if x], many
-    return [", ".join(cell) or "–" for cell in cells]
+    effects = [j.effects[key] for key in e.keys if key in j.effects]
+    records = [] if effects else [j.records[key] for key in e.keys if key in j.records]
+    numbers = [f"{own.value:.4g}" for own in effects] or _numbers(e, j.records)
+    ends = [own.ends for own in (*effects, *records) if own.ends]
+    spans = [" to ".join(readable(end, 4) for end in pair) for pair in ends]
+    many = [f"{own.n} {own.unit}" for own in effects]
+    return [", ".join(cell) or "–" for cell in (numbers, spans, many)]
 
 
 def _table(
@@ -62,7 +82,7 @@ def _table(
     ]
     for k, e in enumerate(expectations):
         holds = _HOLDS[states[k]] if states else "–"
-        cells = [e.in_words(j.labels), *_row(e, j), holds, e.because]
+        cells = [e.in_full(j.labels), *_row(e, j), holds, e.because]
         rows.append("| " + " | ".join(cells) + " |")
     return [*rows, ""]
 

@@ -28,8 +28,9 @@ _WHOSE = {"paper": "the paper's", "reviewer": "a reviewer's", "companion": "ours
 #: what the columns and marks of the tables mean
 _LEGEND = (
     "*Predicted* is the range that the claim needs, for a recorded number (its name in "
-    "monospace) or for a comparison of two arms (in words). *Effect* is what was "
-    "measured: a number, or a ratio of two losses, of which 1 means no difference. "
+    "the notebook follows in monospace) or for a comparison of two arms. Numbers are "
+    "rounded. *Effect* is what was measured: a number, or a ratio of two losses, of "
+    "which 1 means no difference. "
     "*95 %* is the interval of the effect by Student's *t*; a dash stands where "
     "nothing is random. *n* is the number of seeds or tasks. *Holds* is yes if all "
     "of the interval is as predicted, no if none of it is, and open otherwise, after "
@@ -118,11 +119,11 @@ def table(judged: list[Judgement]) -> str:
     """A chapter's claims, Markdown: what was predicted, what was measured."""
     if not judged:
         return ""
-    rows = ["| claim | predicted: **measured** | verdict |", "|---|---|---|"]
+    rows = ["| claim | predicted, and **measured** | verdict |", "|---|---|---|"]
     for j in sorted(judged, key=lambda j: KINDS.index(j.claim.kind)):
         said = f"[{sentence(j.claim)}](claim-{j.claim.id})".replace("|", r"\|")
         lines = [
-            f"{e.in_words(j.labels)}: **{values(e, j, digits=3)}**"
+            f"{e.in_words(j.labels)}; measured **{values(e, j)}**"
             for e in j.claim.predictions
         ]
         of = f"*{_WHOSE[j.claim.kind]}, {j.claim.evidence}:* {said}"

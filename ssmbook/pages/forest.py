@@ -146,7 +146,7 @@ def rows(
             arms = trained[study].study.contrasts[key].arms
             own = found[against.get(arms[1], place[claim])]
             row = own.setdefault((study, key), Row(j.effects[key]))
-            text = f"{e.in_words({key: ''}).strip()} {state}"
+            text = f"{e.predicted}: {state}"
             row.predicted.setdefault(claim, []).append(text)
     return {
         question: sorted(own.values(), key=lambda row: row.effect.value)
