@@ -84,6 +84,21 @@ def test_a_sentence_is_claimed_and_no_more(ledger):
         assert "our reading" not in said
 
 
+def test_records_have_words(ledger, page):
+    """Few, unique in a claim, fit for a cell of a table, and with keys on the page."""
+    for claim in ledger:
+        if claim.judged_on == "study":
+            continue
+        told = [e.words for e in claim.predictions]
+        assert all(told), claim.id
+        assert len(set(told)) == len(told), claim.id
+        assert max(len(words.split()) for words in told) <= 14, claim.id
+        for e in claim.predictions:
+            assert not re.search(r"[|`*$]", e.words), e.words
+            names = ", ".join(f"`{key}`" for key in e.keys)
+            assert f"| {e.words}: {e.predicted} ({names}) |" in page
+
+
 def test_the_data_are_as_their_schema_says(judged):
     schema = data.schema()
     found = json.loads(json.dumps(data.as_data(judged), allow_nan=False))
