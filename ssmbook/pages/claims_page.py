@@ -119,7 +119,7 @@ def table(judged: list[Judgement]) -> str:
     """A chapter's claims, Markdown: what was predicted, what was measured."""
     if not judged:
         return ""
-    rows = ["| claim | predicted, and **measured** | verdict |", "|---|---|---|"]
+    rows = ["| claim | predicted; **measured** | verdict |", "|---|---|---|"]
     for j in sorted(judged, key=lambda j: KINDS.index(j.claim.kind)):
         said = f"[{sentence(j.claim)}](claim-{j.claim.id})".replace("|", r"\|")
         lines = [
@@ -130,5 +130,7 @@ def table(judged: list[Judgement]) -> str:
         shown = badge(j.verdict)
         if j.claim.reruns and j.verdict == "undecided":
             shown += f" by {j.claim.reruns.open} of {j.claim.reruns.of} reruns"
+        if len(lines) > 1:
+            lines = [f"• {line}" for line in lines]
         rows.append(f"| {of} | {'<br>'.join(lines)} | {shown} |")
-    return "\n".join([*rows, "", ""])
+    return "\n".join([":::{table}", ":class: contents", "", *rows, ":::", "", ""])
