@@ -27,22 +27,23 @@ def set_scales(axis: Axes, log: str) -> None:
         axis.set_yscale("log")
 
 
-class Ratios(ticker.FixedFormatter):
-    """Names places of natural logarithms by their ratios."""
+def ratio(logarithm: float, _place: int | None = None) -> str:
+    """Name a place of natural logarithms by its ratio."""
+    return f"{math.exp(logarithm):.4g}"
 
 
 def show_ratios(axis: Axes) -> None:
     """Label an axis of natural logarithms by ratios, at most ten of them."""
     low, high = axis.get_xlim()
     wide = [10.0**k * ten for k in range(-9, 9) for ten in (1, 1.5, 2, 3, 5, 7)]
-    shown = [ratio for ratio in wide if low <= np.log(ratio) <= high]
+    shown = [value for value in wide if low <= np.log(value) <= high]
     if len(shown) > 10:
-        shown = [ratio for ratio in shown if math.log10(ratio) % 1 < 1e-9]
+        shown = [value for value in shown if math.log10(value) % 1 < 1e-9]
     elif len(shown) < 4:
         steps = ticker.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
         shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
     axis.xaxis.set_major_locator(ticker.FixedLocator(np.log(shown).tolist()))
-    axis.xaxis.set_major_formatter(Ratios([f"{ratio:.4g}" for ratio in shown]))
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(ratio))
 
 
 def name_curves(figure: Figure, axes, legend: bool | str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssmlib._axes import Ratios
+from ssmlib import _axes
 from ssmlib._imports import optional
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _shown(value: Any) -> str:
 
 def _of_axis(axis: Axes) -> Iterator[Row]:
     """The points of a panel, as the reader reads them from its axes."""
-    ratios = isinstance(axis.xaxis.get_major_formatter(), Ratios)
+    formatter = axis.xaxis.get_major_formatter()
+    ratios = getattr(formatter, "func", None) is _axes.ratio
     places = [float(place) for place in axis.yaxis.get_majorticklocs()]
     names = axis.yaxis.get_major_formatter().format_ticks(places)
     named = isinstance(axis.yaxis.get_major_locator(), ticker.FixedLocator)
