@@ -142,24 +142,6 @@ def _with_alts(node: NotebookNode, alts: Mapping[str, str]) -> NotebookNode:
     return node
 
 
-def _with_own_runs(node: NotebookNode) -> NotebookNode:
-    """The notebook with a caption on each figure that text shows of the longer run.
-
-    That of the page's own run stands where it is drawn, and says whose it is.
-    """
-    placed, cells = _placed(node), []
-    for cell in node.cells:
-        cells.append(cell)
-        for name in map(_name, cell.get("outputs", [])):
-            longer = f"deposit-{name}"
-            if name is not None and longer in placed and name not in placed:
-                said = f"As {{numref}}`fig-{longer}`, of this page's own, shorter run."
-                block = f"```{{glue:figure}} {name}\n{said}\n```"
-                cells.append(_banner(name, block))
-    node.cells = cells
-    return node
-
-
 def _with_titles(node: NotebookNode) -> NotebookNode:
     """Return the notebook with a title on each folded cell that describes its code."""
     for cell in node.cells:
@@ -216,7 +198,7 @@ def write(
     node = _with_text_of(page.source, executed)
     if study is not None:
         node.cells.append(_longer(study))
-    node = _with_titles(_with_alts(_with_own_runs(node), alts))
+    node = _with_titles(_with_alts(node, alts))
     if changed := executed.changed:
         node.cells.insert(1, _banner("rerun", _rerun_banner(changed)))
     if executed.failure is not None:
