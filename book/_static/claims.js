@@ -1,9 +1,17 @@
-// The Claims page: a filter, and entries that open by their links. Without this
-// script all entries are shown, folded.
+// The Claims page: a filter, and entries that open by their links or after a search.
+// Without this script all entries are shown, folded.
+const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+// Sphinx's search leaves its words here, and removes them once the page is there.
+const searched = words(localStorage.getItem("sphinx_highlight_terms") ?? "");
+
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.getElementById("claim-filter");
   if (!form) return;
   const entries = [...document.querySelectorAll("details.claim")];
+  const parts = [...document.querySelectorAll("article section > h2")].map((head) => ({
+    head,
+    own: entries.filter((entry) => head.parentElement.contains(entry)),
+  }));
 
   // What is chosen stands in the address, so that a choice can be sent on.
   function remember() {
@@ -22,23 +30,34 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 
+  function has(entry, asked) {
+    const text = entry.textContent.toLowerCase();
+    return asked.every((word) => text.includes(word));
+  }
+
   function filter() {
     const classes = [...form.querySelectorAll("select")].map((s) => s.value);
-    const word = form.elements.word.value.trim().toLowerCase();
-    let shown = 0;
-    for (const entry of entries) {
-      const fits =
-        classes.every((name) => !name || entry.classList.contains(name)) &&
-        entry.textContent.toLowerCase().includes(word);
-      entry.hidden = !fits;
-      shown += fits;
-    }
-    form.querySelector("output").textContent = `${shown} of ${entries.length} claims`;
+    const asked = words(form.elements.word.value);
+    for (const entry of entries)
+      entry.hidden = !(
+        classes.every((name) => !name || entry.classList.contains(name)) && has(entry, asked)
+      );
+    const shown = (some) => some.filter((entry) => !entry.hidden).length;
+    form.querySelector("output").textContent = `${shown(entries)} of ${entries.length} claims`;
+    const all = shown(entries) === entries.length;
+    for (const { head, own } of parts)
+      if (all || !own.length) delete head.dataset.shown;
+      else head.dataset.shown = `${shown(own)} of ${own.length}`;
+  }
+
+  function linked() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    return target?.closest("details.claim");
   }
 
   function open() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const entry = target?.closest("details.claim");
+    const hit = searched.length && entries.find((entry) => has(entry, searched));
+    const entry = location.hash ? linked() : hit;
     if (!entry) return;
     entry.open = true;
     entry.hidden = false;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -21,6 +22,12 @@ class Chapter:
     number: int
     document: str
     path: Path
+
+    @property
+    def title(self) -> str:
+        """The title of its page, with which the notebook begins."""
+        first = json.loads(self.path.read_text(encoding="utf-8"))["cells"][0]
+        return "".join(first["source"]).partition("\n")[0].removeprefix("# ")
 
 
 def _files(toc: object) -> list[tuple[str, bool]]:

@@ -51,15 +51,17 @@ def _options(name: str, values: dict[str, str]) -> str:
     return f'<label>{name} <select name="{name}">{"".join(options)}</select></label>'
 
 
-def _filter(judged: list[Judgement]) -> list[str]:
+def _filter(judged: list[Judgement], chapters: dict[str, Chapter]) -> list[str]:
     """A form that _static/claims.js brings to life; without it, all are shown."""
     papers = dict.fromkeys(j.claim.about for j in judged)
+    used = {slug: chapters[slug] for slug in (j.claim.notebook for j in judged)}
+    titles = {slug: f"{own.number}. {own.title}" for slug, own in used.items()}
     choices = [
         _options("paper", {p: _NAMES.get(p) or cited(p, titled=True) for p in papers}),
-        _options("chapter", {j.claim.notebook: j.claim.notebook for j in judged}),
+        _options("chapter", titles),
         _options("evidence", {name: name for name in EVIDENCE}),
         _options("verdict", {slug(j.verdict): words(j.verdict) for j in judged}),
-        '<label>word <input type="search" name="word"></label>',
+        '<label>words <input type="search" name="word"></label>',
         '<output aria-live="polite"></output>',
     ]
     form = ['<form id="claim-filter" hidden>', *choices, "</form>"]
@@ -88,7 +90,7 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
         "[All trained comparisons](effects.md) shows the measured effects of training "
         "on one axis.",
         "",
-        *_filter(judged),
+        *_filter(judged, chapters),
         _LEGEND,
         "",
     ]

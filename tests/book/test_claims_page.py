@@ -149,3 +149,9 @@ def test_menus_name_papers_in_letters(page):
     menu = re.search(r'<select name="paper">.*?</select>', page)[0]
     assert "François" in menu
     assert not re.search(r"[\\{}]", menu)
+
+
+def test_menus_name_chapters_as_the_contents_do(page):
+    menu = re.search(r'<select name="chapter">.*?</select>', page)[0]
+    assert '<option value="chapter-timescale">3. The timescale</option>' in menu
+    assert menu.count("<option") == 1 + len(CHAPTERS)

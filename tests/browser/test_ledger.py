@@ -35,6 +35,42 @@ def test_a_link_opens_an_entry(reading, claims):
         )
 
 
+def test_a_search_opens_an_entry_that_has_its_words(reading, claims):
+    claim = claims[len(claims) // 3]["claim"]
+    words = claim.replace("-", " ")
+    with reading() as reader:
+        reader.open(PAGE)
+        page = reader.page
+        page.evaluate("w => localStorage.setItem('sphinx_highlight_terms', w)", words)
+        page.reload()
+        opened = page.locator("details.claim[open]")
+        opened.wait_for()
+        assert opened.count() == 1
+        text = opened.text_content().lower()
+        assert all(word in text for word in words.split())
+        page.reload()  # the words are gone
+        page.wait_for_load_state("load")
+        assert page.locator("details.claim[open]").count() == 0
+
+
+def test_words_may_stand_apart_and_parts_say_how_many_are_shown(reading, claims):
+    own = [c["kind"] for c in claims]
+    with reading() as reader:
+        reader.open(PAGE)
+        page = reader.page
+        head = page.locator("h2", has_text="What the papers say")
+        assert head.get_attribute("data-shown") is None
+        page.locator("input[name=word]").fill("memory  curse")
+        few = shown(page)
+        assert 0 < few < len(claims)
+        said = page.locator("h2[data-shown]").evaluate_all(
+            "h => h.map(x => x.dataset.shown)"
+        )
+        pairs = [tuple(map(int, one.split(" of "))) for one in said]
+        assert sum(n for n, _ in pairs) == few
+        assert sorted(n for _, n in pairs) == sorted(own.count(k) for k in set(own))
+
+
 def test_choices_filter_and_keys_alone_filter_and_open(reading, claims):
     with reading() as reader:
         reader.open(PAGE)
