@@ -27,11 +27,6 @@ def set_scales(axis: Axes, log: str) -> None:
         axis.set_yscale("log")
 
 
-def ratio(logarithm: float, _place: int | None = None) -> str:
-    """Name a place of natural logarithms by its ratio."""
-    return f"{math.exp(logarithm):.4g}"
-
-
 def show_ratios(axis: Axes) -> None:
     """Label an axis of natural logarithms by ratios, at most ten of them."""
     low, high = axis.get_xlim()
@@ -42,8 +37,7 @@ def show_ratios(axis: Axes) -> None:
     elif len(shown) < 4:
         steps = ticker.MaxNLocator(8).tick_values(np.exp(low), np.exp(high))
         shown = [step for step in steps if np.exp(low) <= step <= np.exp(high)]
-    axis.xaxis.set_major_locator(ticker.FixedLocator(np.log(shown).tolist()))
-    axis.xaxis.set_major_formatter(ticker.FuncFormatter(ratio))
+    axis.set_xticks(np.log(shown), [f"{ratio:.4g}" for ratio in shown])
 
 
 def name_curves(figure: Figure, axes, legend: bool | str) -> None:

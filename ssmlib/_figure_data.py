@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssmlib import _axes
 from ssmlib._imports import optional
 
 if TYPE_CHECKING:
     from matplotlib import collections, container, ticker
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 else:
@@ -33,9 +33,10 @@ def text(figure: Figure) -> str:
 
     One line per point. `panel` is the title of a panel, or its number if it has none.
     `row` is the name of the row that the point lies in, where rows have names. The
-    columns `_low` and `_high` are the ends of an interval or of a band. On an axis of
-    ratios x is the ratio. Columns without any number are left out. Of a curve with more
-    than 500 points, 500 are listed, evenly spaced on the axis that is drawn.
+    columns `_low` and `_high` are the ends of an interval or of a band. Where an axis
+    of natural logarithms has ticks that name the numbers, the numbers are listed.
+    Columns without any number are left out. Of a curve with more than 500 points, 500
+    are listed, evenly spaced on the axis that is drawn.
 
     Args:
         figure: a figure with lines, error bars, points or bands.
@@ -65,18 +66,31 @@ def _shown(value: Any) -> str:
 
 def _of_axis(axis: Axes) -> Iterator[Row]:
     """The points of a panel, as the reader reads them from its axes."""
-    formatter = axis.xaxis.get_major_formatter()
-    ratios = getattr(formatter, "func", None) is _axes.ratio
-    places = [float(place) for place in axis.yaxis.get_majorticklocs()]
-    names = axis.yaxis.get_major_formatter().format_ticks(places)
-    named = isinstance(axis.yaxis.get_major_locator(), ticker.FixedLocator)
-    named = named and any(names) and not any(map(_is_number, names))
+    places, names = _ticks(axis.yaxis)
+    logs = [k for k, own in {"x": axis.xaxis, "y": axis.yaxis}.items() if _is_log(own)]
     for row in _points(axis):
-        if ratios:
-            row |= {k: float(np.exp(v)) for k, v in row.items() if k[0] == "x"}
-        if named:  # the height within a row means nothing
-            row["row"] = names[int(np.abs(np.array(places) - row.pop("y")).argmin())]
+        row |= {k: float(np.exp(v)) for k, v in row.items() if k[0] in logs}
+        if names and not any(map(_is_number, names)):
+            # The height within a row means nothing.
+            row["row"] = names[int(np.abs(places - row.pop("y")).argmin())]
         yield row
+
+
+def _ticks(axis: Axis) -> tuple[np.ndarray, list[str]]:
+    """Places that have names of their own, and the names; none on other axes."""
+    if not isinstance(axis.get_major_locator(), ticker.FixedLocator):
+        return np.zeros(0), []
+    places = [float(place) for place in axis.get_majorticklocs()]
+    names = [str(name) for name in axis.get_major_formatter().format_ticks(places)]
+    return np.array(places), names if any(names) else []
+
+
+def _is_log(axis: Axis) -> bool:
+    """Whether natural logarithms are drawn, with ticks that name the numbers."""
+    places, names = _ticks(axis)
+    if not names or not all(map(_is_number, names)) or "$" in "".join(names):
+        return False
+    return np.allclose(np.exp(places), [float(name) for name in names], rtol=0.01)
 
 
 def _is_number(name: str) -> bool:

@@ -90,6 +90,16 @@ def test_long_curves_are_thinned_evenly(log):
     assert apart.max() < 1.2 * apart.min() + 1e-3
 
 
+def test_an_axis_of_logarithms_that_names_numbers_gives_the_numbers():
+    figure, axis = figures.sweep([1, 2], {"a": np.log([0.1, 1.0])})
+    axis.set_yticks(np.log([0.1, 1.0]), [0.1, 1.0])
+    assert numbers(rows(figure), "y") == pytest.approx([0.1, 1.0])
+    assert numbers(rows(figure), "x") == [1, 2]
+    figure, axis = figures.sweep([1, 2], {"a": [0.0, 1.0]})
+    axis.set_yticks([0, 1], ["0", "1"])  # no logarithms
+    assert numbers(rows(figure), "y") == [0, 1]
+
+
 def test_guides_and_keys_are_no_data():
     figure, axis = figures.subplots()
     axis.plot([1, 2], [3, 4])
