@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from ssmbook.notebook import glue
+from ssmbook.notebook import glue, losses
 from ssmbook.notebook.executed import Executed
 from ssmbook.notebook.syntax import parse
 from ssmbook.pages import downloads
@@ -124,9 +124,10 @@ def _name(output: dict) -> str | None:
 def _with_alts(node: NotebookNode, alts: Mapping[str, str]) -> NotebookNode:
     """The notebook with the alt text of each figure where the page takes it from.
 
-    A figure that text places is not shown again below the cell that draws it.
+    A figure that text places is not shown again below the cell that draws it, and a
+    table of losses is for programs.
     """
-    placed = _placed(node)
+    placed = {*_placed(node), losses.NAME}
     for cell in node.cells:
         for output in cell.get("outputs", []):
             name = _name(output)
