@@ -23,6 +23,7 @@ def page(root, ledger, trained):
     return forest.part(root / "book" / "effects.yml", judged, trained)
 
 
+@pytest.mark.slow
 def test_each_comparison_is_there_once_for_each_claim(page, ledger, trained):
     expected = Counter()
     for claim in ledger:

@@ -142,6 +142,7 @@ def test_a_run_that_reads_data_there_fails(folder, tmp_path, monkeypatch):
         file.unlink()
 
 
+@pytest.mark.slow
 def test_a_generated_set_is_read_again(tmp_path, monkeypatch):
     """A run that generates it, and one that finds it."""
     monkeypatch.setenv("SSMLIB_CACHE", str(tmp_path / "cache"))

@@ -121,6 +121,7 @@ def test_pages_are_copies_and_show_this_run(book):
     assert 'href="claims.html#claim-twice-is-small"' in again
 
 
+@pytest.mark.slow
 def test_what_a_failed_notebook_did_not_store_is_missing(book):
     pages = executed(book, text=PLACED.partition("\n\n")[0], failure="it stopped")
     tree, run = built(book, pages)
@@ -137,6 +138,7 @@ def test_what_a_failed_notebook_did_not_store_is_missing(book):
     assert "The whole book as PDF" not in front
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_page_is_reported_with_its_line(book):
     (book / "book" / "intro.md").write_text(
         INTRO.replace("twice-is-small", "twice-is-smal").replace(

@@ -89,6 +89,7 @@ def test_a_file_that_was_cut_is_seen(address):
     assert not store.holds("b", sha256(b""))
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_and_found_again(address, place):
     store, job = Store(address), toy_job(place, n=3, word="é")
     first = run_job(job, store)
@@ -105,6 +106,7 @@ def test_a_run_is_kept_and_found_again(address, place):
     assert store.read(f"{job.folder}/toy.html") != page[:100]
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_is_replaced_when_it_succeeds(address, place):
     store, job = Store(address), toy_job(place, mode="raise", n=3)
     assert run_job(job, store).failed

@@ -133,6 +133,7 @@ def test_comparisons_of_a_chapter_are_corrected_together(tmp_path):
     assert (found.verdict, found.states) == ("qualified", ("holds", "holds"))
 
 
+@pytest.mark.slow
 def test_states_are_those_of_holm():
     """Against statsmodels, over 15 families of five."""
     rng = np.random.default_rng(0)

@@ -82,6 +82,7 @@ TAKING_WINDOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [1.0, math.nan, 1e305], ids=["finite", "NaN", "huge"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", TAKING_WINDOWS)

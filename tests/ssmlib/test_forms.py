@@ -100,6 +100,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("L", "name"),
     # At 3,000 steps the damped states have forgotten what went before.

@@ -153,6 +153,7 @@ def models(name, options, tokens, seeds=(0, 1), **more):
     return [Model(5 if tokens else 2, 3, init=init, seed=s, **options) for s in seeds]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "tokens", "pooling"),
     [

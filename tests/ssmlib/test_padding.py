@@ -75,6 +75,7 @@ def results(made, x, lengths=LENGTHS):
     return [y, evaluated, *(p.grad for p in grads), *made.buffers()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", BLOCKS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_garbage_beyond_lengths_changes_no_bit(name, blocks):

@@ -93,6 +93,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_fifty_steps_are_those_of_each_parameter(monkeypatch, name):
     grid, options = CASES[name]

@@ -123,6 +123,7 @@ CASES = {
 OWN = {"own class": Own, "own function": own, "own buffer": Passing, "own tokens": own}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_fit_is_read_back_with_the_same_bits(tmp_path, name):
     options = dict(CASES[name])

@@ -67,6 +67,7 @@ SIZES = [(name, 2) for name in CASES] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "members"), SIZES)
 def test_slices_change_no_bit(monkeypatch, name, members):
     """Slices of one model, of parts of a seed, and of whole seeds."""
@@ -88,6 +89,7 @@ def test_slices_change_no_bit(monkeypatch, name, members):
         assert torch.equal(own[key], value), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2, 5, 10])
 def test_slices_draw_the_same_dropout(monkeypatch, members):
     grid = [{"dropout": p} for p in (0.0, 0.2, 0.4, 0.4, 0.6)]

@@ -224,6 +224,7 @@ def test_a_layer_that_changed_something_else_is_named():
         run(1, start=first, **options)
 
 
+@pytest.mark.slow
 def test_batches_without_targets_are_checked_in_the_later_epochs():
     data = recall(n=32)
     data.y_train[: 16 + 7] = -100
