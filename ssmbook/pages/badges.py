@@ -34,9 +34,14 @@ def color(verdict: str) -> str:
     return _BADGES[verdict][0]
 
 
+def plain(verdict: str) -> str:
+    """Return a verdict in the words of the pages."""
+    return _WORDS.get(verdict, verdict)
+
+
 def words(verdict: str) -> str:
     """Return a verdict as pages show it: a sign, and words."""
-    return f"{_BADGES[verdict][1]} {_WORDS.get(verdict, verdict)}"
+    return f"{_BADGES[verdict][1]} {plain(verdict)}"
 
 
 def badge(verdict: str) -> str:

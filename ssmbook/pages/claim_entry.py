@@ -12,7 +12,7 @@ from ssmbook.ledger.numerals import readable
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook.chapters import Chapter
 from ssmbook.notebook.recorded import Record
-from ssmbook.pages.badges import badge
+from ssmbook.pages.badges import badge, plain
 
 _MEASURED = {
     "notebook": "",
@@ -116,14 +116,15 @@ def _elsewhere(claim: Claim) -> list[str]:
 
 def _bibtex(judgement: Judgement, citation: dict) -> str:
     claim = judgement.claim
-    year = citation["date-released"].year
+    released = citation["date-released"]
     version = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
     return (
         f"@misc{{ssmbook-{claim.id},\n"
         "  author = {{The companion's contributors}},\n"
-        f"  title = {{Claim {claim.id}: {judgement.verdict}}},\n"
+        f"  title = {{Claim {claim.id}: {plain(judgement.verdict)}}},\n"
         f"  howpublished = {{{citation['title']}}},\n"
-        f"  year = {{{year}}},\n"
+        f"  year = {{{released.year}}},\n"
+        f"  date = {{{released.isoformat()}}},\n"
         f"  note = {{{version}}}\n"
         "}"
     )

@@ -155,3 +155,12 @@ def test_menus_name_chapters_as_the_contents_do(page):
     menu = re.search(r'<select name="chapter">.*?</select>', page)[0]
     assert '<option value="chapter-timescale">3. The timescale</option>' in menu
     assert menu.count("<option") == 1 + len(CHAPTERS)
+
+
+def test_a_citation_says_the_verdict_in_the_words_of_the_page(page, judged):
+    cited = re.findall(r"title = \{Claim ([\w-]+): ([^}]+)\}", page)
+    assert len(cited) == len(judged)
+    known = {j.claim.id: j.verdict for j in judged}
+    limited = {words for id, words in cited if known[id] == "qualified"}
+    assert limited == {"holds up to a limit"}
+    assert len(re.findall(r"^  date = \{\d{4}-\d\d-\d\d\},$", page, re.M)) == len(cited)
