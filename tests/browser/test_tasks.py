@@ -68,7 +68,7 @@ FITS = """(host) => !("open" in host.dataset) || Math.abs(
 
 
 def fits(figure):
-    """Wait until a figure, perhaps drawn anew, has its room."""
+    """Wait until a figure, perhaps drawn again, has its room."""
     figure.page.wait_for_function(FITS, arg=figure.host.element_handle())
 
 
