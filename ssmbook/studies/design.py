@@ -13,7 +13,8 @@ Claims are evaluated on the design `base`. The design `untrained` runs the same
 pipeline with a rate of zero; a claim that holds there as well shows nothing. The design
 `pilot` runs first: it searches the rates at which the others train. Each other design
 changes parameters, to show where a claim still holds. If seeds are added to a design
-after an evaluation, they are listed in it: `added: [[2000, 2039]]`. With the parameter
+after an evaluation, they are listed in it: `added: [[2000, 2039]]`; their parts lie in
+base/incomplete/, which no page reads, until all of them are measured. With the parameter
 `data: data`, a part reads the folder that `ssmbook study --data` names.
 """
 

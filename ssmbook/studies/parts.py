@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssmbook.notebook.losses import Losses, part_files, read_part
 from ssmbook.runs.document import Run
+from ssmbook.runs.stores import replace
 from ssmbook.studies.design import BASE, Study, studies
+
+#: the folder, in that of the base design, of added parts while others are missing: the
+#: chapter reads the tables beside it, and shows what its claims are evaluated on
+INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,31 @@ def part_name(block: range) -> str:
     return f"{block.start}-{block[-1]}"
 
 
-def folder(root: Path, study: Study, design: str) -> Path:
-    """Return the folder of a design's parts."""
-    return root / "studies" / study.name / design
+def path_of(root: Path, study: Study, design: str, block: range) -> Path:
+    """Return the table that a part is stored as when it is finished."""
+    home = root / "studies" / study.name / design
+    if design == BASE and block.start not in study.designs[BASE].ranges[0]:
+        home /= INCOMPLETE
+    return home / f"{part_name(block)}.csv"
+
+
+def settle(root: Path, study: Study) -> None:
+    """Move the added parts to the others when all that were added are measured.
+
+    Each file is written before the old one is removed, so that an interrupted call
+    loses nothing and the next one goes on.
+    """
+    home = root / "studies" / study.name / BASE
+    for part in of_study(root, study).evaluated(BASE):
+        old = home / INCOMPLETE / f"{part.name}.csv"
+        if not old.is_file():
+            continue
+        for file in (old.with_suffix(".json"), old):
+            replace(home / file.name, file.read_bytes())
+        for file in (old, old.with_suffix(".json")):
+            file.unlink()
+    with contextlib.suppress(OSError):  # it has files, or does not exist
+        (home / INCOMPLETE).rmdir()
 
 
 def measured(root: Path) -> dict[str, Measured]:
@@ -101,7 +129,10 @@ def of_study(root: Path, study: Study) -> Measured:
     for design in study.designs:
         blocks = {part_name(block): block for block in study.blocks(design)}
         parts = {}
-        for path in part_files(home / design):
+        files = part_files(home / design)
+        if design == BASE:
+            files = part_files(home / design / INCOMPLETE) + files
+        for path in files:
             if path.stem not in blocks:
                 raise ValueError(
                     f"{path}: the parts of the design {design} are "

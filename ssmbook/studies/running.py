@@ -20,7 +20,7 @@ from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.stores import Store, replace, sha256
 from ssmbook.runs.storing import Say
 from ssmbook.studies.design import PILOT, Study, studies
-from ssmbook.studies.parts import folder, of_study, part_name
+from ssmbook.studies.parts import of_study, part_name, path_of, settle
 
 #: the tag of the cells that a part executes, beside those of the parameters
 TAG = "part"
@@ -85,6 +85,7 @@ def run(
     home = root / "_build" / "studies" / name
     with sharing.lock(home):
         _link(home / DATA, study, data)
+        settle(root, study)
         left = _missing(root, study, wanted)
         if not any(left.values()):
             say(f"{name}: all parts are finished")
@@ -94,6 +95,7 @@ def run(
         failed = _run_parts(root, study, first, say, workers)
         if not failed:
             failed = _run_parts(root, study, left, say, workers)
+        settle(root, study)
     if failed:
         reasons = "; ".join(f"{place}: {error}" for place, error in failed.items())
         raise RuntimeError(f"not stored: {reasons}")
@@ -143,7 +145,8 @@ def _run_parts(
 
     def finished(job: Job, run: Run) -> None:
         path = places.pop(job.key)
-        place = f"{study.name}, {path.parent.name}, seeds {path.stem}"
+        design = path.relative_to(root / "studies" / study.name).parts[0]
+        place = f"{study.name}, {design}, seeds {path.stem}"
         try:
             if run.failed:
                 raise ValueError(run.error)
@@ -225,7 +228,7 @@ def _planned(
             strict=True,
         ):
             jobs.append((block.start - study.designs[design].seeds[0], job))
-            places[job.key] = folder(root, study, design) / f"{part_name(block)}.csv"
+            places[job.key] = path_of(root, study, design, block)
     return [job for _, job in sorted(jobs, key=lambda pair: pair[0])], places
 
 

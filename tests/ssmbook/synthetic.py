@@ -14,7 +14,7 @@ from ssmbook.notebook.losses import COLUMNS
 from ssmbook.runs.document import Run
 from ssmbook.runs.stores import sha256
 from ssmbook.studies.design import Study, read
-from ssmbook.studies.parts import Measured, of_study, part_name
+from ssmbook.studies.parts import Measured, of_study, path_of
 
 STUDY = {
     "parameters": {"steps": 5},
@@ -61,7 +61,7 @@ def write_part(home: Path, study: Study, design: str, block: range, **changes) -
     table = changes.pop("table", None)
     if table is None:
         table = rows(block, trained=design != "untrained")
-    path = home / "studies" / study.name / design / f"{part_name(block)}.csv"
+    path = path_of(home, study, design, block)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = csv(table)
     path.write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from scipy import stats
 
 from ssmbook.notebook.files import sealed
-from ssmbook.notebook.losses import Losses
-from ssmbook.studies import design
+from ssmbook.notebook.losses import Losses, part_files
+from ssmbook.runs import stores
+from ssmbook.studies import design, parts
 from ssmbook.studies.design import Contrast
 from ssmbook.studies.estimates import Effect, effect, effects
-from ssmbook.studies.parts import of_study
+from ssmbook.studies.parts import of_study, settle
 from ssmbook.studies.pooling import Pooled, pooled
 from ssmbook.studies.student import p_value
 from tests.ssmbook import synthetic
@@ -137,6 +139,49 @@ def test_added_seeds_are_parts_of_the_design(tmp_path):
         looks.append((found.looks, effects(found)["a_over_b"].n))
     assert looks == [(0, 4), (1, 6), (1, 6), (2, 11)]
     assert found.missing("base") == []
+
+
+def test_a_chapter_reads_added_parts_when_all_of_them_are_measured(tmp_path):
+    designs = {"base": {"seeds": [0, 3], "added": [[40, 43], [60, 67]]}}
+    study = stated(tmp_path, STUDY | {"designs": designs})
+    home = tmp_path / "studies" / "toy" / "base"
+    read = []
+    for block in (range(4), range(60, 64), range(40, 44), range(64, 68)):
+        write_part(tmp_path, study, "base", block)
+        settle(tmp_path, study)
+        read.append([path.stem for path in part_files(home)])
+        assert of_study(tmp_path, study).count("base") == 4 * len(read)
+    one, two = ["0-3", "40-43"], ["0-3", "40-43", "60-63", "64-67"]
+    assert read == [["0-3"], ["0-3"], one, two]
+    assert not (home / "incomplete").exists()
+
+
+def test_an_interrupted_move_of_added_parts_loses_nothing(tmp_path, monkeypatch):
+    designs = {"base": {"seeds": [0, 3], "added": [[40, 47]]}}
+    study = stated(tmp_path, STUDY | {"designs": designs})
+    for block in study.blocks("base"):
+        write_part(tmp_path, study, "base", block)
+    for stop in (
+        0,
+        1,
+        3,
+        1,
+    ):  # files of the two parts, of which the first is then moved
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "replace", functools.partial(stopped, [], stop))
+            with pytest.raises(KeyboardInterrupt):
+                settle(tmp_path, study)
+        assert of_study(tmp_path, study).count("base") == 12
+    settle(tmp_path, study)
+    assert of_study(tmp_path, study).count("base") == 12
+
+
+def stopped(done: list, stop: int, path: Path, content: bytes) -> None:
+    """Replace files, and stop before one of them."""
+    if len(done) == stop:
+        raise KeyboardInterrupt
+    done.append(path)
+    stores.replace(path, content)
 
 
 PARTS = {

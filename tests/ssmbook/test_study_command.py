@@ -55,8 +55,13 @@ def studied(place):
     nbformat.write(node, path)
     home = place / "studies" / "toy"
     home.mkdir(parents=True)
-    (home / "study.yml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    state(home, STUDY["designs"])
     return place
+
+
+def state(home: Path, designs: dict) -> None:
+    content = yaml.safe_dump(STUDY | {"designs": designs})
+    (home / "study.yml").write_text(content, encoding="utf-8")
 
 
 def tables(place: Path) -> list[str]:
@@ -131,10 +136,24 @@ def test_a_page_shows_the_effect(studied):
     assert "there is no contrast of the study toy 'a_over_c'" in err
 
 
+def test_a_page_does_not_read_added_seeds_while_some_are_missing(studied):
+    home = studied / "studies" / "toy"
+    base = STUDY["designs"]["base"] | {"added": [[50, 53]]}
+    state(home, STUDY["designs"] | {"base": base})
+    before = tables(studied)
+    _, err = ssmbook(studied, "study", "toy", "--seeds", "50:52")
+    assert "toy, base, seeds 50-51" in err
+    assert tables(studied) == before
+    ssmbook(studied, "study", "toy", "--seeds", "52:54")
+    assert {*tables(studied)} - {*before} == {"base 50-51", "base 52-53"}
+    for file in home.glob("base/5*"):
+        file.unlink()
+    state(home, STUDY["designs"])
+
+
 def test_a_killed_study_keeps_every_finished_part(studied):
     home = studied / "studies" / "toy"
-    content = STUDY | {"designs": STUDY["designs"] | {"many": {"seeds": [100, 139]}}}
-    (home / "study.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    state(home, STUDY["designs"] | {"many": {"seeds": [100, 139]}})
     process = toy.Command(studied, "study", "toy", "--design", "many", "--jobs", "1")
     while len(list((home / "many").glob("*.csv"))) < 2:
         assert process.returncode is None, process.communicate()
