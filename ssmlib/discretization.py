@@ -210,8 +210,8 @@ def zoh(A: Tensor, B: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
     """Discretize by zero-order hold, exact if the input is constant over each step.
 
     (A_bar, B_bar) = (exp(A dt), (exp(A dt) - 1) / A * B). Value and gradient are exact
-    as A -> 0. For a real part below 0 they tend to (0, -B / A) as dt grows, also where
-    A dt itself is outside the dtype's range.
+    as A -> 0. For a real part below 0, (A_bar, B_bar) tends to (0, -B / A) as dt grows,
+    also where A dt itself is outside the dtype's range.
 
     Args:
         A: eigenvalues, complex64 or complex128, such as (H, N/2).

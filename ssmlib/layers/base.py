@@ -66,8 +66,8 @@ class SSM(Parametrized):
         init: the initialization: a name of `initialization.names()`, a pair (A, B) of
             complex (N/2,) tensors, or an `Initialization`.
         dt: time per step, a number or a range (low, high); None for the default of
-            `Initialization`, and if init is an `Initialization`, which contains its
-            own.
+            `Initialization`. It must be None if init is an `Initialization`, which
+            contains dt.
         discretization: "zoh" or "bilinear".
         bidirectional: whether a second kernel runs backward in time.
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.

@@ -33,7 +33,7 @@ class DiagonalSSM(SSM):
 
     @abstractmethod
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (log A_bar, B_bar, C), complex128.
+        """Return the discretized modes: (log A_bar, B_bar, C), complex128.
 
         Returns:
             The first two (H, N/2); C (H, N/2), or (2, H, N/2) if bidirectional.

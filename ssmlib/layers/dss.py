@@ -101,7 +101,7 @@ class DSS(S4D):
         return torch.ones_like(self.A)
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (log A_bar, B_bar, C), complex128."""
+        """Return the discretized modes: (log A_bar, B_bar, C), complex128."""
         if self.variant == "exp":
             return super().modes()
         A = self.A

@@ -47,8 +47,8 @@ class ModalSSM(SSM):
         init: the initialization: a name of `initialization.names()`, a pair (A, B) of
             complex (N/2,) tensors, or an `Initialization`.
         dt: time per step, a number or a range (low, high); None for the default of
-            `Initialization`, and if init is an `Initialization`, which contains its
-            own.
+            `Initialization`. It must be None if init is an `Initialization`, which
+            contains dt.
         discretization: "zoh" or "bilinear".
         bidirectional: whether a second kernel runs backward in time.
         n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses

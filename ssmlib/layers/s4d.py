@@ -45,8 +45,8 @@ class S4D(ModalSSM, DiagonalSSM):
         init: the initialization: a name of `initialization.names()`, a pair (A, B) of
             complex (N/2,) tensors, or an `Initialization`.
         dt: time per step, a number or a range (low, high); None for the default of
-            `Initialization`, and if init is an `Initialization`, which contains its
-            own.
+            `Initialization`. It must be None if init is an `Initialization`, which
+            contains dt.
         discretization: "zoh" or "bilinear".
         bidirectional: whether a second kernel runs backward in time.
         n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses
@@ -98,5 +98,5 @@ class S4D(ModalSSM, DiagonalSSM):
         return _times(C, B_bar), (a, b)
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (log A_bar, B_bar, C), complex128."""
+        """Return the discretized modes: (log A_bar, B_bar, C), complex128."""
         return *self.discretize(self.A, self.B, self.dt), self.C

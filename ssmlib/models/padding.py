@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def valid_steps(lengths: Tensor | None, L: int) -> Tensor | None:
-    """Return which steps count.
+    """Return a mask that is True at the steps before the end of each sequence.
 
     Args:
         lengths: (B,) integers, the number of steps that count; None if all count.

@@ -48,7 +48,7 @@ def results(folder: str | Path) -> list[dict[str, Any]]:
 def lra_mean(folder: str | Path, model: str = "S4D-LegS") -> float:
     """Return the mean accuracy of a model over the six tasks of the Long Range Arena.
 
-    A task with several seeds counts with their mean.
+    Of a task with several seeds, the mean over the seeds is used.
 
     Args:
         folder: as of `results`.

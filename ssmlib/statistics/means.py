@@ -14,8 +14,9 @@ from ssmlib.statistics.estimate import Estimate
 def mean(values: Numbers, *, level: float = 0.95) -> Estimate:
     """Estimate the mean of independent draws.
 
-    The interval is for draws that are not strongly skewed. It contains the true mean in
-    95 % of samples of normal draws, in 90 % of samples of 10 exponential ones.
+    The interval is for draws that are not strongly skewed. At the level 0.95 it
+    contains the true mean in 95 % of samples of normal draws, and in 90 % of samples of
+    10 exponential draws.
 
     Args:
         values: (n,) real numbers, n >= 2.

@@ -27,9 +27,9 @@ def baselines(data: Split) -> pd.DataFrame:
 
     For regression (mean square) the baselines are "mean" of the training targets;
     "last", the last value of a single channel, for targets (n,); and "linear", ridge
-    regression on the whole window, 0 after its length. For classes (cross-entropy) they
-    are "prior", the training frequencies, and "linear", logistic regression. The
-    penalty is chosen on validation data. It needs scikit-learn.
+    regression on the whole sequence, with zeros after its length. For classes
+    (cross-entropy) they are "prior", the training frequencies, and "linear", logistic
+    regression. The penalty is chosen on validation data. It needs scikit-learn.
 
     Args:
         data: a split with one target per sequence.

@@ -188,7 +188,8 @@ def pathfinder(folder: str | Path | None = None, seed: int = 0) -> Split:
     """Return the published Pathfinder data as sequences of pixels with labels 0 and 1.
 
     80 % are training data, 10 % validation and 10 % test data. The authors of S4 train
-    on 2 x - 1. Another number of pictures than 200,000 causes an `UnpublishedWarning`.
+    on pixels 2 x - 1, from -1 to 1. Another number of pictures than 200,000 causes an
+    `UnpublishedWarning`.
 
     Args:
         folder: contains curv_contour_length_14 with the folders metadata (numbered text

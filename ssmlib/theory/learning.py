@@ -179,7 +179,8 @@ def recovery_with_noise(F: Tensor, noise: float) -> Tensor:
 def descent_excess(G: Tensor, best: Tensor, steps) -> Tensor:
     """Return J(c_T) - J(best) after T steps of gradient descent from c = 0.
 
-    J / 2 is minimized with step size 1 / lambda_max.
+    J(c) - J(best) = (c - best)^T G (c - best), and the step size for J / 2 is
+    1 / lambda_max(G).
 
     Args:
         G: (m, m) real, symmetric, positive semidefinite.

@@ -102,8 +102,9 @@ def loss_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient of `population_loss` to weights and eigenvalues.
 
-    As torch gives it, d/dRe + i d/dIm, which is twice the derivative to the conjugate:
-    with e = gamma - beta, ``2 sum_tau e_tau conj(lambda_k^tau)`` and
+    The convention is PyTorch's, d/dRe + i d/dIm, which is twice the derivative with
+    respect to the conjugate. With e = gamma - beta the gradients are
+    ``2 sum_tau e_tau conj(lambda_k^tau)`` and
     ``2 sum_tau e_tau conj(w_k tau lambda_k^(tau - 1))``.
 
     Args:

@@ -40,7 +40,8 @@ def final_state(A: Tensor, dt: float, x: Tensor) -> Tensor:
 def tail_probability(states: Tensor, level: Tensor) -> Tensor:
     """Return ``P(|y_L| > level)`` for y = Re(c^T h), c ~ CN(0, 1), over given states.
 
-    Given the input, y is normal with variance ``|h|^2 / 2``: the mean of its tails.
+    Given the input, y is normal with variance ``|h|^2 / 2``. The result is the mean of
+    its tail probabilities over the states.
 
     Args:
         states: final states (n, m), complex.

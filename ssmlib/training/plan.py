@@ -144,7 +144,7 @@ class Plan:
         return model
 
     def setting(self, model: Ensemble) -> Setting:
-        """Describe the fit for its checkpoint.
+        """Return the settings that a checkpoint of the fit stores.
 
         Args:
             model: the ensemble as it begins, on the CPU.

@@ -37,7 +37,9 @@ ALL = Slice(slice(None), slice(None))
 def slices(
     model: Ensemble, seeds: int, B: int, L: int, device: torch.device
 ) -> list[Slice]:
-    """Divide an ensemble into slices with features of at most `WORKING_SET` bytes.
+    """Divide an ensemble into slices of bounded size, with at least one model each.
+
+    The features of a slice of several models have at most `WORKING_SET` bytes.
 
     The slices are as equal as possible, and depend only on the arguments. On another
     device than the CPU there is one slice.
