@@ -84,7 +84,7 @@ def sweep(
     """Draw curves over one grid, in one panel or in a row of panels.
 
     A curve is (k,) numbers; (n, k) draws, which become a `band`; or k estimates with
-    `value` and `half`, which become error bars. Arrays and tensors are accepted.
+    `value`, `low` and `high`, which become error bars. Arrays and tensors are accepted.
 
     Args:
         x: (k,) places of all curves; None if each curve is a pair (x, y).
@@ -151,7 +151,8 @@ def intervals(
 
     Args:
         groups: label -> {name of the row: value}; a value is a number, (k,) numbers, or
-            an estimate with `value` and `half`. Rows come in the order of their names.
+            an estimate with `value`, `low` and `high`. Rows come in the order of their
+            names.
         axis: where to draw; a new figure by default.
         height: of the new figure, in inches; by default as many rows ask for.
         zero: where a line marks no difference; None for no line.
@@ -184,17 +185,17 @@ def intervals(
     fmts = [fmt] if isinstance(fmt, str) else list(fmt)
     for k, (label, own) in enumerate(groups.items()):
         shift = apart * (k - (len(groups) - 1) / 2)
-        value, half, place = [], [], []
+        value, ends, place = [], [], []
         for name, found in own.items():
             known = _is_estimate(found)
             for each in [found.value] if known else np.ravel(_numbers(found)):
                 value.append(float(each))
-                half.append(found.half if known else 0.0)
+                ends.append(_lengths(found) if known else (0.0, 0.0))
                 place.append(rows.index(name) + shift)
         axis.errorbar(
             value,
             place,
-            xerr=half if any(half) else None,
+            xerr=np.transpose(ends) if np.any(ends) else None,
             fmt=fmts[k % len(fmts)].replace("o", MARKERS[k % len(MARKERS)]),
             color=COLOURS[k % len(COLOURS)],
             label=label,
@@ -231,8 +232,8 @@ def _curve(axis: Axes, x, y, fmt: str, color, label: str, style: Mapping) -> Non
     x, fmt = _numbers(x), fmt.replace("o", marker)
     common = {"color": color, "label": label or None} | dict(style)
     if _is_estimate(next(iter(y), None)):
-        value, half = [e.value for e in y], [e.half for e in y]
-        axis.errorbar(x, value, half, fmt=fmt, **common)
+        value, ends = [e.value for e in y], [_lengths(e) for e in y]
+        axis.errorbar(x, value, np.transpose(ends), fmt=fmt, **common)
         return
     y = _numbers(y)
     if y.ndim == 2:
@@ -243,7 +244,12 @@ def _curve(axis: Axes, x, y, fmt: str, color, label: str, style: Mapping) -> Non
 
 
 def _is_estimate(value) -> bool:
-    return hasattr(value, "value") and hasattr(value, "half")
+    return all(hasattr(value, name) for name in ("value", "low", "high"))
+
+
+def _lengths(estimate) -> tuple[float, float]:
+    """The lengths of both sides of an estimate's interval."""
+    return estimate.value - estimate.low, estimate.high - estimate.value
 
 
 def _numbers(values) -> np.ndarray:

@@ -124,7 +124,8 @@ def log_ratio(
         budget: the training time.
 
     Returns:
-        The mean over seeds, with its standard error.
+        The mean over seeds, with its standard error. The interval is for skewed draws,
+        as of `statistics.mean`.
 
     Raises:
         ValueError: for an arm, a task or a budget without losses, for a model that
@@ -147,4 +148,4 @@ def log_ratio(
     together = pd.concat(logs, axis=1)
     if together.isna().any(axis=None):
         raise ValueError(f"{arm!r} and {base!r} must have the same seeds on each task")
-    return statistics.mean(together.mean(axis=1).to_numpy())
+    return statistics.mean(together.mean(axis=1).to_numpy(), skewed=True)

@@ -45,23 +45,26 @@ def test_a_band_stands_beside_its_mean():
 
 
 def test_estimates_have_their_intervals():
-    known = [statistics.mean([1.0, 2.0, 3.0]), statistics.mean([2.0, 2.5, 4.0])]
+    draws = [1.0, 2.0, 3.0], [2.0, 2.5, 4.0]
+    known = [statistics.mean(own, skewed=True) for own in draws]
     figure, _ = figures.sweep([1, 2], {"a": known})
     found = rows(figure)
     assert numbers(found, "y") == pytest.approx([e.value for e in known], rel=1e-5)
-    low = [e.value - e.half for e in known]
-    assert numbers(found, "y_low") == pytest.approx(low, rel=1e-5)
+    for name, ends in {"y_low": "low", "y_high": "high"}.items():
+        wanted = [getattr(e, ends) for e in known]
+        assert numbers(found, name) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_rows_have_names_and_ratios_are_ratios():
-    logs = {"digits": statistics.mean([0.1, 0.2, 0.4]), "vowels": np.log(2.0)}
+    digits = statistics.mean([0.1, 0.2, 0.4], skewed=True)
+    logs = {"digits": digits, "vowels": np.log(2.0)}
     figure, _ = figures.intervals({"real": logs, "none": {"digits": 0.0}}, log="ratio")
     found = rows(figure)
     assert [row["row"] for row in found] == ["digits", "vowels", "digits"]
     assert [row["series"] for row in found] == ["real", "real", "none"]
     assert numbers(found, "x") == pytest.approx([np.exp(0.7 / 3), 2, 1], rel=1e-5)
-    least = np.exp(logs["digits"].value - logs["digits"].half)
-    assert float(found[0]["x_low"]) == pytest.approx(least, rel=1e-5)
+    for name, end in {"x_low": digits.low, "x_high": digits.high}.items():
+        assert float(found[0][name]) == pytest.approx(np.exp(end), rel=1e-5)
     assert "y" not in found[0]  # the height within a row means nothing
 
 
