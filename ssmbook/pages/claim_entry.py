@@ -22,6 +22,16 @@ _MEASURED = {
 #: measured numbers below it are rounding errors
 _TINY = 1e-6
 _HOLDS = {"holds": "yes", "fails": "no", "open": "open", "missing": "–"}
+#: how large the models of a claim are
+_SCALE = {
+    "exact": "no training",
+    "reduced": "smaller models or data than the paper's",
+    "paper": "the paper's own models",
+}
+#: what LaTeX reads as a command, in text outside of formulas
+_LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "%&#_{}"} | {"^": r"\textasciicircum{}", "~": r"\~{}"}
+)
 #: what the ledger adds in brackets, a sentence of its own: how it is read here
 _ASIDE = re.compile(r"(?<=\.) \([A-Z]")
 
@@ -115,17 +125,20 @@ def _elsewhere(claim: Claim) -> list[str]:
 
 
 def _bibtex(judgement: Judgement, citation: dict) -> str:
-    claim = judgement.claim
-    released = citation["date-released"]
-    version = f"Version {citation['version']}, claims.html\\#claim-{claim.id}"
+    claim, released = judgement.claim, citation["date-released"]
+    said = f"{sentence(claim).rstrip('.')} ({plain(judgement.verdict)})"
+    known = [values(e, judgement) for e in claim.expect]
+    measured = "; ".join(dict.fromkeys(own for own in known if " to " in own))
+    note = f"Measured: {measured}. " if measured else ""
+    note += f"Version {citation['version']}, page Claims, entry {claim.id}"
     return (
         f"@misc{{ssmbook-{claim.id},\n"
         "  author = {{The companion's contributors}},\n"
-        f"  title = {{Claim {claim.id}: {plain(judgement.verdict)}}},\n"
+        f"  title = {{{{{said.translate(_LATEX)}}}}},\n"
         f"  howpublished = {{{citation['title']}}},\n"
         f"  year = {{{released.year}}},\n"
         f"  date = {{{released.isoformat()}}},\n"
-        f"  note = {{{version}}}\n"
+        f"  note = {{{note.translate(_LATEX)}}}\n"
         "}"
     )
 
@@ -152,8 +165,9 @@ def entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
     if claim.reviewer:
         paper = "a reviewer of " + paper
     seen = f" ([seen]({claim.url}) {claim.date})" if claim.url else ""
-    ranges = "; ".join(
-        f"`{name}` {low:g} to {high:g}" for name, (low, high) in claim.valid_for.items()
+    ranges = ", ".join(
+        f"`{name}` = {low:g}" if low == high else f"`{name}` from {low:g} to {high:g}"
+        for name, (low, high) in claim.valid_for.items()
     )
     parts = [
         f"::::{{dropdown}} {badge(judgement.verdict)} {sentence(claim)}",
@@ -168,13 +182,13 @@ def entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         "",
         f"Measured in {{doc}}`../{chapter.document.removesuffix('.ipynb')}`"
         + _MEASURED[claim.judged_on]
-        + f"; evidence: {claim.evidence}; scale: {claim.scale}"
-        + (f"; judged for {ranges}." if ranges else "."),
+        + f"; evidence: {claim.evidence}; {_SCALE[claim.scale]}"
+        + (f"; evaluated at {ranges}." if ranges else "."),
         "",
         *_table(claim.expect, judgement.states[:n], judgement),
     ]
     if claim.limits:
-        parts += ["Where it stops:", ""]
+        parts += ["Limits of the claim, which were measured as well:", ""]
         parts += _table(claim.limits, judgement.states[n:], judgement)
     if not judgement.agrees:
         parts += [

@@ -17,8 +17,9 @@ _HEADS = {
     "companion": "What this book says",
 }
 _ABOUT = {
-    "paper": "Claims of the papers, in their own words or, where we did not see these, "
-    "as others report them. Only these count on the front page.",
+    "paper": "Claims of the papers. Each entry says how we know the claim: from the "
+    "abstract, a public review, code, another paper, a summary, or only our reading. "
+    "The front page counts those of its three papers.",
     "reviewer": "Sentences of the papers' public reviews.",
     "companion": "Expectations and formulas of this book that stand in no paper that "
     "we know of.",
@@ -31,10 +32,10 @@ _LEGEND = (
     "the notebook follows in monospace) or for a comparison of two arms. Numbers are "
     "rounded. *Effect* is what was measured: a number, or a ratio of two losses, of "
     "which 1 means no difference. "
-    "*95 %* is the interval of the effect by Student's *t*; a dash stands where "
-    "nothing is random. *n* is the number of seeds or tasks. *Holds* is yes if all "
-    "of the interval is as predicted, no if none of it is, and open otherwise, after "
-    "the correction for the number of claims in the chapter. The hash behind "
+    "*95 %* is the interval of the effect, by the page *The protocol*; a dash stands "
+    "where nothing is random. *n* is the number of seeds or tasks. *Holds* is yes if "
+    "all of the interval is as predicted, no if none of it is, and open otherwise, "
+    "after the correction for the number of claims in the chapter. The hash behind "
     "*registered* is a checksum of the predictions, which shows that they are those "
     "of that day."
 )

@@ -56,7 +56,7 @@ def minutes(seconds: int | None) -> str:
 def bar(claims: Sequence[tuple[str, str]]) -> str:
     """Return a bar of the verdicts on a paper, and their numbers in words, Markdown.
 
-    claims: of each claim in the paper's own words, its evidence and its verdict.
+    claims: of each claim about the paper's own results, its evidence and its verdict.
     """
     parts = "".join(
         f'<span class="sd-bg-{color(v)} sd-bg-text-{color(v)}" '
@@ -68,7 +68,8 @@ def bar(claims: Sequence[tuple[str, str]]) -> str:
         f'<div class="verdicts" aria-hidden="true">{parts}</div>',
         "```",
         "",
-        f"Claims in its own words, {len(claims)} in all:",
+        f"Claims of this paper, {len(claims)} in all. Each entry of the ledger says "
+        "how we know it:",
         "",
         *counts(claims),
     ]

@@ -23,7 +23,7 @@ class Site:
 
     Attributes:
         verdicts: the verdict of this run, by claim.
-        papers: of each claim in a paper's own words its evidence and verdict, by the
+        papers: of each claim of a paper its evidence and verdict, by the
             paper's key in the bibliography.
         effects: the effects of a study's contrasts in words, by slug and name.
         claims: the table of a chapter's claims, Markdown, by slug.

@@ -158,9 +158,20 @@ def test_menus_name_chapters_as_the_contents_do(page):
 
 
 def test_a_citation_says_the_verdict_in_the_words_of_the_page(page, judged):
-    cited = re.findall(r"title = \{Claim ([\w-]+): ([^}]+)\}", page)
+    cited = re.findall(
+        r"^@misc\{ssmbook-([\w-]+),$.*?^  title = \{\{([^\n]*) \(([^()]+)\)\}\},$",
+        page,
+        re.M | re.S,
+    )
     assert len(cited) == len(judged)
-    known = {j.claim.id: j.verdict for j in judged}
-    limited = {words for id, words in cited if known[id] == "qualified"}
+    known = {j.claim.id: j for j in judged}
+    limited = {v for id, _, v in cited if known[id].verdict == "qualified"}
     assert limited == {"holds up to a limit"}
+    for id, said, _ in cited:
+        plain = said.replace(r"\textasciicircum{}", "^").replace("\\", "")
+        assert known[id].claim.says.startswith(plain)
+    notes = re.findall(r"^  note = \{(.*)\}$", page, re.M)
+    assert len(notes) == len(cited)
+    # What is left of a note without escaped characters has nothing that LaTeX reads.
+    assert not re.search(r"[%&#_~^]", re.sub(r"\\.(\{\})?", "", "".join(notes)))
     assert len(re.findall(r"^  date = \{\d{4}-\d\d-\d\d\},$", page, re.M)) == len(cited)

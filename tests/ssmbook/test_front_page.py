@@ -43,7 +43,7 @@ def test_minutes_are_rounded_up(seconds, shown):
 def test_a_bar_counts_a_paper_s_verdicts():
     trained = [("training", "undecided"), ("training", "reproduced")]
     bar = front_page.bar([("identity", "reproduced"), *trained])
-    assert "Claims in its own words, 3 in all:" in bar
+    assert "Claims of this paper, 3 in all." in bar
     assert "- Identities and theorems, which test our code (1):" in bar
     assert "- Comparisons of trained models (2): 1 ? undecided, 1 ✓ reproduced." in bar
     assert bar.index('style="flex-grow:2">2<') < bar.index('style="flex-grow:1">1<')

@@ -96,7 +96,7 @@ def test_pages_are_copies_and_show_this_run(book):
     front = text_of(html / "book" / "intro.html")
     assert "Twice is 4. ✓ reproduced" in front
     assert "Again. twice-is-small ✓ reproduced" in front
-    assert "Claims in its own words, 1 in all:" in front
+    assert "Claims of this paper, 1 in all." in front
     assert "which test our code (1): 1 ✓ reproduced." in front
     assert "Twice. ✓ reproduced" in front.replace("  ", " ")
     assert "Reading time: 2 minutes. Toy (the first screen, 1 minute). You" in front
