@@ -131,9 +131,9 @@ def test_a_page_shows_the_effect(studied):
         encoding="utf-8"
     )
     assert "by its study, pooled over all parts" in claims
-    assert re.search(
-        r"note = \{Measured: 0\.\d+ times \(0\.\d+ to 0\.\d+, 6 seeds", claims
-    )
+    cited = re.sub("<[^>]+>", "", claims)
+    effect = r"0\.\d+ times \(0\.\d+ to 0\.\d+, 6 seeds\)"
+    assert re.search(rf"note = \{{Measured: {effect}\. Version ", cited)
     text.source += " And {effect}`a_over_c`."
     nbformat.write(node, path)
     _, err = ssmbook(studied, "build", "-o", "wrong", status=1)
