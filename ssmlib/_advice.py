@@ -57,6 +57,22 @@ def decision(
     return f"Δ = {dt:.3g}, {where} {_RANGE}: {what}.", order
 
 
+def in_code(init: Initialization) -> tuple[str, list[str]]:
+    """How ssmlib and state-spaces/s4 write an initialization; the second in lines."""
+    if isinstance(init.dt, tuple):
+        return f"Initialization({init.scheme!r})", ["S4D(d_model, d_state=N)"]
+    dt, scale = f"{init.dt:.3g}", f"{init.imag_scale:.4g}"
+    given = f"real={init.real}, imag_scale={scale}, dt={dt}"
+    ours = f"Initialization({init.scheme!r}, {given})"
+    steps = f"dt_min={dt}, dt_max={dt}"
+    if init.real:
+        return ours, [f"S4D(d_model, d_state=N, {steps})"]
+    return ours, [
+        f'S4Block(d_model, d_state=N, mode="diag", init="diag-lin", {steps},',
+        f"        real_scale=0.0, imag_scale={scale})",
+    ]
+
+
 def reasons(
     data: str,
     moment: Interval,

@@ -77,9 +77,11 @@ class Recommendation:
     def __str__(self) -> str:
         lines = [self.input, *textwrap.wrap(self.decision, _WIDTH)]
         lines += [_block("  ! ", text) for text in self.warnings]
-        lines += ["three configurations to try, each as S4D(d_model, N, init=init)"]
+        lines += [_CONFIGURATIONS]
         for k, (text, init) in enumerate(self.configurations, 1):
-            lines += [_block(f"  {k}. ", text), f"     init = {_code(init)}"]
+            ours, (first, *more) = _advice.in_code(init)
+            lines += [_block(f"  {k}. ", text), f"     init = {ours}"]
+            lines += [f"     s4:    {first}", *(f"            {line}" for line in more)]
         lines += ["reasons"]
         lines += [_block(f"  {name:12}", text) for name, text in self.reasons.items()]
         lines += ["limits of the rule"]
@@ -97,19 +99,15 @@ class Recommendation:
         return f"for standardized input; {sign} {size:.6g}, divide by {self.scale:.6g}"
 
 
+_CONFIGURATIONS = (
+    "three configurations to try: for ssmlib as S4D(d_model, N, init=init), and for\n"
+    "state-spaces/s4 (s4)"
+)
+
+
 def _block(first: str, text: str) -> str:
     return textwrap.fill(
         text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
-    )
-
-
-def _code(init: Initialization) -> str:
-    """The call that makes an initialization, as a user would write it."""
-    if isinstance(init.dt, tuple):
-        return f"Initialization({init.scheme!r})"
-    return (
-        f"Initialization({init.scheme!r}, real={init.real}, "
-        f"imag_scale={init.imag_scale:.4g}, dt={init.dt:.3g})"
     )
 
 

@@ -25,7 +25,7 @@ def contents(
         raise ValueError(f"findings.yml and _toc.yml disagree on {', '.join(wrong)}")
     lines = [
         ":::{table} The chapters: what each found, the verdicts on the claims it "
-        "rests on, and how long a rerun takes on one core of a laptop.",
+        "rests on, and how many minutes a rerun of the page takes on one core.",
         ":class: contents",
         "",
         "| chapter | found | verdicts | minutes |",

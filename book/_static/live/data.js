@@ -52,12 +52,14 @@
     return `inside ${range}: keep the default`;
   }
 
-  // The decision in the parameters of three libraries
+  // The default and the rule's Δ in the parameters of three libraries, as decided
   function parameters(dt) {
-    if (dt >= DEFAULT[0]) return `In code, each of them the default: ssmlib dt=(${DEFAULT.join(", ")}); state-spaces/s4 and Mamba dt_min=${DEFAULT[0]}, dt_max=${DEFAULT[1]}.`;
+    const usual = `The default range in code, which is each library's own default: ssmlib dt=(${DEFAULT.join(", ")}); state-spaces/s4 and Mamba dt_min=${DEFAULT[0]}, dt_max=${DEFAULT[1]}.`;
     const one = Number(dt.toPrecision(3));
     const floor = one < 1e-4 ? `, dt_init_floor=${one}` : "";
-    return `In code: ssmlib Initialization("lin", dt=${one}); state-spaces/s4 init="diag-lin", dt_min=${one}, dt_max=${one}; Mamba dt_min=${one}, dt_max=${one}${floor}.`;
+    const rule = `The rule's Δ in code: ssmlib Initialization("lin", dt=${one}); state-spaces/s4 init="diag-lin", dt_min=${one}, dt_max=${one}; Mamba dt_min=${one}, dt_max=${one}${floor}.`;
+    if (dt < DEFAULT[0]) return rule;
+    return dt < Math.sqrt(DEFAULT[0] * DEFAULT[1]) ? `${usual} ${rule}` : usual;
   }
 
   let last = { of: null, found: null };
@@ -83,7 +85,7 @@
     },
     controls: [
       { name: "column", label: "One number per line, or the last column of a table. Paste it, drop a file, or choose one. Nothing leaves this page.", text: "1.5" },
-      { name: "L", label: "window L", min: 4, max: 10, step: 1, show: (k) => String(2 ** k) },
+      { name: "L", label: "window L, steps that the model reads at once", min: 4, max: 10, step: 1, show: (k) => String(2 ** k) },
       { name: "scale", label: "the model sees them", choices: [STANDARD, RAW] },
     ],
     draw(state, width) {
@@ -118,18 +120,27 @@
       const reliable = moment.doubts.length ? ", not reliable here" : "";
       return [
         [`Δ = ${shown(dt)}, ${decision(dt)}.`, ...moment.doubts, ...given.cautions].join(" "),
-        [input, `${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. By the rule: real part ${real}, ${how}; state size at most ${states}.`].join(" "),
+        [input, `${count} numbers${from} in windows of ${length}: λmax ${shown(moment.estimate)}, nominal 90 % interval ${shown(moment.low)} to ${shown(moment.high)}${reliable}; Δ from ${shown(low)} to ${shown(high)}. A model with this Δ: real part ${real}, ${how}; state size at most ${states}.`].join(" "),
         [given.skipped, ...notes].join(" "),
         parameters(dt),
       ].join("\n");
     },
-    python({ L, scale }) {
+    python(state) {
+      const { L, scale } = state;
+      const { header, above } = ssm.numbers(state.column);
+      const skipped = (above || 0) + (header ? 1 : 0);
+      const rows = skipped ? `, skiprows=${skipped}` : "";
+      const raw = scale === RAW ? ", raw=True" : "";
       return `import numpy as np
 import torch
+from ssmlib.layers import S4D
 from ssmlib.recommend import recommend
 
-x = torch.from_numpy(np.loadtxt("column.txt"))  # one number per line
-print(recommend(x, ${2 ** L}${scale === RAW ? ", raw=True" : ""}))
+x = torch.from_numpy(np.loadtxt("column.txt"${rows}))  # one number per line
+found = recommend(x, ${2 ** L}${raw})
+print(found)  # a decision, and three initializations to choose from
+x = (x - found.shift) / found.scale
+layer = S4D(d_model=64, d_state=64, init=found.configurations[0][1])
 `;
     },
   };

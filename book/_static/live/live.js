@@ -72,7 +72,10 @@ window.ssm = window.ssm || {};
       host.id = `live-${this.name}`;
       this.opener = button(`Explore with sliders: ${host.dataset.about}`, () => this.open("focus"));
       host.append(this.opener);
-      if (linked(this.name)) this.open("scroll");
+      // An address may name the figure, or the place of the page that it stands at.
+      const called = () => [host.id, host.dataset.at].includes(location.hash.slice(1));
+      window.addEventListener("hashchange", () => called() && this.open("scroll"));
+      if (linked(this.name) || called()) this.open("scroll");
       else if ("open" in host.dataset) whenNear(host, () => this.open());
     }
 
