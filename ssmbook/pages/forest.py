@@ -147,6 +147,8 @@ def rows(
             own = found[against.get(arms[1], place[claim])]
             row = own.setdefault((study, key), Row(j.effects[key]))
             text = f"{e.predicted}: {state}"
+            if state == "holds" and j.verdict == "not reproduced":
+                text += " (another prediction of the claim failed)"
             row.predicted.setdefault(claim, []).append(text)
     return {
         question: sorted(own.values(), key=lambda row: row.effect.value)
