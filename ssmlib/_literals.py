@@ -19,6 +19,9 @@ InitName = Literal[
     "random_real",
     "rand",
     "fout",
+    "dfout",
+    "lru",
+    "post",
 ]
 HippoName = Literal["legs", "fout"]
 WeightsName = Literal["one", "hippo"]

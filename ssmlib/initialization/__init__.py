@@ -1,5 +1,7 @@
 """Every initialization of an SSM, and `Initialization`, which a layer accepts."""
 
+from ssmlib.initialization.discrete import DISCRETE, initialize_discrete
+from ssmlib.initialization.for_task import for_delay, for_spectrum
 from ssmlib.initialization.initialization import (
     DT,
     Initialization,
@@ -13,13 +15,17 @@ from ssmlib.initialization.schemes import DAMPING, HIPPO, SCHEMES, is_random, na
 
 __all__ = [
     "DAMPING",
+    "DISCRETE",
     "DT",
     "HIPPO",
     "SCHEMES",
     "Initialization",
     "Range",
     "as_initialization",
+    "for_delay",
+    "for_spectrum",
     "initialize",
+    "initialize_discrete",
     "is_random",
     "lattice",
     "low_rank",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from ssmlib import _checks
 from ssmlib.initialization.schemes import HIPPO, SCHEMES
 
@@ -73,3 +76,46 @@ def check_state_size(name: str, N: int) -> None:
     _checks.integer(name, N, least=2)
     if N % 2:
         raise ValueError(f"{name} must be even: modes come in conjugate pairs; got {N}")
+
+
+def pair(given) -> tuple[tuple, tuple]:
+    """Return (A, B) as complex numbers, of one feature or of several.
+
+    Args:
+        given: two sequences of complex numbers or tensors, (n,) or (H, n).
+
+    Raises:
+        TypeError: for another type.
+        ValueError: for other shapes, values that are not finite, or an unstable A.
+    """
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise TypeError(
+            "init must be a name, a pair (A, B) of tensors or an Initialization, got "
+            f"{type(given).__name__}"
+        )
+    A, B = map(_numbers, given)
+    if A.ndim not in (1, 2) or A.shape != B.shape:
+        raise ValueError(
+            "init must be a pair (A, B) of one shape (n,) or (H, n), got "
+            f"{tuple(A.shape)} and {tuple(B.shape)}"
+        )
+    _checks.stable("A of init", A)
+    _checks.finite("B of init", B)
+    return _nested(A), _nested(B)
+
+
+def _nested(part: Tensor) -> tuple:
+    rows = part.tolist()
+    return tuple(map(tuple, rows)) if part.ndim == 2 else tuple(rows)
+
+
+def _numbers(part) -> Tensor:
+    """One of the pair in complex128, of numbers or of a tensor, on the CPU."""
+    if isinstance(part, Tensor):
+        return part.detach().to("cpu", torch.complex128)
+    try:
+        return torch.tensor(part, dtype=torch.complex128, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"init must be a pair (A, B) of complex numbers or tensors, got {part!r}"
+        ) from error

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.discretization import phi
 from ssmlib.initialization.arguments import (
     check_hippo,
     check_options,
     check_state_size,
+    pair,
+)
+from ssmlib.initialization.discrete import (
+    DISCRETE,
+    check_options_discrete,
+    initialize_discrete,
+    principal,
 )
 from ssmlib.initialization.modes import initialize, low_rank
 from ssmlib.initialization.schemes import is_random, uniform
@@ -45,19 +54,27 @@ class Initialization:
 
     Equal objects give equal layers when they draw the same random numbers.
 
+    A scheme in continuous time has the same modes in every feature. A discrete scheme,
+    a name of `DISCRETE` or a pair of (H, N/2) tensors, has poles of its own in each
+    feature. It needs dt = 1, which is then the default, and zero-order hold.
+
     Args:
-        scheme: one of `names()`, or a pair (A, B) of n complex numbers or (n,) tensors.
+        scheme: one of `names()` or of `DISCRETE`; a pair (A, B) of n complex numbers or
+            (n,) tensors; or log lambda and B_bar, (H, N/2) each, as
+            `initialize_discrete` returns them.
         real: replaces every real part, at most 0; only for a named scheme.
         imag_scale: multiplies the frequencies; only for a named scheme.
         B: "one", "hippo", or None for the default of the layer: 1 in a diagonal layer,
             HiPPO's input weights in S4. Only for a named scheme.
         dt: time per step. A number is used for every feature. For a range (low, high),
             each feature draws its own dt, uniformly in the logarithm.
+        options: of a name of `DISCRETE`, by name, as {"xi": 0.01} for "dfout".
 
     Raises:
         TypeError: if an option has the wrong type.
-        ValueError: for an option that the scheme does not have, a real part above 0, or
-            a dt that is not positive and finite, or whose range is empty.
+        ValueError: for an option that the scheme does not have, a real part above 0, a
+            dt that is not positive and finite, or whose range is empty, or another dt
+            than 1 for a discrete scheme.
     """
 
     scheme: str | tuple = "lin"
@@ -65,9 +82,23 @@ class Initialization:
     imag_scale: float = 1.0
     B: str | None = None
     dt: Range = DT
+    options: Mapping | tuple = field(default=())
 
     def __post_init__(self):
         _check_dt("dt", self.dt)
+        if not isinstance(self.scheme, str):
+            # Numbers, not tensors, so that two of these can be compared.
+            object.__setattr__(self, "scheme", pair(self.scheme))
+        # Pairs, not a mapping, for the same reason.
+        chosen = tuple(sorted(dict(self.options).items()))
+        object.__setattr__(self, "options", chosen)
+        if self.discrete:
+            self._check_discrete()
+            return
+        if self.options:
+            raise ValueError(
+                f"options go with the schemes {', '.join(DISCRETE)}, got {chosen}"
+            )
         if isinstance(self.scheme, str):
             check_options(self.scheme, self.real, self.imag_scale, self.B or "one")
             return
@@ -75,8 +106,28 @@ class Initialization:
             raise ValueError(
                 "real, imag_scale and B go with a scheme's name, not with a pair (A, B)"
             )
-        # Numbers, not tensors, so that two of these can be compared.
-        object.__setattr__(self, "scheme", _pair(self.scheme))
+
+    @property
+    def discrete(self) -> bool:
+        """Return whether it is stated in discrete time, for each feature."""
+        if isinstance(self.scheme, str):
+            return self.scheme in DISCRETE
+        return isinstance(self.scheme[0][0], tuple)
+
+    def _check_discrete(self) -> None:
+        if isinstance(self.scheme, str):
+            check_options_discrete(self.scheme, dict(self.options))
+        elif self.options:
+            raise ValueError(f"options go with a scheme's name, got {self.options}")
+        if (self.real, self.imag_scale, self.B) != (None, 1.0, None):
+            raise ValueError(
+                "real, imag_scale and B do not go with a discrete scheme, whose poles "
+                "and weights are its own"
+            )
+        if self.dt == DT:
+            object.__setattr__(self, "dt", 1.0)
+        if self.dt != 1:
+            raise ValueError(f"a discrete scheme needs dt = 1, got {self.dt}")
 
     @property
     def fixed_dt(self) -> float:
@@ -89,21 +140,27 @@ class Initialization:
             raise ValueError(f"dt must be one number here, got the range {self.dt}")
         return float(self.dt)
 
-    def modes(self, N: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return the modes (A, B).
+    def modes(
+        self, N: int, generator: torch.Generator, H: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Return the modes (A, B) in continuous time.
 
         Args:
             N: the real state size, even.
             generator: source of randomness of a random scheme.
+            H: number of features, for a discrete scheme.
 
         Returns:
-            A and B, complex128, (N/2,) each.
+            A and B, complex128, (N/2,) each; (H, N/2) for a discrete scheme.
 
         Raises:
             TypeError: if N is not an integer.
-            ValueError: if N is odd, or the pair (A, B) does not have N/2 modes.
+            ValueError: if N is odd, or the pair (A, B) does not have N/2 modes, or
+                those of H features.
         """
         check_state_size("d_state", N)
+        if self.discrete:
+            return self._of_poles(N, generator, H)
         if isinstance(self.scheme, str):
             options = {"real": self.real, "imag_scale": self.imag_scale}
             options["B"] = self.B or "one"
@@ -118,6 +175,23 @@ class Initialization:
                 f"init must hold {N // 2} modes for d_state {N}, got {len(A)}"
             )
         return A, B
+
+    def _of_poles(
+        self, N: int, generator: torch.Generator, H: int
+    ) -> tuple[Tensor, Tensor]:
+        """(A, B), whose zero-order hold with dt = 1 has the poles and the weights."""
+        if isinstance(self.scheme, str):
+            options = dict(self.options)
+            A, B_bar = initialize_discrete(self.scheme, N, H, seed=generator, **options)
+        else:
+            A, B_bar = (torch.tensor(x, dtype=torch.complex128) for x in self.scheme)
+            if A.shape != (H, N // 2):
+                raise ValueError(
+                    f"init must hold the poles of {H} features, ({H}, {N // 2}) for "
+                    f"d_state {N}, got {tuple(A.shape)}"
+                )
+        A = principal(A)
+        return A, B_bar / phi(A)
 
     def hippo(self, N: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return (A, B, P): the HiPPO matrix is diag(A) - P P* in its eigenbasis.
@@ -149,36 +223,6 @@ class Initialization:
         ends = self.dt if isinstance(self.dt, tuple) else (self.dt, self.dt)
         low, high = map(math.log, ends)
         return low + (high - low) * uniform(H, generator)
-
-
-def _pair(pair) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
-    """(A, B) as complex numbers, checked."""
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        raise TypeError(
-            "init must be a name, a pair (A, B) of tensors or an Initialization, got "
-            f"{type(pair).__name__}"
-        )
-    A, B = map(_numbers, pair)
-    if A.ndim != 1 or A.shape != B.shape:
-        raise ValueError(
-            "init must be a pair (A, B) of one shape (n,), got "
-            f"{tuple(A.shape)} and {tuple(B.shape)}"
-        )
-    _checks.stable("A of init", A)
-    _checks.finite("B of init", B)
-    return tuple(A.tolist()), tuple(B.tolist())
-
-
-def _numbers(part) -> Tensor:
-    """One of the pair in complex128, of numbers or of a tensor, on the CPU."""
-    if isinstance(part, Tensor):
-        return part.detach().to("cpu", torch.complex128)
-    try:
-        return torch.tensor(part, dtype=torch.complex128, device="cpu")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"init must be a pair (A, B) of complex numbers or tensors, got {part!r}"
-        ) from error
 
 
 def as_initialization(init, dt: Range | None = None, **options) -> Initialization:

@@ -90,7 +90,7 @@ class DSS(S4D):
         return f"{super().extra_repr()}, length={self.length}, variant={self.variant!r}"
 
     def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
-        A, B = self.init.modes(self.d_state, generator)
+        A, B = self.init.modes(self.d_state, generator, self.n_ssm)
         if not bool((B == 1).all()):
             raise ValueError("init of DSS must have B = 1: C takes B's part")
         return self._copies("A", A)

@@ -138,7 +138,12 @@ class ModalSSM(SSM):
 
     def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the initial values of A and B: copies of the scheme's."""
-        A, B = self.init.modes(self.d_state, generator)
+        if self.init.discrete and self.discretization != "zoh":
+            raise ValueError(
+                "a discrete init needs discretization 'zoh', by which its poles are "
+                f"exp(A), got {self.discretization!r}"
+            )
+        A, B = self.init.modes(self.d_state, generator, self.n_ssm)
         return self._copies("A", A) | self._copies("B", B)
 
     def _copies(self, letter: str, modes: Tensor) -> dict[str, Tensor]:

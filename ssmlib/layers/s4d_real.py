@@ -66,7 +66,7 @@ class S4DReal(S4D):
 
     def _begin(self, generator: torch.Generator) -> dict[str, Tensor]:
         # A scheme stores N/2 modes of a state of size N; here are N.
-        A, B = self.init.modes(2 * self.d_state, generator)
+        A, B = self.init.modes(2 * self.d_state, generator, self.n_ssm)
         if bool((A.imag != 0).any()) or bool((B.imag != 0).any()):
             raise ValueError(
                 f"init of S4DReal must have real modes, as 'real' has, got "

@@ -7,7 +7,7 @@ import pytest
 
 from ssmlib import _literals, models
 from ssmlib.discretization import METHODS
-from ssmlib.initialization import names
+from ssmlib.initialization import DISCRETE, names
 from ssmlib.initialization.schemes import HIPPO
 from ssmlib.layers.dss import VARIANTS
 from ssmlib.layers.subclass import SSM_PARTS
@@ -17,7 +17,7 @@ from ssmlib.training.steps import OPTIMIZERS
 from tests.conftest import ROOT
 
 TABLES = {
-    "InitName": names(),
+    "InitName": [*names(), *DISCRETE],
     "HippoName": HIPPO,
     "Discretization": METHODS,
     "RealTransformName": REAL_TRANSFORMS,
