@@ -171,3 +171,62 @@ def fout(N: int) -> tuple[Tensor, Tensor]:
     B[0::2] = math.sqrt(2)
     B[0] = 1.0
     return K - torch.outer(B, B), B
+
+
+def unhippo(N: int, steps: int, noise: float) -> tuple[Tensor, Tensor]:
+    """Return UnHiPPO, HiPPO-LegS as the posterior of a state seen through noise.
+
+    The coefficients c of the history follow c_k = A_k c_{k-1} + B_k u_k. The state
+    without input keeps the history's polynomial while the interval grows. A Kalman
+    filter with process noise 1 takes in the samples, whose noise has the given
+    variance.
+
+    Args:
+        N: state size, in 1 .. `MOST`.
+        steps: number of steps, at least 1.
+        noise: variance of the noise of a sample, positive.
+
+    Returns:
+        A (steps, N, N) and B (steps, N), float64.
+
+    Raises:
+        TypeError: if N or steps is not an integer, or noise not a number.
+        ValueError: if N or steps is outside its range, noise is not positive, or the
+            result does not fit into memory.
+
+    Source: UnHiPPO (arXiv 2506.05065) and its authors' code.
+    """
+    _checks.integer("N", N, most=MOST)
+    _checks.fits(
+        "N^2 times steps", N**2 * _checks.integer("steps", steps), N**2 * steps
+    )
+    _checks.positive("noise", _checks.number("noise", noise))
+    drift, B = _growing(N), legs(N)[1]
+    one = torch.eye(N, dtype=torch.float64, device="cpu")
+    P, A_k, B_k = one, [], []
+    for k in range(steps):
+        start = max(k, 1)  # the interval of no samples has no length
+        A = torch.matrix_exp(math.log((start + 1) / start) * drift)
+        P = A @ P @ A.T + one
+        K = P @ B / (B @ P @ B + noise)
+        left = one - torch.outer(K, B)
+        # Joseph's form, which keeps P symmetric and positive
+        P = left @ P @ left.T + noise * torch.outer(K, K)
+        A_k.append(left @ A)
+        B_k.append(K)
+    return torch.stack(A_k), torch.stack(B_k)
+
+
+def _growing(N: int) -> Tensor:
+    """The dynamics t dc/dt of a fixed polynomial whose interval [0, t] grows.
+
+    Exactly A^T - 1 with A = -legs(N)[0]. Here the derivative at the end of the interval
+    is part of a least-squares problem, which keeps it small.
+    """
+    A, B = legs(N)
+    one = torch.eye(N, dtype=torch.float64, device="cpu")
+    n = torch.arange(N, dtype=torch.float64, device="cpu")
+    Q = B * n * (n + 1) / 2  # the derivative of each polynomial at 1
+    left = torch.cat([one, B[None], Q[None]])
+    right = torch.cat([-A.T - one, 2 * Q[None], Q[None]])
+    return torch.linalg.lstsq(left, right).solution
