@@ -160,9 +160,10 @@ def all_texts(root, ledger):
 
 #: mathematics and code may hold parameters; AR(0.9) and Theorem 4.1 are names
 _EXEMPT = re.compile(
-    r"\$\$.*?\$\$|\$[^$]*\$|\{[a-z:]+\}`[^`]*`|`[^`]*`|\b[A-Z]+\([\d.]+\)"
+    r"^```\w[^\n]*\n.*?^```$|^:*`{3,}[^\n]*$"  # code; fences of directives
+    r"|\$\$.*?\$\$|\$[^$]*\$|\{[a-z:]+\}`[^`]*`|`[^`]*`|\b[A-Z]+\([\d.]+\)"
     r"|\b(?:Theorem|Section) [\d.]+",
-    re.S,
+    re.S | re.M,
 )
 _TYPED = re.compile(r"(?<![\w.])\.?\d+\.\d+(?![\w.])|(?<![\w.])\.\d+|\d+e-?\d+")
 
@@ -175,6 +176,11 @@ def typed(text):
 def test_typed_numbers_are_found():
     assert typed("falls to 0.44 and 1e-7, of .5") == ["0.44", "1e-7", ".5"]
     assert not typed("AR(0.9) at $0.1$: {glue:text}`x:.2f`, `dt=0.3`, 64 modes, 1/2")
+    figure = "```{{glue:figure}} a\n{} and `x = 0.5`\n```\n"
+    assert not typed(
+        figure.format("{glue:text}`x:.1f` of `y`") + "```python\ndt = 0.3\n```"
+    )
+    assert typed(figure.format("0.7 of {glue:text}`x:.1f`")) == ["0.7"]
 
 
 def test_no_measured_number_is_typed(chapter, texts):
