@@ -54,7 +54,7 @@ class ModalSSM(SSM):
         n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses
             copy h mod n_ssm.
         real_transform: the real part of A as a function of A_re: "free", "exp",
-            "softplus" or "relu".
+            "softplus", "relu" or "stable".
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
         skip: whether there is a skip term D, drawn from N(0, 1).
         seed: of the random numbers of all parameters, a non-negative integer.
@@ -153,6 +153,11 @@ class ModalSSM(SSM):
                 raise ValueError(
                     f"real_transform {self.real_transform!r} cannot make the real part "
                     f"0 that init {self.init.scheme!r} has: use 'free' or 'relu'"
+                )
+            if bool((re < self._transform.least).any()):
+                raise ValueError(
+                    f"real_transform {self.real_transform!r} has real parts of at "
+                    f"least {self._transform.least:g}, and init {float(re.min()):g}"
                 )
             re = self._transform.parameter(re)
         return {f"{letter}_re": re, f"{letter}_im": im}

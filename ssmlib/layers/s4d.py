@@ -32,7 +32,8 @@ class S4D(ModalSSM, DiagonalSSM):
     uses min(A_re, 0) and passes the gradient through. The parameter is set back to <= 0
     after every step of a `torch.optim` optimizer, so that it can reach 0 and leave it.
     After a step of any other optimizer, call `project_`. The other transforms are
-    "exp", -exp(A_re); "softplus", -log(1 + exp(A_re)); and "relu", -max(A_re, 0).
+    "exp", -exp(A_re); "softplus", -log(1 + exp(A_re)); "relu", -max(A_re, 0); and
+    "stable", -1 / (A_re^2 + 1/2), of StableSSM.
 
     B is trained; frozen=("B",) leaves it at its initial value. Weights of another
     implementation are copied part by part: the `log_A_real` of the authors' code is
@@ -52,7 +53,7 @@ class S4D(ModalSSM, DiagonalSSM):
         n_ssm: number of copies of A and B, a divisor of H; None for H. Feature h uses
             copy h mod n_ssm.
         real_transform: the real part of A as a function of A_re: "free", "exp",
-            "softplus" or "relu".
+            "softplus", "relu" or "stable".
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
         skip: whether there is a skip term D, drawn from N(0, 1).
         seed: of the random numbers of all parameters, a non-negative integer.
@@ -62,8 +63,8 @@ class S4D(ModalSSM, DiagonalSSM):
 
     Raises:
         TypeError: for an argument of another type.
-        ValueError: for an argument outside these values, or a real part of 0 with "exp"
-            or "softplus".
+        ValueError: for an argument outside these values, a real part of 0 with "exp",
+            "softplus" or "stable", or one below -2 with "stable".
 
     Source: S4D (arXiv 2206.11893); chapter `state-space-models`.
     """

@@ -42,7 +42,7 @@ LAYER_SPACE = {
     "bidirectional": [False, True],
     "skip": [True, False],
     "n_ssm": [None, 1],
-    "real_transform": ["free", "exp", "softplus", "relu"],
+    "real_transform": ["free", "exp", "softplus", "relu", "stable"],
     "frozen": [(), ("A",), ("dt", "A", "B")],
     "d_model": [1, 2],
     "d_state": [2, 6],

@@ -71,6 +71,7 @@ LAYERS = {
     "shared and frozen": {"n_ssm": 2, "frozen": ("A", "B")},
     "exp": {"real_transform": "exp", "init": "legs"},
     "softplus": {"real_transform": "softplus"},
+    "stable": {"real_transform": "stable"},
     "undamped": {"init": (torch.zeros(4) + 1j, torch.ones(4) + 0j)},
 }
 

@@ -21,6 +21,7 @@ TRANSFORMS = {
     "exp": lambda t: -torch.exp(t),
     "softplus": lambda t: -torch.log1p(torch.exp(t)),
     "relu": lambda t: -torch.where(t > 0, t, 0.0),
+    "stable": lambda t: -1 / (t**2 + 0.5),
 }
 LAYERS = {
     **{name: partial(S4D, init=name) for name in names()},
@@ -31,6 +32,7 @@ LAYERS = {
     "exp, shared": partial(S4D, n_ssm=2, real_transform="exp"),
     "softplus, shared": partial(S4D, n_ssm=1, real_transform="softplus"),
     "relu": partial(S4D, real_transform="relu"),
+    "stable": partial(S4D, real_transform="stable"),
     "S4, softplus, shared": partial(S4, n_ssm=2, real_transform="softplus"),
 }
 
@@ -239,6 +241,12 @@ def test_bidirectional_has_no_step():
         (S4, {"init": (torch.zeros(3), torch.ones(3))}, "legs and fout only"),
         (S4, {"init": "fout", "real_transform": "exp"}, "cannot make the real part 0"),
         (S4D, {"init": "fout", "real_transform": "softplus"}, "the real part 0"),
+        (S4D, {"init": "fout", "real_transform": "stable"}, "the real part 0"),
+        (
+            S4D,
+            {"init": "real", "real_transform": "stable"},
+            "at least -2",
+        ),
         (S4D, {"n_ssm": 3}, "n_ssm must divide d_model, 4, got 3"),
         (S4D, {"n_ssm": 0}, "n_ssm must be at least 1"),
         (S4D, {"real_transform": "clip"}, "real_transform must be one of exp, free"),
@@ -304,8 +312,9 @@ def test_the_transforms_invert():
     from ssmlib.layers import REAL_TRANSFORMS
 
     for name, transform in REAL_TRANSFORMS.items():
-        back = transform.value(transform.parameter(real))
-        assert torch.allclose(back, real, rtol=1e-9), name
+        own = real.clamp(min=transform.least)
+        back = transform.value(transform.parameter(own))
+        assert torch.allclose(back, own, rtol=1e-9), name
 
 
 def test_equal_modes_give_a_real_and_a_complex_layer_one_power():

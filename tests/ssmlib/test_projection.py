@@ -159,7 +159,7 @@ def test_only_the_layers_that_were_stepped_are_put_back():
     assert bool((other.A_re == 0.5).all())
 
 
-@pytest.mark.parametrize("transform", ["exp", "softplus", "relu"])
+@pytest.mark.parametrize("transform", ["exp", "softplus", "relu", "stable"])
 def test_other_transforms_are_left_as_they_are(transform):
     layer = S4D(2, 8, real_transform=transform)
     with torch.no_grad():
