@@ -172,8 +172,8 @@ SIGNATURES = {
     "initialization.initialize": "(name, N, *, real, imag_scale, B, seed)",
     "initialization.names": "()",
     "initialization.spectrum": "(A)",
-    "initialization.Initialization": "(scheme, real, imag_scale, B, dt)",
-    "initialization.Initialization.modes": "(self, N, generator)",
+    "initialization.Initialization": "(scheme, real, imag_scale, B, dt, options)",
+    "initialization.Initialization.modes": "(self, N, generator, H)",
     "initialization.Initialization.log_dt": "(self, H, generator)",
     "layers.S4D": "(d_model, d_state, *, init, dt, discretization, bidirectional, "
     "n_ssm, real_transform, frozen, skip, seed, dtype, device)",
