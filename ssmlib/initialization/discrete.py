@@ -161,8 +161,8 @@ def lru(
 ) -> tuple[Tensor, Tensor]:
     """Return the poles of the LRU, uniform on a ring, with weights that normalize.
 
-    |lambda|^2 is uniform between r_min^2 and r_max^2, the phase between 0 and
-    max_phase. B_bar = sqrt(1 - |lambda|^2), so that white input of variance 1 gives
+    ``|lambda|^2`` is uniform between r_min^2 and r_max^2, the phase between 0 and
+    max_phase. ``B_bar = sqrt(1 - |lambda|^2)``, so that white input of variance 1 gives
     every mode the mean square 1.
 
     Args:

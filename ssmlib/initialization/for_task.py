@@ -26,7 +26,7 @@ def for_spectrum(
         x: one series (T,), or sequences (n, L), real floating point. Means are removed.
         N: the real state size, even.
         H: number of features.
-        xi: the damping, |lambda| = exp(-xi / 2), at least 0.
+        xi: the damping, ``|lambda| = exp(-xi / 2)``, at least 0.
 
     Returns:
         log lambda and B_bar = 1, complex128, (H, N/2) each, as `initialize_discrete`.

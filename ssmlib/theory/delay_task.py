@@ -13,9 +13,8 @@ def delay_error(F: Tensor, delay: int, r: Tensor, cut: float = 1e-9) -> float:
     """Return the lowest error of a delay over a whole sequence, relative to the target.
 
     The output is y_t = sum_{s <= t} K_s u_{t-s} with the kernel K = F c, t < L, and the
-    target u_{t-d}, 0 before step d. The sum over t of E (y_t - target)^2 is
-
-        sum_{s, s'} (L - max(s, s')) r_{|s - s'|} (K_s - [s = d]) (K_s' - [s' = d]).
+    target u_{t-d}, 0 before step d. With e = K less 1 at step d, the sum over t of
+    E (y_t - target)^2 is ``sum_{s, s'} (L - max(s, s')) r_{|s - s'|} e_s e_s'``.
 
     Args:
         F: kernels (L, m), one per column, real: `conditioning.features`.
