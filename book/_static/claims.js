@@ -30,9 +30,12 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 
+  // A word is also found in its other number: "frequency" in "frequencies".
+  const stem = (word) => (word.length > 4 ? word.replace(/(ies|y|es|s)$/, "") : word);
+
   function has(entry, asked) {
     const text = entry.textContent.toLowerCase();
-    return asked.every((word) => text.includes(word));
+    return asked.every((word) => text.includes(stem(word)));
   }
 
   function filter() {

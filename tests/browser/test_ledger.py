@@ -87,6 +87,9 @@ def test_choices_filter_and_keys_alone_filter_and_open(reading, claims):
             page.locator(f"select[name={name}]").select_option("")
         page.locator("input[name=word]").fill("transformer")
         assert 0 < shown(page) < len(claims)
+        page.locator("input[name=word]").fill("frequency range")
+        wanted = "the-range-of-frequencies-matters"
+        assert page.locator("details.claim:visible", has_text=wanted).count() > 0
         page.locator("input[name=word]").fill("")
         assert shown(page) == len(claims)
         page.locator("select[name=paper]").focus()
