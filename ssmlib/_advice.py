@@ -14,22 +14,30 @@ _RANGE = f"S4D's default range {DT[0]:g} to {DT[1]:g}"
 _MIDDLE = math.sqrt(DT[0] * DT[1])
 
 
-def initialization_at(dt: float, L: int) -> Initialization:
-    """S4D-Lin with one dt, undamped only where damping would forget a window."""
-    real = DAMPING if math.exp(2 * DAMPING * dt * L) >= FORGOTTEN else 0.0
+#: steps, times dt, after which damping leaves this share
+_KEPT = math.log(FORGOTTEN) / (2 * DAMPING)
+
+
+def initialization_at(dt: float, L: int, delay: int | None = None) -> Initialization:
+    """S4D-Lin with one dt, undamped only where damping would forget what is needed.
+
+    That is the first step of a window, or the one `delay` steps back.
+    """
+    needed = L if delay is None else delay
+    real = DAMPING if math.exp(2 * DAMPING * dt * needed) >= FORGOTTEN else 0.0
     # Undamped modes at pi n repeat after 2 / dt steps, here within a window; those of
     # the grid after L.
     imag_scale = 1.0 if real else 2 / (dt * L)
     return Initialization("lin", real=real, imag_scale=imag_scale, dt=dt)
 
 
-def largest_state(dt: float, L: int) -> int:
+def largest_state(init: Initialization, L: int) -> int:
     """The largest real state size whose modes all turn by less than pi per step."""
-    return 2 * math.ceil(1 / dt if initialization_at(dt, L).real else L / 2)
+    return 2 * math.ceil(1 / init.fixed_dt if init.real else L / 2)
 
 
 def decision(
-    dt: float, L: int, suspect: bool
+    dt: float, L: int, suspect: bool, delay: int | None = None
 ) -> tuple[str, tuple[tuple[str, Initialization], ...]]:
     """What to do about S4D's default range, and three configurations, best first."""
     default = (
@@ -37,7 +45,7 @@ def decision(
         Initialization(),
     )
     rule, quarter = (
-        (f"{what}; N at most {largest_state(value, L)}", initialization_at(value, L))
+        _configuration(what, initialization_at(value, L, delay), L)
         for what, value in (("the rule's dt", dt), ("a quarter of it", dt / 4))
     )
     if dt < DT[0]:
@@ -52,9 +60,23 @@ def decision(
             what = (
                 "most of the default is larger than it, so train with both and compare"
             )
+    if delay and not rule[1].real:
+        shorter = Initialization("lin", real=DAMPING, dt=_KEPT / delay)
+        damped = _configuration("a dt at which damping keeps the delay", shorter, L)
+        order = (damped, rule, default)
+        what = (
+            f"at this Δ damping forgets an input of {delay} steps ago, so compare a "
+            f"smaller one, {_KEPT / delay:.3g}, with a real part of 0"
+        )
     if suspect:
         what = "do not use it before the first warning is resolved"
     return f"Δ = {dt:.3g}, {where} {_RANGE}: {what}.", order
+
+
+def _configuration(
+    what: str, init: Initialization, L: int
+) -> tuple[str, Initialization]:
+    return f"{what}; N at most {largest_state(init, L)}", init
 
 
 def in_code(init: Initialization) -> tuple[str, list[str]]:
@@ -78,13 +100,18 @@ def reasons(
     moment: Interval,
     share: float,
     dts: tuple[float, float, float],
+    init: Initialization,
     L: int,
     constant: float,
+    delay: int | None = None,
 ) -> dict[str, str]:
     """By answer, how it was reached."""
     dt, dt_low, dt_high = dts
-    left = math.exp(2 * DAMPING * dt * L)
-    real, imag_scale = (init := initialization_at(dt, L)).real, init.imag_scale
+    left = math.exp(2 * DAMPING * dt * (L if delay is None else delay))
+    oldest = "the first step of a window"
+    if delay is not None:
+        oldest = f"an input of {delay} steps ago"
+    real, imag_scale = init.real, init.imag_scale
     doubtful = ", not reliable here" if moment.doubts else ""
     return {
         "data": f"{data}.",
@@ -100,7 +127,7 @@ def reasons(
             "sqrt(L lambda_max) at the estimate and at the ends of its interval."
         ),
         "real part": (
-            f"{real:g}. With {DAMPING:g} and this dt, the first step of a window has "
+            f"{real:g}. With {DAMPING:g} and this dt, {oldest} has "
             f"{left:.2g} of the squared weight of the last one, "
             + (
                 f"at least {FORGOTTEN:g}: damping does not forget it."
@@ -115,7 +142,7 @@ def reasons(
             f"pi n would repeat after {2 / dt:.0f} steps, within a window."
         ),
         "d_state": (
-            f"at most {largest_state(dt, L)}. The modes of a larger state would turn "
+            f"at most {largest_state(init, L)}. The modes of a larger state would turn "
             "by pi or more per step."
         ),
     }

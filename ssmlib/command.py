@@ -47,6 +47,13 @@ def recommend(
     constant: Annotated[
         float, typer.Option(help="C of dt = C / sqrt(L lambda_max).")
     ] = 1.0,
+    delay: Annotated[
+        int | None,
+        typer.Option(
+            help="How many steps the target lies back, if known. The real part then "
+            "follows from it, and not from the length."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     figure: Annotated[
         Path | None, typer.Option(help="An .svg file to draw the answer in.")
@@ -68,7 +75,7 @@ def recommend(
         length = min(1024, 2 ** max(1, (len(x) // 16).bit_length() - 1))
         notes += ("The length was chosen from the size of the data: --length sets it.",)
     print("computing lambda_max and its interval", file=sys.stderr)
-    answer = advice.recommend(x, length, constant=constant, raw=raw)
+    answer = advice.recommend(x, length, constant=constant, raw=raw, delay=delay)
     if notes:
         seen = " ".join([answer.reasons["data"], *notes])
         answer = replace(answer, reasons={**answer.reasons, "data": seen})

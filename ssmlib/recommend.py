@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import asdict, dataclass
-from numbers import Real
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ssmlib import _advice, _checks, _doubts, _imports, _scale
+from ssmlib import _advice, _advice_data, _checks, _doubts, _imports
 from ssmlib.initialization import DAMPING, Initialization
 from ssmlib.uncertainty import Interval, of_sequences, of_series
 
@@ -68,7 +67,9 @@ class Recommendation:
     @property
     def init(self) -> Initialization:
         """The initialization with the recommended dt, for a layer or a grid."""
-        return _advice.initialization_at(self.dt, self.L)
+        return Initialization(
+            "lin", real=self.real, imag_scale=self.imag_scale, dt=self.dt
+        )
 
     def as_dict(self) -> dict:
         """Return all fields in the types of JSON."""
@@ -111,30 +112,6 @@ def _block(first: str, text: str) -> str:
     )
 
 
-def _standardized(x: Tensor) -> tuple[Tensor, float, float]:
-    """Return x in float64 with one mean and one scale removed, and both."""
-    size = float(x.abs().max())
-    if size == 0:
-        raise ValueError("x must not be constant: it is zero throughout")
-    # A power of two, so that the squares of extreme values are numbers.
-    unit = 1.0 if 1e-100 < size < 1e100 else 2.0 ** min(1023, math.frexp(size)[1])
-    small = x / unit
-    mean, square = float(small.mean()), float(small.square().mean())
-    if unit == 1 and abs(mean) < 1e-6 and abs(square - 1) < 1e-6:
-        return x, 0.0, 1.0
-    offset = float(_scale.offsets(small.flatten()))
-    small = small - offset
-    mean = float(small.mean())
-    small, mean = small - mean, offset + mean
-    scale = math.sqrt(float(small.square().mean()))
-    if scale <= 1e-12 * size / unit:
-        raise ValueError(
-            f"x must not be constant: all its values are {float(x.flatten()[0]):.6g} "
-            "up to rounding, so there is no scale to divide by"
-        )
-    return small / scale, mean * unit, scale * unit
-
-
 def recommend(
     x: Tensor,
     L: int | None = None,
@@ -142,6 +119,7 @@ def recommend(
     constant: float = 1.0,
     seed: int = 0,
     raw: bool = False,
+    delay: int | None = None,
 ) -> Recommendation:
     """Recommend dt, real part and frequencies by the rule of "Autocorrelation Matters".
 
@@ -157,25 +135,30 @@ def recommend(
         constant: C of dt = C / sqrt(L lambda_max).
         seed: seed of the interval's random draws.
         raw: use the data in the scale that they have.
+        delay: how many steps the target lies back, in 0 .. L - 1, if that is known. The
+            real part then follows from it, and not from the length of the window.
 
     Returns:
         The recommendation, with an interval, reasons and warnings.
 
     Raises:
-        TypeError: if x is not a real floating-point tensor, L or seed not an int,
-            constant not a number, or raw not a bool.
+        TypeError: if x is not a real floating-point tensor, L, seed or delay not an
+            int, constant not a number, or raw not a bool.
         ValueError: if x has another shape, too few sequences or windows, values that
             are not finite, or is constant; if L is missing or not the sequences'
-            length; if constant is not positive, or dt far from 1 by 300 decades.
+            length; if constant is not positive, or dt far from 1 by 300 decades; if
+            delay is outside its range.
 
     Source: arXiv 2411.19455 in our reading; chapters `timescale` (dt),
     `zero-real-part` (real part and frequencies), `real-series` (a test on data).
     """
-    x, L, constant = _checked(x, L, constant, raw)
+    x, L, constant = _advice_data.checked(x, L, constant, raw)
+    if delay is not None:
+        delay = _checks.integer("delay", delay, least=0, most=L - 1)
     suspects = _doubts.of_values(x)
     shift, scale = 0.0, 1.0
     if not raw:
-        x, shift, scale = _standardized(x)
+        x, shift, scale = _advice_data.standardized(x)
     series = x.ndim == 1
     if series:
         moment = of_series(x, L, seed=seed)
@@ -196,8 +179,8 @@ def recommend(
                 "constant must give a dt in 1e-300 .. 1e300, got constant = "
                 f"{constant:g} and dt = {value:g}"
             )
-    decision, configurations = _advice.decision(dt, L, bool(suspects))
-    init = _advice.initialization_at(dt, L)
+    init = _advice.initialization_at(dt, L, delay)
+    decision, configurations = _advice.decision(dt, L, bool(suspects), delay)
     return Recommendation(
         data=data,
         L=L,
@@ -210,48 +193,15 @@ def recommend(
         dt_high=dt_high,
         real=init.real or 0.0,
         imag_scale=init.imag_scale,
-        d_state=_advice.largest_state(dt, L),
+        d_state=_advice.largest_state(init, L),
         decision=decision,
         configurations=configurations,
         reasons=_advice.reasons(
-            data, moment, share, (dt, dt_low, dt_high), L, constant
+            data, moment, share, (dt, dt_low, dt_high), init, L, constant, delay
         ),
         warnings=suspects + moment.doubts,
         cautions=_advice.cautions(moment, mean_share, series),
     )
-
-
-def _checked(
-    x: Tensor, L: int | None, constant: float, raw: bool
-) -> tuple[Tensor, int, float]:
-    """Return the data in float64, the length and C, if all arguments are valid."""
-    if isinstance(constant, bool) or not isinstance(constant, Real):
-        raise TypeError(f"constant must be a number, got {type(constant).__name__}")
-    constant = _checks.positive("constant", constant)
-    _checks.boolean("raw", raw)
-    if L is not None:
-        L = _checks.integer("L", L)
-    x = _checks.dense("x", x).detach()
-    if x.ndim not in (1, 2) or 0 in x.shape:
-        raise ValueError(
-            "x must have shape (T,), one series, or (n, L), independent sequences, got "
-            f"{tuple(x.shape)}"
-        )
-    if x.ndim == 2 and 1 in x.shape:
-        column = "x[:, 0]" if x.shape[1] == 1 else "x[0]"
-        raise ValueError(
-            f"x must be one series (T,) or at least 20 sequences (n, L) of at least 2 "
-            f"steps, got {tuple(x.shape)}; if it is one series, give {column} and L"
-        )
-    values = x if x.ndim == 2 else x[None]
-    values = _checks.sequences("x", values).double()
-    if x.ndim == 1:
-        if L is None:
-            raise ValueError("L must be given for one series: the length of a window")
-        return values[0], L, constant
-    if L not in (None, x.shape[1]):
-        raise ValueError(f"L must be that of x, {x.shape[1]}, or None, got {L}")
-    return values, x.shape[1], constant
 
 
 def figure(advice: Recommendation) -> Figure:

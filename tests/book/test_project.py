@@ -195,7 +195,7 @@ SIGNATURES = {
     "autocorrelation.second_moment": "(x)",
     "autocorrelation.largest_eigenvalue": "(x)",
     "autocorrelation.timescale": "(x, constant)",
-    "recommend.recommend": "(x, L, *, constant, seed, raw)",
+    "recommend.recommend": "(x, L, *, constant, seed, raw, delay)",
     "theory.timescale.output_energy": "(A, dt, R, *, B, readout)",
     "theory.timescale.bound": "(A, dt, R, *, B, readout)",
     "theory.conditioning.gram": "(A, *, readout)",

@@ -169,6 +169,33 @@ def test_the_decision_and_the_configurations_agree(L, rho, where, what):
             assert init.imag_scale == 1
 
 
+def test_a_delay_decides_the_real_part():
+    x = draws(inputs.white(), 200, 256)
+    plain = recommend(x)
+    assert recommend(x, delay=None) == plain
+    assert plain.real == 0  # damping would forget the window
+    near, far = recommend(x, delay=10), recommend(x, delay=200)
+    assert (near.dt, far.dt) == (plain.dt, plain.dt)
+    assert math.exp(-near.dt * 10) >= _advice.FORGOTTEN > math.exp(-far.dt * 200)
+    assert near.init == Initialization("lin", real=-0.5, dt=near.dt)
+    assert far.init == plain.init
+    (_, damped), (_, grid), (_, default) = far.configurations
+    # A damped one whose squared weight at the delay is the limit, and an undamped one
+    assert math.exp(-damped.dt * 200) == pytest.approx(_advice.FORGOTTEN)
+    assert (damped.real, grid) == (-0.5, plain.init)
+    assert default == Initialization()
+    assert "forgets an input of 200 steps ago" in far.decision
+    assert "an input of 10 steps ago has" in near.reasons["real part"]
+    assert recommend(x, delay=0).real == -0.5
+
+
+@pytest.mark.parametrize(("delay", "kind"), [(-1, ValueError), (64, ValueError),
+                                             (1.0, TypeError)])  # fmt: skip
+def test_a_delay_is_within_the_window(delay, kind):
+    with pytest.raises(kind, match="delay"):
+        recommend(draws(inputs.white(), 100, 64), delay=delay)
+
+
 def test_the_code_it_prints_runs():
     found = recommend(draws(inputs.ar1(0.9), 100, 64))
     scope = {"Initialization": Initialization, "S4D": S4D, "N": 16, "d_model": 2}
