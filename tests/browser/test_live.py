@@ -212,6 +212,14 @@ def test_without_scripts_there_is_a_figure_and_no_gap(name, reading):
         assert page.locator(f'figure:has(+ [data-live="{name}"]) img').is_visible()
 
 
+def test_a_link_to_its_place_opens_the_figure(reading):
+    with reading() as reader:
+        reader.open(PAGES["data"] + "#a-column-of-your-own")
+        host = reader.page.locator('[data-live="data"]')
+        host.locator("textarea").wait_for()
+        assert host.locator(".live-plots svg").count() == 1
+
+
 def test_a_mode_follows_the_pointer(reading):
     with reading() as reader:
         reader.open(PAGES["poles"])
