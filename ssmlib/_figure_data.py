@@ -90,7 +90,9 @@ def _is_log(axis: Axis) -> bool:
     places, names = _ticks(axis)
     if not names or not all(map(_is_number, names)) or "$" in "".join(names):
         return False
-    return np.allclose(np.exp(places), [float(name) for name in names], rtol=0.01)
+    with np.errstate(over="ignore"):  # then they are no logarithms
+        numbers = np.exp(places)
+    return np.allclose(numbers, [float(name) for name in names], rtol=0.01)
 
 
 def _is_number(name: str) -> bool:

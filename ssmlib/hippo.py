@@ -226,7 +226,8 @@ def _growing(N: int) -> Tensor:
     A, B = legs(N)
     one = torch.eye(N, dtype=torch.float64, device="cpu")
     n = torch.arange(N, dtype=torch.float64, device="cpu")
-    Q = B * n * (n + 1) / 2  # the derivative of each polynomial at 1
-    left = torch.cat([one, B[None], Q[None]])
-    right = torch.cat([-A.T - one, 2 * Q[None], Q[None]])
-    return torch.linalg.lstsq(left, right).solution
+    slope = B * n * (n + 1) / 2  # the derivative of each polynomial at 1
+    left = torch.cat([one, B[None], slope[None]])
+    right = torch.cat([-A.T - one, 2 * slope[None], slope[None]])
+    Q, R = torch.linalg.qr(left)
+    return torch.linalg.solve_triangular(R, Q.T @ right, upper=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.initialization.arguments import check_state_size
-from ssmlib.initialization.schemes import uniform
+from ssmlib.initialization.schemes import count, uniform
 
 #: of the damping of DFouT, per step; each feature draws its own
 XI = (1e-3, 1e-1)
@@ -119,7 +119,7 @@ def dfout(
     of which one may be 1 and one -1.
     """
     _checks.one_of("phases", phases, ("circle", "half", "tokens", "random", "blocks"))
-    n, h = torch.arange(N // 2).double(), torch.arange(H).double().unsqueeze(-1)
+    n, h = count(N // 2), count(H).unsqueeze(-1)
     if phases == "circle":
         shift = (h + 0.5) / H if offsets else torch.full_like(h, 0.5)
         phase = 2 * math.pi * (n + shift) / N
@@ -140,7 +140,7 @@ def _drawn(name: str, value: Damping, H: int, generator: torch.Generator) -> Ten
     """(H,) float64: a number >= 0 for all, or draws from a range, log-uniform."""
     if not isinstance(value, tuple):
         number = _checks.not_negative(name, value)
-        return torch.full((H,), float(number), dtype=torch.float64)
+        return torch.full((H,), float(number), dtype=torch.float64, device="cpu")
     if len(value) != 2:
         raise ValueError(f"{name} must be a number or a range (low, high), got {value}")
     low, high = (_checks.positive(name, _checks.number(name, v)) for v in value)
@@ -219,9 +219,9 @@ def post(
     """
     if _checks.number("longest", longest) < 1:
         raise ValueError(f"longest must be at least 1 step, got {longest}")
-    share = torch.arange(N // 2).double() / max(1, N // 2 - 1)
-    real = -torch.exp(-share * math.log(longest)).expand(H, -1)
-    log = torch.complex(real.contiguous(), torch.zeros(H, N // 2).double())
+    share = count(N // 2) / max(1, N // 2 - 1)
+    real = -torch.exp(-share * math.log(longest)).expand(H, -1).contiguous()
+    log = torch.complex(real, torch.zeros_like(real))
     return log, torch.ones_like(log)
 
 

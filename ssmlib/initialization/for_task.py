@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.initialization.arguments import check_state_size
+from ssmlib.initialization.schemes import count
 
 #: share of the memory of the last N steps that `for_delay` gives up for a delay below N
 _GIVEN_UP = 0.05
@@ -53,10 +54,10 @@ def for_spectrum(
     power = (
         torch.fft.rfft(rows / size).abs().square().mean(0)[1:]
     )  # without frequency 0
-    edges = torch.linspace(0, math.pi, len(power) + 1, dtype=torch.float64)
+    edges = math.pi * count(len(power) + 1).to(power.device) / len(power)
     F = torch.cat([power.new_zeros(1), power.cumsum(0) / power.sum()])
-    h = (torch.arange(H).double().unsqueeze(-1) + 0.5) / H
-    shares = (torch.arange(N // 2).double() + h) / (N // 2)
+    h = (count(H).unsqueeze(-1) + 0.5) / H
+    shares = ((count(N // 2) + h) / (N // 2)).to(power.device)
     above = torch.searchsorted(F, shares).clamp(1, len(power))
     low, high = F[above - 1], F[above]
     part = (shares - low) / (high - low).clamp(min=torch.finfo(F.dtype).tiny)
@@ -89,6 +90,6 @@ def for_delay(delay: int, N: int) -> tuple[Tensor, Tensor]:
     check_state_size("N", N)
     k = _checks.integer("delay", delay, least=0) // N
     q = k / (k + 1) if k else _GIVEN_UP
-    phase = 2 * math.pi * (torch.arange(N // 2).double() + 0.5) / N
+    phase = 2 * math.pi * (count(N // 2) + 0.5) / N
     log = torch.complex(torch.full_like(phase, math.log(q) / (2 * N)), phase)
     return log.unsqueeze(0), torch.ones_like(log).unsqueeze(0)

@@ -184,7 +184,10 @@ class Initialization:
             options = dict(self.options)
             A, B_bar = initialize_discrete(self.scheme, N, H, seed=generator, **options)
         else:
-            A, B_bar = (torch.tensor(x, dtype=torch.complex128) for x in self.scheme)
+            A, B_bar = (
+                torch.tensor(x, dtype=torch.complex128, device="cpu")
+                for x in self.scheme
+            )
             if A.shape != (H, N // 2):
                 raise ValueError(
                     f"init must hold the poles of {H} features, ({H}, {N // 2}) for "

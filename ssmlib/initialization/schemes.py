@@ -18,8 +18,17 @@ from ssmlib import _checks, hippo
 DAMPING = -0.5
 
 
+def count(n: int) -> Tensor:
+    """Return 0, 1, .., n - 1, float64.
+
+    Args:
+        n: how many.
+    """
+    return torch.arange(n, dtype=torch.float64, device="cpu")
+
+
 def _index(N: int) -> Tensor:
-    return torch.arange(N // 2, dtype=torch.float64, device="cpu")
+    return count(N // 2)
 
 
 def modes_at(frequency: Tensor, real: float | Tensor = DAMPING) -> Tensor:

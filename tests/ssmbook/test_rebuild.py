@@ -41,7 +41,7 @@ def test_the_ledger_follows_and_the_check_fails(rebuilt, place):
     ledger = text_of(rebuilt[0] / "html" / "book" / "claims.html")
     assert "not reproduced" in ledger
     assert "this run finds otherwise" in ledger
-    link = f"Version {ssmlib.__version__}, claims.html\\#claim-twice-is-small"
+    link = f"Version {ssmlib.__version__}, page Claims, entry twice-is-small"
     assert link in ledger
     assert "claim twice-is-small: not reproduced" in rebuilt[1]
     out, _ = ssmbook(place, "claims", "--check", "out", status=1)

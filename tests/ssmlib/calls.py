@@ -15,12 +15,20 @@ from ssmlib import (
     inputs,
     statistics,
 )
-from ssmlib.initialization import Initialization, arguments, modes, schemes
+from ssmlib.initialization import (
+    Initialization,
+    arguments,
+    discrete,
+    for_task,
+    modes,
+    schemes,
+)
 from ssmlib.initialization import initialization as configuration
 from ssmlib.kernels import compiled, dense, diagonal, dplr, tables
 from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
+    delay_task,
     learning,
     memory,
     memory_noise,
@@ -50,8 +58,11 @@ MODULES: tuple[ModuleType, ...] = (
     schemes,
     arguments,
     modes,
+    discrete,
+    for_task,
     configuration,
     conditioning,
+    delay_task,
     learning,
     population,
     memory,
@@ -140,6 +151,7 @@ CALLS = {
         hippo.legs_frequencies(8)
     ),
     "hippo.fout": lambda: hippo.fout(6),
+    "hippo.unhippo": lambda: hippo.unhippo(5, 4, 2.0),
     "discretization.phi": lambda: discretization.phi(A / 10),
     "discretization.real_phi": lambda: discretization.real_phi(A.real, A.imag),
     "discretization.zoh_parts": lambda: discretization.zoh_parts(A, B, 0.1),
@@ -206,6 +218,30 @@ CALLS = {
     "modes.low_rank": lambda: [
         initialization.low_rank(name, 8) for name in schemes.HIPPO
     ],
+    "arguments.pair": lambda: [
+        *arguments.pair((A, B)),
+        *arguments.pair((A[None],) * 2),
+    ],
+    "schemes.count": lambda: schemes.count(4),
+    "discrete.initialize_discrete": lambda: [
+        *(initialization.initialize_discrete(name, 8, 3) for name in discrete.DISCRETE),
+        Initialization("dfout").modes(8, torch.Generator("cpu").manual_seed(1), 2),
+    ],
+    "discrete.check_options_discrete": lambda: discrete.check_options_discrete(
+        "dfout", {"xi": 0.1}
+    ),
+    "discrete.principal": lambda: discrete.principal(5 * A),
+    "discrete.dfout": lambda: [
+        initialization.initialize_discrete("dfout", 8, 2, phases=phases)
+        for phases in ("circle", "half", "tokens", "random", "blocks")
+    ],
+    "discrete.lru": lambda: initialization.initialize_discrete("lru", 8, 2, r_min=0.5),
+    "discrete.post": lambda: initialization.initialize_discrete("post", 8, 2),
+    "for_task.for_spectrum": lambda: for_task.for_spectrum(X, 2, 3),
+    "for_task.for_delay": lambda: for_task.for_delay(20, 8),
+    "delay_task.delay_error": lambda: delay_task.delay_error(
+        torch.stack([ROW, ROW.flip(0)], 1), 1, ROW
+    ),
     "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
     "modes.spectrum": lambda: initialization.spectrum(A),
     "initialization.as_initialization": lambda: [

@@ -13,7 +13,14 @@ from ssmlib import (
     statistics,
 )
 from ssmlib.kernels import dense, diagonal, dplr, tables
-from ssmlib.theory import conditioning, learning, memory, timescale, width
+from ssmlib.theory import (
+    conditioning,
+    delay_task,
+    learning,
+    memory,
+    timescale,
+    width,
+)
 from tests.ssmlib import calls
 
 A, B, POLES, X, ROW, G = calls.A, calls.B, calls.POLES, calls.X, calls.ROW, calls.G
@@ -141,6 +148,17 @@ PROMISES = {
         "F": ("real", X),
         "target": ("real", X[:, 0]),
         "cut": ("number", 1e-9),
+    },
+    delay_task.delay_error: {
+        "F": ("real", X),
+        "delay": ("integer", 3),
+        "r": ("real", calls.ROW[:40]),
+        "cut": ("number", 1e-9),
+    },
+    hippo.unhippo: {
+        "N": ("size", 5),
+        "steps": ("size", 4),
+        "noise": ("positive", 2.0),
     },
     learning.recovery: {"F": ("real", X), "cut": ("number", 1e-9)},
     learning.recovery_with_noise: {"F": ("real", X), "noise": ("positive", 0.1)},

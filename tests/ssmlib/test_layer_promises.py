@@ -160,6 +160,16 @@ RAISES = REFUSALS | {
 }
 #: names whose refusals another test has, as file::test
 ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "initialization.arguments.pair",
+            "initialization.discrete.initialize_discrete",
+            "initialization.discrete.check_options_discrete",
+            "initialization.for_task.for_spectrum",
+            "initialization.for_task.for_delay",
+        ),
+        "test_discrete::test_bad_arguments_are_refused",
+    ),
     "layers.kernel_alone.KernelSSM.system": "test_layers::test_a_layer_may_give_its_"
     "kernel_alone",
     "layers.subclass.check_complete": "test_layers::test_a_subclass_that_lacks_a_part_"

@@ -116,7 +116,9 @@ def test_every_public_function_has_its_promises():
         *("conjugate", "stacked", "full_precision", "vandermonde_product", "uniform"),
         *("zoh_parts", "bilinear_parts", "dense_parts", "dense_final_state", "names"),
         *("check_options", "check_hippo", "check_state_size", "as_initialization"),
-        *("checked_real", "modes_at"),
+        *("checked_real", "modes_at", "count", "pair", "principal"),
+        *("initialize_discrete", "check_options_discrete", "dfout", "lru", "post"),
+        *("for_spectrum", "for_delay"),
         *("white", "constant", "holm", "bootstrap", "moved", "largest_gap"),
         *("split", "plain_tables", "tables", "one_by_one", "real_product", "real_phi"),
     }
