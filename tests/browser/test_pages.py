@@ -91,3 +91,23 @@ def test_search_finds_a_word(reading):
         reader.page.goto(f"{reader.page.url}?q=timescale")
         reader.page.wait_for_selector("#search-results li a")
         assert reader.outside == []
+
+
+def test_a_figure_can_be_read_on_a_phone_and_scrolled_by_keyboard(reading):
+    """The text of a figure of 672 px has 13 px, so 8 px need 420 px at least."""
+    with reading(420) as reader:
+        reader.open("notebooks/autocorrelation/timescale.html")
+        reader.page.wait_for_selector(".figure-frame[tabindex='0']")
+        for image in reader.page.locator("article figure img").all():
+            if image.is_visible():
+                image.scroll_into_view_if_needed()
+                assert image.bounding_box()["width"] >= 420
+        assert reader.sideways <= 0
+        frame = reader.page.locator(".figure-frame").first
+        frame.focus()
+        reader.page.keyboard.press("ArrowRight")
+        reader.page.wait_for_function(
+            "() => document.querySelector('.figure-frame').scrollLeft > 0"
+        )
+        reader.resize(1280)
+        assert reader.page.locator(".figure-frame[tabindex='0']").count() == 0
