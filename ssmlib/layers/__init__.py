@@ -7,6 +7,7 @@ from ssmlib.layers.kernel_alone import KernelSSM
 from ssmlib.layers.modal import ModalSSM, as_complex
 from ssmlib.layers.optim import optimizer, parameter_groups, ssm_layers
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.rescaling import rescale_C_
 from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
@@ -30,5 +31,6 @@ __all__ = [
     "as_complex",
     "optimizer",
     "parameter_groups",
+    "rescale_C_",
     "ssm_layers",
 ]

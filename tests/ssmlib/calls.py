@@ -29,6 +29,7 @@ from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    generalization,
     learning,
     memory,
     memory_noise,
@@ -63,6 +64,7 @@ MODULES: tuple[ModuleType, ...] = (
     configuration,
     conditioning,
     delay_task,
+    generalization,
     learning,
     population,
     memory,
@@ -242,6 +244,7 @@ CALLS = {
     "delay_task.delay_error": lambda: delay_task.delay_error(
         torch.stack([ROW, ROW.flip(0)], 1), 1, ROW
     ),
+    "generalization.output_measure": lambda: generalization.output_measure(X[:2], X),
     "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
     "modes.spectrum": lambda: initialization.spectrum(A),
     "initialization.as_initialization": lambda: [

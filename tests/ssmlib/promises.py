@@ -16,6 +16,7 @@ from ssmlib.kernels import dense, diagonal, dplr, tables
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    generalization,
     learning,
     memory,
     timescale,
@@ -155,6 +156,7 @@ PROMISES = {
         "r": ("real", calls.ROW[:40]),
         "cut": ("number", 1e-9),
     },
+    generalization.output_measure: {"kernel": ("real", X[:2]), "x": ("real", X)},
     hippo.unhippo: {
         "N": ("size", 5),
         "steps": ("size", 4),
