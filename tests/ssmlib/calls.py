@@ -29,6 +29,7 @@ from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    gain,
     learning,
     memory,
     memory_noise,
@@ -63,6 +64,7 @@ MODULES: tuple[ModuleType, ...] = (
     configuration,
     conditioning,
     delay_task,
+    gain,
     learning,
     population,
     memory,
@@ -241,6 +243,11 @@ CALLS = {
     "for_task.for_delay": lambda: for_task.for_delay(20, 8),
     "delay_task.delay_error": lambda: delay_task.delay_error(
         torch.stack([ROW, ROW.flip(0)], 1), 1, ROW
+    ),
+    "gain.frequency_response": lambda: gain.frequency_response(A, B, ROW),
+    "gain.peak_gain": lambda: gain.peak_gain(A, B),
+    "gain.narrowest": lambda: torch.tensor(
+        gain.narrowest(ROW.double(), ROW.double().abs(), 0.5)
     ),
     "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
     "modes.spectrum": lambda: initialization.spectrum(A),

@@ -16,6 +16,7 @@ from ssmlib.kernels import dense, diagonal, dplr, tables
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    gain,
     learning,
     memory,
     timescale,
@@ -154,6 +155,17 @@ PROMISES = {
         "delay": ("integer", 3),
         "r": ("real", calls.ROW[:40]),
         "cut": ("number", 1e-9),
+    },
+    gain.frequency_response: {
+        "log_A_bar": ("complex", A),
+        "weights": ("complex", B),
+        "omega": ("real", ROW),
+    },
+    gain.peak_gain: {"log_A_bar": ("complex", A), "weights": ("complex", B)},
+    gain.narrowest: {
+        "x": ("real", ROW),
+        "weights": ("real", ROW.abs()),
+        "share": ("positive", 0.5),
     },
     hippo.unhippo: {
         "N": ("size", 5),
