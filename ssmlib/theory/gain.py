@@ -34,7 +34,7 @@ def frequency_response(log_A_bar: Tensor, weights: Tensor, omega: Tensor) -> Ten
         ValueError: for values that are not finite, or a real part of 0 or more.
     """
     a, w = _modes(log_A_bar, weights)
-    return _response(a, w, _checks.real("omega", omega).double())
+    return _response(a, w, _reals("omega", omega))
 
 
 def peak_gain(log_A_bar: Tensor, weights: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def narrowest(x: Tensor, weights: Tensor, share: float) -> tuple[float, float]:
         TypeError: if x or weights is not a real tensor.
         ValueError: for other shapes or values.
     """
-    x, weights = _checks.real("x", x).double(), _checks.real("weights", weights)
+    x, weights = _reals("x", x), _reals("weights", weights)
     if x.ndim != 1 or weights.shape != x.shape:
         raise ValueError(
             "x and weights must both have shape (n,), got "
@@ -107,15 +107,12 @@ def narrowest(x: Tensor, weights: Tensor, share: float) -> tuple[float, float]:
     if not 0 < _checks.number("share", share) <= 1:
         raise ValueError(f"share must be in (0, 1], got {share}")
     x, order = x.sort()
-    total = weights.double()[order].cumsum(0)
+    total = weights[order].cumsum(0)
     before = torch.cat([total.new_zeros(1), total[:-1]])  # of the weights left of each
-    # The sum over all is total[-1] itself, so that the share 1 has an end.
-    needed = (before + share * total[-1]).clamp(max=total[-1])
-    last = torch.searchsorted(total, needed * (1 - 1e-12))
-    starts = before < total[-1] * (1 - share + 1e-12)
-    last = last.clamp(max=len(x) - 1)
-    width = torch.where(starts, x[last] - x, math.inf)
-    first = int(width.argmin())
+    # Sums of the same weights differ by rounding, of which the share is free.
+    needed = before + share * (1 - 1e-12) * total[-1]
+    last = torch.searchsorted(total, needed)
+    first = int((x[last.clamp(max=len(x) - 1)] - x)[last < len(x)].argmin())
     return float(x[first]), float(x[last[first]])
 
 
@@ -125,6 +122,14 @@ def _response(a: Tensor, w: Tensor, omega: Tensor) -> Tensor:
     a, w = a.unsqueeze(-1), w.unsqueeze(-1)
     pair = w / (1 - torch.exp(a) * turn) + w.conj() / (1 - torch.exp(a.conj()) * turn)
     return pair.sum(-2)
+
+
+def _reals(name: str, value: Tensor) -> Tensor:
+    """Return a real tensor with values as float64."""
+    value = _checks.finite(name, _checks.real(name, value)).double()
+    if not value.numel():
+        raise ValueError(f"{name} must not be empty")
+    return value
 
 
 def _modes(log_A_bar: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

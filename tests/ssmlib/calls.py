@@ -246,7 +246,7 @@ CALLS = {
     ),
     "gain.frequency_response": lambda: gain.frequency_response(A, B, ROW),
     "gain.peak_gain": lambda: gain.peak_gain(A, B),
-    "gain.narrowest": lambda: torch.tensor(
+    "gain.narrowest": lambda: list(
         gain.narrowest(ROW.double(), ROW.double().abs(), 0.5)
     ),
     "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
