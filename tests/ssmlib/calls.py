@@ -29,6 +29,7 @@ from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    gain,
     generalization,
     learning,
     memory,
@@ -65,6 +66,7 @@ MODULES: tuple[ModuleType, ...] = (
     conditioning,
     delay_task,
     generalization,
+    gain,
     learning,
     population,
     memory,
@@ -245,6 +247,11 @@ CALLS = {
         torch.stack([ROW, ROW.flip(0)], 1), 1, ROW
     ),
     "generalization.output_measure": lambda: generalization.output_measure(X[:2], X),
+    "gain.frequency_response": lambda: gain.frequency_response(A, B, ROW),
+    "gain.peak_gain": lambda: gain.peak_gain(A, B),
+    "gain.narrowest": lambda: list(
+        gain.narrowest(ROW.double(), ROW.double().abs(), 0.5)
+    ),
     "modes.lattice": lambda: initialization.lattice(5, 0.7, real=-0.1, first=2),
     "modes.spectrum": lambda: initialization.spectrum(A),
     "initialization.as_initialization": lambda: [

@@ -16,6 +16,7 @@ from ssmlib.kernels import dense, diagonal, dplr, tables
 from ssmlib.theory import (
     conditioning,
     delay_task,
+    gain,
     generalization,
     learning,
     memory,
@@ -157,6 +158,17 @@ PROMISES = {
         "cut": ("number", 1e-9),
     },
     generalization.output_measure: {"kernel": ("real", X[:2]), "x": ("real", X)},
+    gain.frequency_response: {
+        "log_A_bar": ("complex", A),
+        "weights": ("complex", B),
+        "omega": ("real", ROW),
+    },
+    gain.peak_gain: {"log_A_bar": ("complex", A), "weights": ("complex", B)},
+    gain.narrowest: {
+        "x": ("real", ROW),
+        "weights": ("real", ROW.abs()),
+        "share": ("positive", 0.5),
+    },
     hippo.unhippo: {
         "N": ("size", 5),
         "steps": ("size", 4),
