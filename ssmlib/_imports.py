@@ -8,6 +8,7 @@ import pkgutil
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 
@@ -71,5 +72,14 @@ def optional(name: str, extra: str) -> ModuleType:
 
 
 def missing(package: str, extra: str) -> str:
-    """Say that a package is missing and how to install it."""
-    return f'{package} is not installed; install it by: pip install "ssmlib[{extra}]"'
+    """Say that a package is missing and how to install it.
+
+    No package index has ssmlib, so the command names the clone that this module is in,
+    or the current folder if it was installed from one.
+    """
+    clone = Path(__file__).resolve().parents[1]
+    if (clone / "pyproject.toml").is_file():
+        how = f'pip install -e "{clone}[{extra}]"'
+    else:
+        how = f'in a clone of the repository, pip install ".[{extra}]"'
+    return f"{package} is not installed; install it by: {how}"

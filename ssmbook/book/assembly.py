@@ -141,7 +141,7 @@ def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
     papers: dict[str, list[tuple[str, str]]] = {}
     for j in judged:
         if j.claim.kind != "reviewer":
-            papers.setdefault(j.claim.about, []).append((j.claim.evidence, j.verdict))
+            papers.setdefault(j.claim.about, []).append((j.claim.evidence, j.shown))
     tables = {
         slug: claims_page.table([j for j in judged if j.claim.notebook == slug])
         for slug in known
@@ -149,7 +149,7 @@ def _site(root: Path, known: dict, ran: dict, judged: list, **own) -> Site:
     findings = strict_yaml.load(root / "book" / "findings.yml")
     minutes = {slug: front_page.minutes(one.seconds) for slug, one in ran.items()}
     return Site(
-        verdicts={j.claim.id: j.verdict for j in judged},
+        verdicts={j.claim.id: j.shown for j in judged},
         papers=papers,
         claims=tables,
         chapters=front_page.contents(findings, known, minutes),

@@ -196,6 +196,9 @@ def _build(
             if not judged.agrees:
                 said = f"{judged.verdict}; the ledger says {judged.claim.verdict}"
                 say(f"claim {judged.claim.id}: {said}")
+            if judged.fallen:
+                needed = ", ".join(judged.fallen)
+                say(f"claim {judged.claim.id}: open; {needed} does not hold")
         mark = outputs.state(made, packages, html, *about)
         if sharing.content(stamp) == mark and tree_hash(made) == tree_hash(tree):
             say("book: unchanged")

@@ -40,7 +40,8 @@ def chromium() -> str:
     """
     if find_spec("playwright") is None:
         raise RuntimeError(
-            "no PDF: the package playwright is missing: pip install 'ssmlib[test]'"
+            "no PDF: the package playwright is missing: in a clone of the repository, "
+            'pip install ".[test]"'
         )
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, NAMES)), None)

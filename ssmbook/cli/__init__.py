@@ -19,7 +19,7 @@ def main() -> None:
         if (error.name or "").partition(".")[0] in ("ssmlib", "ssmbook"):
             raise
         status = (f"ssmbook needs the extra book, {error.name} is missing: "
-                  'pip install "ssmlib[book]"')  # fmt: skip
+                  'in a clone of the repository, pip install ".[book]"')  # fmt: skip
     except KeyboardInterrupt:  # while modules are imported
         print("interrupted", file=sys.stderr)
         status = 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ssmbook.ledger import support
 from ssmbook.ledger.entries import load
 from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.executed import Executed
@@ -18,6 +19,9 @@ def entries(root: Path, stores: list[Store], tell: Tell) -> list[dict]:
     tell: as for `stored_runs`. Raises ValueError for a chapter without a title.
     """
     ledger = load(root)
+    verdicts = support.shown(
+        {c.id: c.requires for c in ledger}, {c.id: c.verdict for c in ledger}
+    )
     listed = []
     for chapter in chapters(root).values():
         stored = Executed.read(chapter.path)
@@ -27,7 +31,7 @@ def entries(root: Path, stores: list[Store], tell: Tell) -> list[dict]:
                 "number": chapter.number,
                 "title": _title(stored),
                 "findings": [
-                    {"claim": c.id, "verdict": c.verdict, "says": c.says}
+                    {"claim": c.id, "verdict": verdicts[c.id], "says": c.says}
                     for c in ledger
                     if c.notebook == chapter.slug
                 ],

@@ -64,14 +64,15 @@ def claims(
     """
     from ssmbook.ledger import nulls
     from ssmbook.ledger.entries import load
-    from ssmbook.ledger.verdicts import answerable, judge
+    from ssmbook.ledger.verdicts import answerable, judge, supported
     from ssmbook.notebook.executed import Executed
     from ssmbook.runs import studies as longer_runs
     from ssmbook.runs.reading import run_in
     from ssmbook.studies.parts import measured
 
     root = terminal.repository()
-    claimed, notebooks = answerable(load(root), check or root / "notebooks")
+    ledger = load(root)
+    claimed, notebooks = answerable(ledger, check or root / "notebooks")
     folder = check.parent if check and check.suffix == ".html" else check
     if folder and (folder / "run.json").is_file():
         # Its document says which notebook it is of, and what that recorded.
@@ -87,7 +88,7 @@ def claims(
     longer, trained = (
         (None, None) if check else (longer_runs.read(root), measured(root))
     )
-    judged = judge(claimed, ran, longer, trained)
+    judged = supported(judge(claimed, ran, longer, trained), ledger)
     if trained is not None:
         nulls.check_all(claimed, trained)
     bad = {j.claim.id for j in judged if (j.contradicts if check else not j.agrees)}
@@ -95,6 +96,7 @@ def claims(
         terminal.answer(
             [
                 {"claim": j.claim.id, "ledger": j.claim.verdict, "verdict": j.verdict}
+                | {"shown": j.shown, "fallen": dict(j.fallen)}
                 | {"agrees": j.agrees, "contradicts": j.contradicts}
                 | {"values": j.values, "reason": j.reason}
                 for j in judged
@@ -103,8 +105,12 @@ def claims(
     else:
         for j in judged:
             aside = j.reason if j.agrees else f"the ledger says: {j.claim.verdict}"
+            if j.fallen:
+                needed = ", ".join(j.fallen)
+                rests = f"alone {j.verdict}, but {needed} does not hold"
+                aside = "; ".join(filter(None, (rests, aside)))
             mark = f"   ({aside})" if aside else ""
-            typer.echo(f"{j.verdict:18} {j.claim.id}{mark}")
+            typer.echo(f"{j.shown:18} {j.claim.id}{mark}")
         idle = sum(j.verdict == "not judged" for j in judged)
         aside = f", {idle} not judged" if idle else ""
         what = "contradict the ledger" if check else "not as the ledger says"

@@ -102,7 +102,16 @@ class JudgedClaim(_Closed):
         _about("range of each parameter outside of which it is not judged"),
     ]
     verdict: Annotated[
-        Verdict | Literal["not judged", "limits do not hold"], _about("of this build")
+        Verdict | Literal["not judged", "limits do not hold", "open"],
+        _about("of this build; open if a claim that it requires does not hold"),
+    ]
+    alone: Annotated[
+        Verdict | Literal["not judged", "limits do not hold"],
+        _about("the verdict of this build on its own records"),
+    ]
+    requires: Annotated[list[str], _about("the claims that it rests on")]
+    fallen: Annotated[
+        dict[str, str], _about("those of them that do not hold, with their verdict")
     ]
     ledger: Annotated[Verdict, _about("of the stored ledger")]
     expect: Annotated[list[Prediction], Field(min_length=1)]
@@ -187,7 +196,10 @@ def as_data(judged: Sequence[Judgement]) -> list[dict]:
                 "study": claim.measured_by,
                 "scale": claim.scale,
                 "valid_for": claim.valid_for,
-                "verdict": j.verdict,
+                "verdict": j.shown,
+                "alone": j.verdict,
+                "requires": [*claim.requires],
+                "fallen": dict(j.fallen),
                 "ledger": claim.verdict,
                 "expect": made[:n],
                 "limits": made[n:],

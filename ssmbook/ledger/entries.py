@@ -22,6 +22,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
+from ssmbook.ledger import support
 from ssmbook.ledger.expectations import Expectation, predictions_hash
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import chapters
@@ -122,7 +123,8 @@ class Claim:
     the chapter's. registered, history: its
     predictions at first, and each change since. reruns: where half of them left it
     open, it is undecided. elsewhere: published figures. former: ids of earlier
-    versions whose links lead here.
+    versions whose links lead here. requires: ids of the claims that it rests on; if one
+    of them falls, it is shown as open.
     """
 
     notebook: Text
@@ -149,6 +151,7 @@ class Claim:
     reruns: Reruns | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
     former: tuple[Text, ...] = ()
+    requires: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.paper is None) == (self.reviewer is None):
@@ -243,6 +246,8 @@ def load(root: Path) -> list[Claim]:
     repeated = {i for i in ids if ids.count(i) > 1}
     if repeated:
         raise ValueError(f"{folder}: claim ids must be unique, got {sorted(repeated)}")
+    places = {c.id: str(files[c.notebook]) for c in ledger}
+    support.check({c.id: c.requires for c in ledger}, places)
     return ledger
 
 

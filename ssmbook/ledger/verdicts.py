@@ -15,14 +15,17 @@ fails where none of it is, and is open across the edge. Then
     a record is missing                      not testable here
     parameters outside valid_for             not judged
     a notebook that failed                   not judged
+
+Pages show a verdict as open if the claim rests on one that fell: `support`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ssmbook.ledger import support
 from ssmbook.ledger.entries import Claim
 from ssmbook.ledger.expectations import Expectation
 from ssmbook.ledger.trained import check_registered, outcomes
@@ -33,7 +36,7 @@ from ssmbook.studies.parts import Measured
 from ssmbook.studies.student import p_value
 
 LEVEL = 0.95
-_PASSED = ("reproduced", "qualified")
+_PASSED = support.HOLDS
 _REFUTED = ("not reproduced", "limits do not hold")
 
 
@@ -112,7 +115,8 @@ class Judgement:
 
     states: of its expectations, then of its limits. reason: why it was not judged.
     effects: the contrasts of the chapter's study. regions: the same of each other
-    design that is measured, by the design in words.
+    design that is measured, by the design in words. fallen: the verdict of each claim
+    that it requires and that does not hold.
     """
 
     claim: Claim
@@ -122,6 +126,12 @@ class Judgement:
     reason: str | None = None
     effects: Mapping[str, Effect] = field(default_factory=dict)
     regions: Mapping[str, Mapping[str, Effect]] = field(default_factory=dict)
+    fallen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The verdict that pages show: "open" if a claim that it requires fell."""
+        return support.OPEN if self.fallen else self.verdict
 
     @property
     def agrees(self) -> bool:
@@ -159,7 +169,8 @@ def judge(
     are corrected for together. trained: the studies in parts; without these, the
     claims that are evaluated on them are not judged. Raises ValueError for a claim
     whose notebook or study is missing or was not executed, or whose key it does not
-    record; and as `trained.check_registered` and `trained.outcomes`.
+    record; and as `trained.check_registered` and `trained.outcomes`. A claim that is
+    required and not in `ledger` is as if it held: see `supported`.
     """
     judged = {}
 
@@ -177,7 +188,27 @@ def judge(
         if slug not in known:
             raise ValueError(f"claim {own[0].id}: there is no {where} {slug}")
         judged |= {j.claim.id: j for j in _judge(own, known[slug])}
-    return [judged[claim.id] for claim in ledger]
+    return supported([judged[claim.id] for claim in ledger], ledger)
+
+
+def supported(judged: Sequence[Judgement], ledger: Sequence[Claim]) -> list[Judgement]:
+    """Return judgements that know which of the claims they require fell.
+
+    ledger: all claims. One that was not judged counts as the ledger has it.
+    """
+    claims = {c.id: c for c in (*ledger, *(j.claim for j in judged))}
+    verdicts = {id: str(claim.verdict) for id, claim in claims.items()}
+    verdicts |= {j.claim.id: j.verdict for j in judged if j.verdict != "not judged"}
+    needs = {id: [n for n in c.requires if n in claims] for id, c in claims.items()}
+    found = support.shown(needs, verdicts)
+
+    def fallen(j: Judgement) -> dict[str, str]:
+        if j.verdict == "not judged" or found[j.claim.id] != support.OPEN:
+            return {}
+        of_it = {name: found[name] for name in needs[j.claim.id]}
+        return {n: own for n, own in of_it.items() if own not in support.HOLDS}
+
+    return [replace(j, fallen=fallen(j)) for j in judged]
 
 
 def _on_study(

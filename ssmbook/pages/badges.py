@@ -15,6 +15,7 @@ _BADGES = {
     "not testable here": ("secondary", "–"),
     "not judged": ("secondary", "–"),
     "limits do not hold": ("danger", "✗"),
+    "open": ("secondary", "○"),
 }
 #: what a page calls a verdict, where it is not by its name
 _WORDS = {"qualified": "holds up to a limit"}

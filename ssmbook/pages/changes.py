@@ -11,7 +11,7 @@ from ssmbook.ledger.entries import Verdict
 from ssmbook.ledger.verdicts import Judgement
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.checked import Text, checked, said
-from ssmbook.pages.badges import badge
+from ssmbook.pages.badges import badge, plain
 
 
 @checked
@@ -59,14 +59,14 @@ def table(former: Former, judged: Sequence[Judgement]) -> str:
     if both := set(former.dropped) & set(now):
         raise ValueError(f"claim {min(both)} is dropped, and in the ledger")
     rows = [
-        f"| [{name}](claim-{name}) | {badge(before)} | {badge(now[name].verdict)} | "
+        f"| [{name}](claim-{name}) | {badge(before)} | {badge(now[name].shown)} | "
         f"{_reason(now[name])} |"
         for name, before in former.verdicts.items()
-        if name in now and now[name].verdict != before
+        if name in now and now[name].shown != before
     ]
     new = [j for j in judged if not {j.claim.id, *j.claim.former} & {*former.verdicts}]
     rows += [
-        f"| [{j.claim.id}](claim-{j.claim.id}) | new | {badge(j.verdict)} | "
+        f"| [{j.claim.id}](claim-{j.claim.id}) | new | {badge(j.shown)} | "
         f"{_reason(j)} |"
         for j in new
     ]
@@ -75,6 +75,9 @@ def table(former: Former, judged: Sequence[Judgement]) -> str:
 
 
 def _reason(judgement: Judgement) -> str:
+    if judgement.fallen:
+        named = [f"{name} ({plain(own)})" for name, own in judgement.fallen.items()]
+        return f"it rests on {', '.join(named)}"
     history = judgement.claim.history
     if history:
         return history[-1].because

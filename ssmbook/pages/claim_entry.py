@@ -126,10 +126,12 @@ def _elsewhere(claim: Claim) -> list[str]:
 
 def _bibtex(judgement: Judgement, citation: dict) -> str:
     claim, released = judgement.claim, citation["date-released"]
-    said = f"{sentence(claim).rstrip('.')} ({plain(judgement.verdict)})"
+    said = f"{sentence(claim).rstrip('.')} ({plain(judgement.shown)})"
     known = [values(e, judgement) for e in claim.expect]
     measured = "; ".join(dict.fromkeys(own for own in known if " to " in own))
     note = f"Measured: {measured}. " if measured else ""
+    if judgement.fallen:
+        note += f"Open, because it rests on {_fallen(judgement)}. "
     note += f"Version {citation['version']}, page Claims, entry {claim.id}"
     return (
         f"@misc{{ssmbook-{claim.id},\n"
@@ -141,6 +143,29 @@ def _bibtex(judgement: Judgement, citation: dict) -> str:
         f"  note = {{{note.translate(_LATEX)}}}\n"
         "}"
     )
+
+
+def _fallen(judgement: Judgement) -> str:
+    """The claims that it rests on and that do not hold, in words."""
+    named = [f"{name} ({plain(own)})" for name, own in judgement.fallen.items()]
+    return " and ".join(named)
+
+
+def _support(judgement: Judgement) -> list[str]:
+    """The claims that it rests on; those that do not hold make it open."""
+    named = [f"[`{name}`](claim-{name})" for name in judgement.claim.requires]
+    lines = [f"It rests on {' and '.join(named)}.", ""] if named else []
+    if judgement.fallen:
+        fell = [
+            f"[`{name}`](claim-{name}) is {badge(own)}"
+            for name, own in judgement.fallen.items()
+        ]
+        lines += [
+            f"This claim is shown as open, because {' and '.join(fell)}. Its own "
+            f"records give {badge(judgement.verdict)}.",
+            "",
+        ]
+    return lines
 
 
 def _registered(claim: Claim) -> list[str]:
@@ -170,8 +195,8 @@ def entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
         for name, (low, high) in claim.valid_for.items()
     )
     parts = [
-        f"::::{{dropdown}} {badge(judgement.verdict)} {sentence(claim)}",
-        f":class-container: claim verdict-{slug(judgement.verdict)} "
+        f"::::{{dropdown}} {badge(judgement.shown)} {sentence(claim)}",
+        f":class-container: claim verdict-{slug(judgement.shown)} "
         f"paper-{claim.about} chapter-{claim.notebook} evidence-{claim.evidence}",
         "",
         *(f"(claim-{name})=" for name in (claim.id, *claim.former)),
@@ -190,6 +215,7 @@ def entry(judgement: Judgement, chapter: Chapter, citation: dict) -> list[str]:
     if claim.limits:
         parts += ["Limits of the claim, which were measured as well:", ""]
         parts += _table(claim.limits, judgement.states[n:], judgement)
+    parts += _support(judgement)
     if not judgement.agrees:
         parts += [
             f"The ledger says {badge(claim.verdict)}; this run finds otherwise, "

@@ -61,7 +61,7 @@ def _filter(judged: list[Judgement], chapters: dict[str, Chapter]) -> list[str]:
         _options("paper", {p: _NAMES.get(p) or cited(p, titled=True) for p in papers}),
         _options("chapter", titles),
         _options("evidence", {name: name for name in EVIDENCE}),
-        _options("verdict", {slug(j.verdict): words(j.verdict) for j in judged}),
+        _options("verdict", {slug(j.shown): words(j.shown) for j in judged}),
         '<label>words <input type="search" name="word"></label>',
         '<output aria-live="polite"></output>',
     ]
@@ -103,7 +103,7 @@ def page(judged: list[Judgement], chapters: dict[str, Chapter], citation: dict) 
                 "",
                 _ABOUT[kind],
                 "",
-                *counts([(j.claim.evidence, j.verdict) for j in own]),
+                *counts([(j.claim.evidence, j.shown) for j in own]),
                 "",
             ]
         for judgement in own:
@@ -130,8 +130,8 @@ def table(judged: list[Judgement]) -> str:
             for e in j.claim.predictions
         ]
         of = f"*{_WHOSE[j.claim.kind]}, {j.claim.evidence}:* {said}"
-        shown = badge(j.verdict)
-        if j.claim.reruns and j.verdict == "undecided":
+        shown = badge(j.shown)
+        if j.claim.reruns and j.shown == "undecided":
             shown += f" by {j.claim.reruns.open} of {j.claim.reruns.of} reruns"
         if len(lines) > 1:
             lines = [f"• {line}" for line in lines]

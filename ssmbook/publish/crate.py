@@ -106,7 +106,7 @@ def describe(
                     "@type": "Claim",
                     "name": j.claim.id,
                     "text": j.claim.says,
-                    "creativeWorkStatus": j.verdict,
+                    "creativeWorkStatus": j.shown,
                     "appearance": {"@id": f"source/{documents[j.claim.notebook]}"},
                 },
             )

@@ -199,7 +199,8 @@ def test_every_module_loads_and_is_documented(used):
 @pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_every_use_of_a_missing_package_names_its_extra(used, use):
-    assert f'pip install "ssmlib[{USES[use]}]"' in used[1][use]
+    said = used[1][use]
+    assert f'in a clone of the repository, pip install ".[{USES[use]}]"' in said
 
 
 @pytest.mark.slow
@@ -218,6 +219,6 @@ except ImportError as error:
     print(error)
 """
     )
-    assert 'pip install "ssmlib[data]"' in said  # of the digits
+    assert 'pip install ".[data]"' in said  # of the digits
     for extra in ("data", "train", "book"):
         assert f"`{extra}`" in readme

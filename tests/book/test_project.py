@@ -155,7 +155,8 @@ def test_a_bare_install_says_what_the_command_needs():
     run = subprocess.run(call, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert run.stderr == (
-        'ssmbook needs the extra book, typer is missing: pip install "ssmlib[book]"\n'
+        "ssmbook needs the extra book, typer is missing: in a clone of the repository, "
+        'pip install ".[book]"\n'
     )
 
 
