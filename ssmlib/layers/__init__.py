@@ -10,6 +10,9 @@ from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
+from ssmlib.layers.shared import SharedSSM
+from ssmlib.layers.shared_recurrence import SharedRecurrence
+from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.systems import Dense, Diagonal
 from ssmlib.layers.transforms import REAL_TRANSFORMS
 
@@ -27,6 +30,9 @@ __all__ = [
     "ModalSSM",
     "Recurrence",
     "S4DReal",
+    "Shared",
+    "SharedRecurrence",
+    "SharedSSM",
     "as_complex",
     "optimizer",
     "parameter_groups",
