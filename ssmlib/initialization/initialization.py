@@ -180,21 +180,46 @@ class Initialization:
         self, N: int, generator: torch.Generator, H: int
     ) -> tuple[Tensor, Tensor]:
         """(A, B), whose zero-order hold with dt = 1 has the poles and the weights."""
-        if isinstance(self.scheme, str):
-            options = dict(self.options)
-            A, B_bar = initialize_discrete(self.scheme, N, H, seed=generator, **options)
-        else:
-            A, B_bar = (
-                torch.tensor(x, dtype=torch.complex128, device="cpu")
-                for x in self.scheme
-            )
-            if A.shape != (H, N // 2):
-                raise ValueError(
-                    f"init must hold the poles of {H} features, ({H}, {N // 2}) for "
-                    f"d_state {N}, got {tuple(A.shape)}"
-                )
+        A, B_bar = self.poles(N, generator, H)
         A = principal(A)
         return A, B_bar / phi(A)
+
+    def poles(
+        self, N: int, generator: torch.Generator, H: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Return the poles and the weights of a discrete scheme.
+
+        Args:
+            N: the real state size, even.
+            generator: source of randomness of a random scheme.
+            H: number of features that have poles of their own.
+
+        Returns:
+            log lambda and B_bar, complex128, (H, N/2) each.
+
+        Raises:
+            TypeError: if N is not an integer.
+            ValueError: if the scheme is not discrete, N is odd, or a pair has another
+                shape.
+        """
+        check_state_size("d_state", N)
+        if not self.discrete:
+            raise ValueError(
+                f"init must be stated in discrete time, one of {', '.join(DISCRETE)} "
+                f"or a pair of (H, N/2) tensors, got {self.scheme!r}"
+            )
+        if isinstance(self.scheme, str):
+            options = dict(self.options)
+            return initialize_discrete(self.scheme, N, H, seed=generator, **options)
+        A, B_bar = (
+            torch.tensor(x, dtype=torch.complex128, device="cpu") for x in self.scheme
+        )
+        if A.shape != (H, N // 2):
+            raise ValueError(
+                f"init must hold the poles of {H} features, ({H}, {N // 2}) for "
+                f"d_state {N}, got {tuple(A.shape)}"
+            )
+        return A, B_bar
 
     def hippo(self, N: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return (A, B, P): the HiPPO matrix is diag(A) - P P* in its eigenbasis.

@@ -4,6 +4,7 @@ from ssmlib.layers.base import SSM
 from ssmlib.layers.diagonal import DiagonalSSM
 from ssmlib.layers.dss import DSS
 from ssmlib.layers.kernel_alone import KernelSSM
+from ssmlib.layers.lru import LRU
 from ssmlib.layers.modal import ModalSSM, as_complex
 from ssmlib.layers.optim import optimizer, parameter_groups, ssm_layers
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
@@ -11,14 +12,20 @@ from ssmlib.layers.rescaling import rescale_C_
 from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
+from ssmlib.layers.s5 import S5
+from ssmlib.layers.shared import SharedSSM
+from ssmlib.layers.shared_recurrence import SharedRecurrence
+from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.systems import Dense, Diagonal
 from ssmlib.layers.transforms import REAL_TRANSFORMS
 
 __all__ = [
     "DSS",
+    "LRU",
     "REAL_TRANSFORMS",
     "S4",
     "S4D",
+    "S5",
     "SSM",
     "Dense",
     "DenseRecurrence",
@@ -28,6 +35,9 @@ __all__ = [
     "ModalSSM",
     "Recurrence",
     "S4DReal",
+    "Shared",
+    "SharedRecurrence",
+    "SharedSSM",
     "as_complex",
     "optimizer",
     "parameter_groups",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ssmlib import _checks
@@ -40,13 +41,35 @@ def check_causal(layer: SSM) -> None:
         raise ValueError("a bidirectional layer has no state, step or recurrence")
 
 
+def state_shape(layer: SSM, batch: int) -> tuple[int, ...]:
+    """Return the shape of a state: of each feature, or one that the features share."""
+    features = () if layer.mixes_features else (layer.d_model,)
+    return batch, *features, layer.state_size
+
+
 def check_state(layer: SSM, state: Tensor, batch: int) -> None:
     """Raise ValueError for all but a state of this layer for `batch` sequences."""
     check_causal(layer)
-    shape = (batch, layer.d_model, layer.state_size)
+    shape = state_shape(layer, batch)
     dtype = layer.state_form.state_dtype
     if state.shape != shape or state.dtype != dtype:
         raise ValueError(
             f"state must be this layer's own, {dtype} of shape {shape}, got "
+            f"{state.dtype} {tuple(state.shape)}"
+        )
+
+
+def check_frozen_step(
+    H: int, u_t: Tensor, state: Tensor, shape: tuple, dtype: torch.dtype
+) -> None:
+    """Raise ValueError for all but (B, H), (B, H, T), and a recurrence's own state."""
+    if u_t.ndim not in (2, 3) or u_t.shape[1] != H or u_t.dtype != dtype:
+        raise ValueError(
+            f"u_t must have shape (B, {H}), or (B, {H}, T) for a block of steps, and "
+            f"{dtype}, got {tuple(u_t.shape)} and {u_t.dtype}"
+        )
+    if state.shape != shape or state.dtype != dtype:
+        raise ValueError(
+            f"state must be this recurrence's own, {dtype} of shape {shape}, got "
             f"{state.dtype} {tuple(state.shape)}"
         )

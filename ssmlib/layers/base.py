@@ -1,7 +1,7 @@
 """The base of all SSM layers: one map, as a convolution and as a recurrence.
 
-A layer is the SSM of each feature with its skip term D. It does not mix features and
-has no nonlinearity and no normalization.
+A layer is the SSM of each feature with its skip term D, and does not mix features
+unless it is a `SharedSSM`. It has no nonlinearity and no normalization.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ssmlib.layers import _arguments
 from ssmlib.layers.convolution import causal, finite_part, two_sided
 from ssmlib.layers.parameters import DTYPES, Parametrized
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.shared_recurrence import SharedRecurrence
 from ssmlib.layers.systems import Diagonal, System
 
 #: how a layer begins, as every layer but S4 takes it
@@ -53,7 +54,8 @@ class SSM(Parametrized):
       another value raises RuntimeError. A subclass that defines `initial_values` or
       `ssm_parameters` counts as another layer. A subclass that defines neither loads
       the state dicts of its base.
-    - `state_size` is the number of entries of the state of a feature, N/2 unless set.
+    - `state_size` is the number of entries of a state, N/2 unless set. If
+      `mixes_features` is true, the features share one state, as in `SharedSSM`.
 
     A NaN or infinity in u makes y NaN from that step on (with bidirectional=True at all
     steps), in that sequence and feature only. Rounding errors are relative to the
@@ -84,6 +86,7 @@ class SSM(Parametrized):
 
     meaning: ClassVar[tuple[str, ...]] = ("d_state", "discretization", "bidirectional")
     state_form: ClassVar[type[System]] = Diagonal
+    mixes_features: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -156,7 +159,8 @@ class SSM(Parametrized):
         K = self.kernel(_checks.integer("L", L))
         if self.D is None:
             return K
-        D = nn.functional.pad(self.D.unsqueeze(-1), (0, L - 1))
+        D = torch.diag(self.D) if self.mixes_features else self.D
+        D = nn.functional.pad(D.unsqueeze(-1), (0, L - 1))
         return K + (torch.stack([D, torch.zeros_like(D)]) if self.bidirectional else D)
 
     def last_weights(self, L: int) -> Tensor:
@@ -217,6 +221,7 @@ class SSM(Parametrized):
             clean, broken = finite_part(x, not self.bidirectional)
             y = self._convolve(clean)
             if broken is not None:
+                broken = broken.any(1, True) if self.mixes_features else broken
                 y = y.masked_fill(broken, math.nan)
             if state is None:
                 return y.to(u.dtype)
@@ -244,11 +249,8 @@ class SSM(Parametrized):
             TypeError: if batch is not an integer.
             ValueError: for batch < 0.
         """
-        shape = (
-            _checks.integer("batch", batch, least=0),
-            self.d_model,
-            self.state_size,
-        )
+        _checks.integer("batch", batch, least=0)
+        shape = _arguments.state_shape(self, batch)
         dtype = self.state_form.state_dtype
         return torch.zeros(shape, dtype=dtype, device=self._like().device)
 
@@ -280,7 +282,7 @@ class SSM(Parametrized):
     @torch.no_grad()
     def recurrence(
         self, dtype: torch.dtype | None = None
-    ) -> Recurrence | DenseRecurrence:
+    ) -> Recurrence | DenseRecurrence | SharedRecurrence:
         """Return the step with the current parameters, frozen, in real arithmetic.
 
         It takes one step (B, H) at a time, or a block of steps (B, H, T).

@@ -60,8 +60,17 @@ class _Scan(torch.autograd.Function):
         return _Scan.apply(v, a, reverse), 0
 
 
-def _scan(v: Tensor, a: Tensor) -> Tensor:
-    """Return the states of `_Scan`, as its operations where PyTorch needs these."""
+def scan(v: Tensor, a: Tensor) -> Tensor:
+    """Return the states s_k of s_0 = 0, s_{k+1} = a s_k + v_k.
+
+    Args:
+        v: (..., T, B, n) complex.
+        a: (..., 1, n) complex. A state is carried in the dtype of a, and stored in that
+            of v.
+
+    Returns:
+        The T states before each v_k, shaped like v.
+    """
     if not one_by_one():
         return _Scan.apply(v, a, False)
     states = [torch.zeros_like(v.select(-3, 0), dtype=a.dtype)]
@@ -130,7 +139,7 @@ def chunked(u: Tensor, v: Tensor, x: Tensor, D: Tensor | None, M: int) -> Tensor
         K = K + nn.functional.pad(D.unsqueeze(-1), (0, M - 1))
     added = torch.view_as_complex((U @ into).unflatten(-1, (-1, 2)))  # (H, T B, n)
     turn = torch.exp(x * M).unsqueeze(-2)
-    states = _scan(added.unflatten(1, (T, B)), turn)  # (H, T, B, n)
+    states = scan(added.unflatten(1, (T, B)), turn)  # (H, T, B, n)
     states = torch.view_as_real(states).flatten(-2).flatten(1, 2)  # (H, T B, 2n)
     y = torch.baddbmm(U @ toeplitz(K), states, outof)  # (H, T B, M)
     y = y.view(H, T, B, M).permute(2, 0, 1, 3).flatten(-2)

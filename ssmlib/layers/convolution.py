@@ -53,8 +53,13 @@ def silent(u: Tensor) -> Tensor:
     return torch.arange(u.shape[-1], device=u.device) < begin
 
 
-def _silenced(y: Tensor, u: Tensor) -> Tensor:
-    """y, exactly 0 where u has been 0 so far."""
+def silenced(y: Tensor, u: Tensor) -> Tensor:
+    """Return y, exactly 0 where u has been 0 so far, with the derivatives of y.
+
+    Args:
+        y: (..., L).
+        u: (..., L), real, broadcasting against y.
+    """
     if one_by_one():
         return y - torch.where(silent(u), y, 0).detach()
     return _Silence.apply(y, silent(u))
@@ -118,7 +123,7 @@ def causal(u: Tensor, K: Tensor) -> Tensor:
     n = _transform_length(L)
     product = torch.fft.rfft(u, n=n) * torch.fft.rfft(K, n=n)
     y = torch.fft.irfft(product, n=n)[..., :L]
-    return _silenced(y, u)
+    return silenced(y, u)
 
 
 def two_sided(u: Tensor, K: Tensor) -> Tensor:

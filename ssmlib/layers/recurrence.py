@@ -7,22 +7,8 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.kernels import COMPLEX, full_precision, krylov
+from ssmlib.layers import _arguments
 from ssmlib.layers.blocks import Blocks, Tables
-
-
-def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
-    known = u_t.ndim in (2, 3) and u_t.shape[1] == layer.d_model
-    if not known or u_t.dtype != dtype:
-        H = layer.d_model
-        raise ValueError(
-            f"u_t must have shape (B, {H}), or (B, {H}, T) for a block of steps, and "
-            f"{dtype}, got {tuple(u_t.shape)} and {u_t.dtype}"
-        )
-    if state.shape != shape or state.dtype != dtype:
-        raise ValueError(
-            f"state must be this recurrence's own, {dtype} of shape {shape}, got "
-            f"{state.dtype} {tuple(state.shape)}"
-        )
 
 
 class Recurrence(Blocks):
@@ -103,7 +89,7 @@ class Recurrence(Blocks):
         """
         D = self.D
         shape = (2, self.n, *u_t.shape[:1], self.d_model)
-        _check_step(self, u_t, state, shape, D.dtype)
+        _arguments.check_frozen_step(self.d_model, u_t, state, shape, D.dtype)
         if u_t.ndim == 3:
             return self._block(u_t, state)
         turned = torch.addcmul(u_t, state, self.scale)
@@ -211,7 +197,7 @@ class DenseRecurrence(Blocks):
                 layer.
         """
         shape = (self.d_model, u_t.shape[0], self.n)
-        _check_step(self, u_t, state, shape, self.turn.dtype)
+        _arguments.check_frozen_step(self.d_model, u_t, state, shape, self.turn.dtype)
         if u_t.ndim == 3:
             return self._block(u_t, state)
         entered = u_t.mT.unsqueeze(-1) * self.enter  # (H, B, N + 1)

@@ -21,6 +21,7 @@ from ssmlib.kernels import (
 )
 from ssmlib.kernels.tables import Pair
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.shared_system import Shared
 
 
 @dataclass(frozen=True)
@@ -188,4 +189,4 @@ class Dense:
         return DenseRecurrence(self.A_bar, self.B_bar, self.C, D, dtype)
 
 
-System = Diagonal | Dense
+System = Diagonal | Dense | Shared

@@ -74,7 +74,7 @@ def first_is_folded(model: Model) -> bool:
 
 def last_alone(model: Model) -> bool:
     """Return whether the last block is needed at the last step only."""
-    own = all(isinstance(ssm, SSM) for ssm in model.ssms)
+    own = all(isinstance(ssm, SSM) and not ssm.mixes_features for ssm in model.ssms)
     return model.pooling == "last" and own and model.norm != "batch"
 
 

@@ -1,0 +1,49 @@
+"""The states of a diagonal system along a sequence, from inputs to its modes.
+
+A sequence is cut into about sqrt(L) chunks. The states within all chunks are computed
+step by step together, and then those between the chunks, so that O(sqrt(L)) operations
+of PyTorch suffice, all of them elementwise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ssmlib.kernels import REAL
+from ssmlib.kernels.tables import split, tables
+from ssmlib.layers.chunks import scan
+
+
+def states_before(v: Tensor, x: Tensor) -> Tensor:
+    """Return the state before each step, s_l = sum_{k < l} exp(x (l - 1 - k)) v_k.
+
+    A compiler or an exporter gets the same by Fourier transforms, which one graph can
+    compute for every length.
+
+    Args:
+        v: (L, B, n) complex64 or complex128: the inputs to each mode.
+        x: (n,) complex128, the logarithms of the poles.
+
+    Returns:
+        (L, B, n) in the dtype of v.
+    """
+    if torch.compiler.is_compiling():
+        return _by_fourier(v, x)
+    L = v.shape[0]
+    T, M = split(L)
+    powers = tables(x, 1, M, REAL[v.dtype])[1].mT.unsqueeze(1)  # (M, 1, n)
+    pole = torch.exp(x).to(v.dtype).unsqueeze(0)  # (1, n)
+    v = nn.functional.pad(v, (0, 0, 0, 0, 0, T * M - L)).unflatten(0, (T, M))
+    within = scan(v, pole.expand(T, -1, -1))  # (T, M, B, n)
+    added = torch.addcmul(v[:, -1], within[:, -1], pole)
+    begun = scan(added, torch.exp(x * M).unsqueeze(0))  # (T, B, n)
+    return torch.addcmul(within, powers, begun.unsqueeze(1)).flatten(0, 1)[:L]
+
+
+def _by_fourier(v: Tensor, x: Tensor) -> Tensor:
+    L = v.shape[0]
+    powers = tables(x, 1, L, REAL[v.dtype])[1].mT.unsqueeze(1)  # (L, 1, n)
+    product = torch.fft.fft(v, n=2 * L, dim=0) * torch.fft.fft(powers, n=2 * L, dim=0)
+    after = torch.fft.ifft(product, dim=0)[: L - 1]
+    return torch.cat([torch.zeros_like(v[:1]), after])
