@@ -13,6 +13,8 @@ from ssmlib.initialization.schemes import count
 
 #: a magnitude that no law and no training gives to a logarithm or a bias
 _GARBAGE = 1e3
+#: the same of other parameters, as frequencies
+_HUGE = 1e12
 #: the floor of dt in Mamba's code
 _FLOOR = 1e-4
 
@@ -51,7 +53,7 @@ def broken(site: Site) -> str | None:
         site: the layer.
     """
     names = _own(site)
-    for name in names:
+    for name in dict.fromkeys([*names, *site.adapter.names]):
         value = site.p[name]
         lost = int((~torch.isfinite(value.abs())).sum())
         if not lost:
@@ -67,7 +69,8 @@ def broken(site: Site) -> str | None:
         return f"{where}: memory that was never initialized, or a diverged training"
     values = torch.cat([site.p[name].abs().flatten() for name in names])
     tiny = (values > 0) & (values < 1e-30)
-    if bool((values > _GARBAGE).any()) or bool(tiny.any()):
+    most = _GARBAGE if site.adapter.A_name else _HUGE
+    if bool((values > most).any()) or bool(tiny.any()):
         worst = values[tiny].min() if bool(tiny.any()) else values.max()
         return (
             f"{' or '.join(names)} has the magnitude {float(worst):.3g}: memory that "

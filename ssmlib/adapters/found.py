@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import textwrap
@@ -44,7 +45,7 @@ class Audit:
     energies: tuple[torch.Tensor, ...]
     unknown: dict[str, str]
 
-    @property
+    @functools.cached_property
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per layer.
 

@@ -137,7 +137,7 @@ def find(model: nn.Module | Mapping, kind: str | None = None) -> Layers:
     adapters = [a for a in _ADAPTERS if kind in (None, a.kind)]
     tensors = dict(_tensors(model))
     sites: dict[str, Site] = {}
-    unknown: dict[str, list[str]] = {}
+    unknown: dict[str, list[ValueError]] = {}
     for adapter in adapters:
         for path in _paths(tensors, adapter.names[0]):
             if path in sites:
@@ -145,16 +145,26 @@ def find(model: nn.Module | Mapping, kind: str | None = None) -> Layers:
             try:
                 sites[path] = _site(model, path, adapter, tensors)
             except ValueError as error:
-                unknown.setdefault(path, []).append(str(error))
+                unknown.setdefault(path, []).append(error)
     if not sites and not unknown:
         sought = "; ".join(f"{a.kind} ({', '.join(a.names)})" for a in adapters)
         raise ValueError(
             f"model must have a layer of a known kind, looked for {sought}"
         )
-    left = {k: "; ".join(v) for k, v in unknown.items() if k not in sites}
+    left = {k: _reason(v) for k, v in unknown.items() if k not in sites}
     order = {path: k for k, path in enumerate(_in_order(tensors))}
     found = sorted(sites.values(), key=lambda site: order.get(site.path, 0))
     return Layers(tuple(found), left)
+
+
+class _Missing(ValueError):
+    """A layer without a parameter of a kind."""
+
+
+def _reason(errors: list[ValueError]) -> str:
+    """Why no adapter knows a layer: those that found all names say most."""
+    told = [e for e in errors if not isinstance(e, _Missing)] or errors
+    return "; ".join(map(str, told))
 
 
 def _in_order(tensors: Mapping[str, Any]) -> Iterator[str]:
@@ -181,7 +191,7 @@ def _site(model, path: str, adapter: Adapter, tensors: Mapping[str, Any]) -> Sit
     prefix = f"{path}." if path else ""
     names = [n for n in (*adapter.names, *adapter.used) if prefix + n in tensors]
     if missing := [n for n in adapter.names if n not in names]:
-        raise ValueError(f"{adapter.kind} must have {', '.join(missing)}")
+        raise _Missing(f"{adapter.kind} must have {', '.join(missing)}")
     raw = {name: _as_tensor(prefix + name, tensors[prefix + name]) for name in names}
     p = {name: _wide(value) for name, value in raw.items()}
     module, options = None, {}
@@ -208,7 +218,7 @@ def _as_tensor(name: str, value) -> Tensor:
 
 def _wide(value: Tensor) -> Tensor:
     dtype = torch.complex128 if value.is_complex() else torch.float64
-    return value.to("cpu", dtype)
+    return value.to("cpu", dtype, copy=True)
 
 
 def _tensors(model, path: str = "") -> Iterator[tuple[str, Any]]:
