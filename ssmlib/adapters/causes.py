@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from ssmlib.adapters._modes import median
 from ssmlib.adapters.laws import Law, Uniform, as_uniform
 from ssmlib.adapters.registry import Site
 from ssmlib.initialization.schemes import count
@@ -15,6 +16,8 @@ from ssmlib.initialization.schemes import count
 _GARBAGE = 1e3
 #: the same of other parameters, as frequencies
 _HUGE = 1e12
+#: a median memory, in tokens, that nobody chooses
+_SHORTEST = 0.5
 #: the floor of dt in Mamba's code
 _FLOOR = 1e-4
 
@@ -77,8 +80,9 @@ def broken(site: Site) -> str | None:
             "was never initialized, as after to_empty (fla-org/flame#9)"
         )
     if all(not bool(site.p[name].any()) for name in names):
+        are = "are" if len(names) > 1 else "is"
         return (
-            f"{' and '.join(names)} are 0: their initialization was skipped, as on "
+            f"{' and '.join(names)} {are} 0: the initialization was skipped, as on "
             "several devices or after a meta device (fla-org/flame#42)"
         )
     if bool((site.modes.log.real > 0).any()):
@@ -147,7 +151,7 @@ def _of_dt(site: Site, law: Law) -> str:
                 f"{name} is 1 everywhere: the draw of dt never happened "
                 "(huggingface/transformers#43717)"
             )
-        if first == 0:
+        if first == 0 and site.adapter.dt_transform == "softplus":
             return (
                 f"{name} is 0 everywhere: a wrapper set all biases to 0 after the "
                 "layer was initialized (athms/mad-lab#3)"
@@ -156,6 +160,8 @@ def _of_dt(site: Site, law: Law) -> str:
             return f"every dt is the floor {_FLOOR:g}: dt was drawn without exp"
         return ""
     dt = site.modes.dt
+    if law.fits_dt(torch.exp(-dt), 1e-2):
+        return f"dt is -log of the law's: {name} is the inverse softplus of -log dt"
     if law.fits_dt(dt.sqrt(), 1e-2):
         return (
             f"dt is the square of the law's: {name} is the inverse softplus of log dt"
@@ -250,6 +256,8 @@ def chosen(site: Site) -> str:
         site: the layer.
     """
     modes = site.modes
+    if median(modes.memory) < _SHORTEST:
+        return ""
     dt = "" if site.adapter.dt_name is None else _words(modes.dt)
     A = _words(-modes.A.real)
     if not A or (not dt and site.adapter.dt_name is not None):

@@ -67,6 +67,21 @@ def test_a_choice_of_ones_own_is_described_and_not_blamed():
         assert found.warnings == ()
 
 
+def test_a_memory_that_nobody_chooses_is_no_choice():
+    """The inverse softplus of the size of log dt: dt between 2.3 and 6.9."""
+    model = standins.Mamba2()
+    size = -torch.log(standins.drawn_dt(64, standins.generator(3)))
+    with torch.no_grad():
+        model.dt_bias.copy_(standins.inverse_softplus(size))
+    (row,) = audit(model, 64).rows
+    assert row["verdict"] == "off"
+    assert "inverse softplus of -log dt" in row["cause"]
+    with torch.no_grad():
+        model.dt_bias.fill_(20.0)
+    (row,) = audit(model, 64).rows
+    assert row["verdict"] == "off"
+
+
 def test_a_trained_layer_is_off_and_says_so():
     (row,) = audit(faults.trained(standins.Mamba2()), 256).rows
     assert row["verdict"] == "off"
