@@ -50,7 +50,7 @@ class Modes:
         """Return the time constants in steps, (H, n): infinite without damping.
 
         After so many steps a mode has decayed by the factor e. Without frequencies
-        this is 1 / (dt |A|).
+        this is ``1 / (dt |A|)``.
         """
         return 1 / self.log.real.abs()
 

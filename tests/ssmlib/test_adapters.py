@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -230,6 +231,25 @@ def test_a_pytree_goes_in_and_out():
     # gamma normalizes; float32 rounds 1 - radius^2 near the circle
     assert np.allclose(np.exp(2 * found["gamma_log"]), 1 - radius**2, rtol=1e-3)
     assert audit(found).rows[0]["verdict"] == "as published"
+
+
+class Pair(NamedTuple):
+    first: dict
+    rest: tuple
+
+
+def test_a_pytree_keeps_its_structure_and_types():
+    tensors = {name: torch.from_numpy(v).double() for name, v in standins.lru().items()}
+    tree = Pair({"x": 3}, (tensors, [standins.lru(), None]))
+    found = initialize_({"all": tree}, "lru", kind="lru")["all"]
+    assert isinstance(found, Pair)
+    assert found.first == {"x": 3}
+    inner, (other, nothing) = found.rest
+    assert inner["nu_log"].dtype == torch.float64
+    assert not torch.equal(inner["nu_log"], tensors["nu_log"])
+    assert inner["B_re"] is tensors["B_re"]
+    assert isinstance(other["nu_log"], np.ndarray)
+    assert nothing is None
 
 
 def test_s5_without_conjugate_symmetry_is_refused():

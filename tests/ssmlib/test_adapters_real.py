@@ -10,6 +10,7 @@ import torch
 
 from ssmlib import Initialization
 from ssmlib.adapters import audit, initialize_
+from tests.ssmlib import standins
 
 SIZES = {"num_hidden_layers": 2, "vocab_size": 16, "hidden_size": 64, "pad_token_id": 0}
 QWEN = {
@@ -131,3 +132,13 @@ def test_a_model_of_mambapy():
         for layer in model.layers:
             torch.nn.init.zeros_(layer.mixer.dt_proj.bias)
     assert "mad-lab" in audit(model, 64).rows[0]["cause"]
+
+
+def test_a_pytree_of_jax():
+    jax = pytest.importorskip("jax")
+    numbers = jax.tree.map(jax.numpy.asarray, standins.s5())
+    tree = {"params": {"seq": numbers}}
+    found = initialize_(tree, Initialization("legs", dt=(1e-3, 0.1)), kind="s5")
+    assert jax.tree.structure(found) == jax.tree.structure(tree)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(found))
+    assert audit(found, 64).rows[0]["verdict"] == "as published"
