@@ -13,6 +13,7 @@ from ssmlib.adapters import Uniform, audit, find, initialize_
 from ssmlib.adapters._modes import median, quantiles
 from ssmlib.adapters.laws import as_uniform
 from ssmlib.adapters.measure import energy, mf90
+from ssmlib.figures import svg
 from ssmlib.theory import memory, timescale
 from tests.ssmlib import faults, standins
 
@@ -314,6 +315,13 @@ def test_the_figure_has_a_row_per_layer():
     model = nn.ModuleDict({"a": standins.Mamba(8), "b": standins.Mamba2(8)})
     axis = audit(model, 64).figure().axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_a_faulty_layer_is_drawn_too(name):
+    found = audit(faults.FAULTS[name][0](), 64)
+    assert "<svg" in svg(found.figure())
+    assert len(found.features(0)) == found.rows[0]["features"]
 
 
 def test_bad_arguments_are_refused_by_name():
