@@ -1,4 +1,4 @@
-"""The commands `ssmbook recommend` and `ssmbook reproduce`."""
+"""The commands `ssmbook recommend`, `ssmbook reproduce` and `ssmbook audit`."""
 
 from __future__ import annotations
 
@@ -60,12 +60,7 @@ def recommend(
     ] = None,
 ) -> None:
     """Recommend dt, real part and frequencies of an SSM for your own data."""
-    if figure is not None and (
-        figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
-    ):
-        raise ValueError(
-            f"figure must be an .svg file in a folder that exists, got {figure}"
-        )
+    _check_figure(figure)
     print(f"reading {data}", file=sys.stderr)
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
@@ -172,3 +167,44 @@ def reproduce(
         )
         return
     typer.echo(reproduction.table(found))
+
+
+def audit(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="A .safetensors file, or a .pt, .pth, .bin or .ckpt file of "
+            "torch.save. A file with pickled code is refused, and no code is run."
+        ),
+    ],
+    length: Annotated[
+        int, typer.Option(min=1, help="Length of the sequences, in tokens.")
+    ] = 1024,
+    kind: Annotated[
+        str | None, typer.Option(help="The only kind of layers to look for.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="An .svg file to draw the memory in.")
+    ] = None,
+) -> None:
+    """Audit the SSM layers of a checkpoint: what they remember, and their law."""
+    _check_figure(figure)
+    print(f"reading {checkpoint}", file=sys.stderr)
+    from ssmlib import adapters
+
+    found = adapters.audit(adapters.read(checkpoint), length, kind=kind)
+    if figure is not None:
+        from ssmlib.figures import svg
+
+        figure.write_text(svg(found.figure()), encoding="utf-8")
+    typer.echo(found.json() if as_json else str(found))
+
+
+def _check_figure(figure: Path | None) -> None:
+    if figure is not None and (
+        figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
+    ):
+        raise ValueError(
+            f"figure must be an .svg file in a folder that exists, got {figure}"
+        )

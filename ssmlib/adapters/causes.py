@@ -1,0 +1,294 @@
+"""The likeliest cause of a fault, by the traces that it leaves in the parameters."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ssmlib.adapters._modes import median
+from ssmlib.adapters.laws import Law, Uniform, as_uniform
+from ssmlib.adapters.registry import Site
+from ssmlib.initialization.schemes import count
+
+#: a magnitude that no law and no training gives to a logarithm or a bias
+_GARBAGE = 1e3
+#: the same of other parameters, as frequencies
+_HUGE = 1e12
+#: a median memory, in tokens, that nobody chooses
+_SHORTEST = 0.5
+#: the floor of dt in Mamba's code
+_FLOOR = 1e-4
+
+
+def is_bfloat16(raw: Tensor) -> bool:
+    """Return whether each of at least eight values is one of bfloat16.
+
+    Zeros, ones and the like say nothing: at least four values must differ.
+
+    Args:
+        raw: the parameter as it is stored.
+    """
+    if raw.dtype == torch.bfloat16:
+        return True
+    if raw.dtype != torch.float32 or raw.numel() < 8 or len(raw.unique()) < 4:
+        return False
+    return torch.equal(raw.bfloat16().float(), raw)
+
+
+def _raw(site: Site, name: str | None) -> Tensor | None:
+    """A parameter in float64, None if the kind has none."""
+    return None if name is None else site.p[name]
+
+
+def _own(site: Site) -> list[str]:
+    """The names of the parameters that hold dt and A."""
+    adapter = site.adapter
+    named = [name for name in (adapter.dt_name, adapter.A_name) if name]
+    return named if adapter.A_name else [*adapter.names]
+
+
+def broken(site: Site) -> str | None:
+    """Return why no layer could work with such values, None if one could.
+
+    Args:
+        site: the layer.
+    """
+    names = _own(site)
+    for name in dict.fromkeys([*names, *site.adapter.names]):
+        value = site.p[name]
+        lost = int((~torch.isfinite(value.abs())).sum())
+        if not lost:
+            continue
+        where = f"{name} is not finite in {lost} of {value.numel()} values"
+        if name == site.adapter.A_name and bool((value == -math.inf).any()):
+            return (
+                f"{where}: -inf is the logarithm of a decay rate 0, as a uniform draw "
+                "in bfloat16 can be (huggingface/transformers#47831)"
+            )
+        if name == site.adapter.dt_name and bool(value.isnan().all()):
+            return f"{where}: all are NaN, as the inverse softplus of log dt"
+        return f"{where}: memory that was never initialized, or a diverged training"
+    values = torch.cat([site.p[name].abs().flatten() for name in names])
+    tiny = (values > 0) & (values < 1e-30)
+    most = _GARBAGE if site.adapter.A_name else _HUGE
+    if bool((values > most).any()) or bool(tiny.any()):
+        worst = values[tiny].min() if bool(tiny.any()) else values.max()
+        return (
+            f"{' or '.join(names)} has the magnitude {float(worst):.3g}: memory that "
+            "was never initialized, as after to_empty (fla-org/flame#9)"
+        )
+    if all(not bool(site.p[name].any()) for name in names):
+        are = "are" if len(names) > 1 else "is"
+        return (
+            f"{' and '.join(names)} {are} 0: the initialization was skipped, as on "
+            "several devices or after a meta device (fla-org/flame#42)"
+        )
+    if bool((site.modes.log.real > 0).any()):
+        return "an eigenvalue is outside the unit circle: the state grows without limit"
+    return None
+
+
+def rounded(site: Site) -> tuple[str, str] | None:
+    """Return how far and why, for decay rates that bfloat16 has rounded; else None.
+
+    Args:
+        site: a layer that follows a law.
+    """
+    name = site.adapter.A_name
+    if name is None or not is_bfloat16(site.raw[name]):
+        return None
+    size = site.p[name].abs().max().clamp(min=1e-30)
+    step = 2.0 ** (math.floor(math.log2(float(size))) - 8)  # half a unit
+    off = f"-A by up to {math.expm1(step):.2%}"
+    return (
+        off,
+        f"{name} is stored in bfloat16: keep it in float32 (state-spaces/mamba#923)",
+    )
+
+
+def is_counted(site: Site) -> bool:
+    """Return whether the decay rates of heads are 1, 2, .., H, which is no draw.
+
+    Args:
+        site: the layer.
+    """
+    A = -site.modes.A.real
+    heads, n = A.shape
+    counted = site.adapter.A_name == "A_log" and n == 1 and heads > 3
+    return counted and torch.allclose(A[:, 0], count(heads) + 1, rtol=1e-2)
+
+
+def known(site: Site, law: Law, dt_fits: bool, A_fits: bool) -> str:
+    """Return the causes that are known from public threads, "" for none.
+
+    Args:
+        site: the layer.
+        law: the usual law of its kind.
+        dt_fits: whether dt follows a law.
+        A_fits: whether A follows a law.
+    """
+    found = []
+    if not dt_fits and law.dt is not None:
+        found.append(_of_dt(site, law))
+    if not A_fits and site.adapter.A_name is not None:
+        found.append(_of_A(site, law))
+    if dt_fits and not A_fits and law.dt is not None and not any(found):
+        found.append(_redrawn(site))
+    return "; ".join(filter(None, found))
+
+
+def _of_dt(site: Site, law: Law) -> str:
+    name = site.adapter.dt_name
+    raw = _raw(site, name)
+    if raw is None or law.dt is None:
+        return ""
+    first = float(raw.flatten()[0])
+    if bool((raw == first).all()):
+        if first == 1:
+            return (
+                f"{name} is 1 everywhere: the draw of dt never happened "
+                "(huggingface/transformers#43717)"
+            )
+        if first == 0 and site.adapter.dt_transform == "softplus":
+            return (
+                f"{name} is 0 everywhere: a wrapper set all biases to 0 after the "
+                "layer was initialized (athms/mad-lab#3)"
+            )
+        if math.isclose(float(site.modes.dt[0, 0]), _FLOOR, rel_tol=1e-2):
+            return f"every dt is the floor {_FLOOR:g}: dt was drawn without exp"
+        return ""
+    dt = site.modes.dt
+    if law.fits_dt(torch.exp(-dt), 1e-2):
+        return f"dt is -log of the law's: {name} is the inverse softplus of -log dt"
+    if law.fits_dt(dt.sqrt(), 1e-2):
+        return (
+            f"dt is the square of the law's: {name} is the inverse softplus of log dt"
+        )
+    if bool((raw > 0).all()) and law.fits_dt(raw.reshape(dt.shape), 1e-2):
+        return f"{name} is dt itself, not its inverse {site.adapter.dt_transform}"
+    if site.adapter.dt_transform == "softplus" and float(raw.abs().max()) <= 1.001:
+        return (
+            f"{name} is spread about 0, by at most {float(raw.abs().max()):.2g}: "
+            "another initialization was applied over the layer's own (athms/mad-lab#3)"
+        )
+    return ""
+
+
+def _of_A(site: Site, law: Law) -> str:
+    name = site.adapter.A_name
+    raw = _raw(site, name)
+    if raw is None:
+        return ""
+    if is_counted(site):
+        return (
+            f"A = -1 ... -{len(raw)} over heads: the law of Mamba 1 over its modes, in "
+            "place of a draw for each head (fla-org/flash-linear-attention#739)"
+        )
+    if float(raw.abs().max()) <= 0.2:
+        return (
+            f"{name} is near 0 everywhere: its initialization was skipped, or another "
+            "one was applied over it"
+        )
+    shrunk = _shrunk(site, law)
+    if shrunk is not None:
+        return (
+            f"{name} is {shrunk:.3g} times that of the law: weight decay acts on it "
+            "(athms/mad-lab#5)"
+        )
+    return ""
+
+
+def _shrunk(site: Site, law: Law) -> float | None:
+    """The factor by which log(-A) is smaller than under the law, if that explains it.
+
+    It is the slope of the sorted values against those of the law, if at least 80 % of
+    the deviation are due to it.
+    """
+    raw = site.p[site.adapter.A_name or ""]
+    H, n = site.modes.A.shape
+    if n > 1:
+        wanted = torch.log(
+            -law.draw(H, n, torch.Generator("cpu").manual_seed(0)).A.real
+        )
+        x, y = wanted.flatten(), raw.expand(H, n).flatten()
+    else:
+        many = law.draw(2**12, 1, torch.Generator("cpu").manual_seed(0)).A.real
+        shares = (count(H) + 0.5) / H
+        x = torch.quantile(torch.log(-many[:, 0]), shares)
+        y = raw.flatten().sort().values
+        if H < 8 or float(x.min()) < -3:  # a law that reaches 0 has no scale
+            return None
+    slope = float((x * y).sum() / (x * x).sum())
+    moved, left = (y - x).square().sum(), (y - slope * x).square().sum()
+    shrinks = 0.05 < slope < 0.9998 and float(left) <= 0.2 * float(moved)
+    return slope if shrinks else None
+
+
+def _redrawn(site: Site) -> str:
+    """The cause if dt follows its law while the rest was trained."""
+    structured = chosen(site)
+    if structured or site.modes.dt.numel() < 8:
+        return ""
+    return (
+        f"{site.adapter.dt_name} is a fresh draw of its law and A is not: dt was drawn "
+        "again after a trained model was loaded (huggingface/transformers#45591)"
+    )
+
+
+def unexplained(dt_fits: bool, A_fits: bool) -> str:
+    """Return the cause of values without structure.
+
+    Args:
+        dt_fits: whether dt follows a law.
+        A_fits: whether A follows a law.
+    """
+    which = {(False, False): "A and dt", (True, False): "A", (False, True): "dt"}
+    moved = which.get((dt_fits, A_fits), "the combination of A and dt")
+    return f"training moved {moved}, or another initialization was applied"
+
+
+def chosen(site: Site) -> str:
+    """Describe values that follow a simple law of somebody's own, "" for others.
+
+    Args:
+        site: the layer.
+    """
+    modes = site.modes
+    if median(modes.memory) < _SHORTEST:
+        return ""
+    dt = "" if site.adapter.dt_name is None else _words(modes.dt)
+    A = _words(-modes.A.real)
+    if not A or (not dt and site.adapter.dt_name is not None):
+        return ""
+    im = modes.A.imag
+    if bool((im != 0).any()):
+        if not torch.allclose(im, im[:1].expand_as(im), rtol=1e-3):
+            return ""
+        spread = f"{float(im.min()):.4g} to {float(im.max()):.4g}"
+        A += f", frequencies {spread} in each feature"
+    return f"-A {A}" + (f"; dt {dt}" if dt else "")
+
+
+def _words(x: Tensor) -> str:
+    """Positive values in words, if they are equal, counted or drawn from a range."""
+    if not bool((x >= 0).all()) or not bool(torch.isfinite(x).all()):
+        return ""
+    first = float(x.flatten()[0])
+    if torch.allclose(x, torch.full_like(x, first), rtol=1e-3):
+        return f"{first:.4g} for all"
+    if x.shape[1] > 1 and torch.allclose(x, x[:1].expand_as(x), rtol=1e-3):
+        ends = f"{float(x[0].min()):.4g} to {float(x[0].max()):.4g}"
+        return f"{ends} in each feature"
+    low, high = float(x.min()), float(x.max())
+    if x.numel() < 16 or low <= 0:
+        return ""
+    inner = x.flatten().sort().values[1:-1]  # the ends are estimated
+    for log in (True, False):
+        y, a, b = (
+            (inner.log(), math.log(low), math.log(high)) if log else (inner, low, high)
+        )
+        if as_uniform((y - a) / (b - a)) > 0.01:
+            return Uniform(low, high, log).words
+    return ""
