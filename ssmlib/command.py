@@ -59,7 +59,10 @@ def recommend(
         Path | None, typer.Option(help="An .svg file to draw the answer in.")
     ] = None,
 ) -> None:
-    """Recommend dt, real part and frequencies of an SSM for your own data."""
+    """Recommend dt, real part and frequencies of an SSM for your own data.
+
+    For example, `ssmbook recommend data.csv --column 2 --length 512`.
+    """
     if figure is not None and (
         figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
     ):
@@ -133,6 +136,8 @@ def reproduce(
     ] = "reproduced",
 ) -> None:
     """Train a published configuration of S4D as its authors did.
+
+    For example, `ssmbook reproduce image --data FOLDER --plan`.
 
     A checkpoint is written after every epoch and every five minutes. If the training is
     interrupted, run the same command again: it continues, with the same losses.
