@@ -61,6 +61,16 @@ def recommend(
 ) -> None:
     """Recommend dt, real part and frequencies of an SSM for your own data."""
     _check_figure(figure)
+    """Recommend dt, real part and frequencies of an SSM for your own data.
+
+    For example, `ssmbook recommend data.csv --column 2 --length 512`.
+    """
+    if figure is not None and (
+        figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
+    ):
+        raise ValueError(
+            f"figure must be an .svg file in a folder that exists, got {figure}"
+        )
     print(f"reading {data}", file=sys.stderr)
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
@@ -128,6 +138,8 @@ def reproduce(
     ] = "reproduced",
 ) -> None:
     """Train a published configuration of S4D as its authors did.
+
+    For example, `ssmbook reproduce image --data FOLDER --plan`.
 
     A checkpoint is written after every epoch and every five minutes. If the training is
     interrupted, run the same command again: it continues, with the same losses.

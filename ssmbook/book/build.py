@@ -21,6 +21,7 @@ from ssmbook.runs.document import Run
 from ssmbook.runs.execution import CELL_TIMEOUT
 from ssmbook.runs.jobs import Job, plan_runs
 from ssmbook.runs.key import lock_hash
+from ssmbook.runs.remaining import Remaining
 from ssmbook.runs.stores import Store, replace
 from ssmbook.runs.storing import Say, longest_first
 
@@ -143,21 +144,23 @@ def _executed(
     kept = Store(root / "_build" / "runs")
     known = chapters(root)
     executed = {}
+    before = {j.notebook: Executed.read(known[j.notebook].path) for j in planned}
+    remaining = Remaining({slug: one.seconds for slug, one in before.items()})
 
     def done(job: Job, run: Run) -> None:
-        source = known[job.notebook].path
+        count, left = remaining.finished(job.notebook, run.reused)
         name = "failed" if run.failed else job.notebook
         assert kept.folder is not None  # it is on this machine
         path = kept.folder / job.folder / f"{name}.ipynb"
         if not path.is_file():
             raise OSError(f"{job.notebook} cannot be kept: {run.error}")
         ran = Executed.read(path, run.error)
-        executed[job.notebook] = Page(ran, Executed.read(source))
-        if run.failed:
-            say(f"{job.notebook}: FAILED: {run.error}")
-        else:
-            took = f"executed in {run.seconds:.0f} s"
-            say(f"{job.notebook}: {'unchanged' if run.reused else took}")
+        source = Executed.read(known[job.notebook].path)
+        executed[job.notebook] = Page(ran, source)
+        took = f"executed in {run.seconds:.0f} s"
+        said = f"FAILED: {run.error}" if run.failed else took
+        said = "unchanged" if run.reused else said
+        say(f"{count}: {job.notebook}: {said}{left}")
 
     cluster.run_all(planned, kept, done, workers=workers, timeout=timeout)
     return {job.notebook: executed[job.notebook] for job in planned}

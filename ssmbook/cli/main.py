@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ssmbook.cli import runs, studies, terminal
+from ssmbook.cli import examples, lab, runs, studies, terminal
 
 # Bytecode that a full disk cuts short stays, and Python 3.11 then fails to import it:
 # neither this process nor the kernels and workers it starts write any.
@@ -27,13 +27,27 @@ app = typer.Typer(
     help="List, run and sweep the notebooks of the book, build the book, and evaluate "
     "its claims. Recommend an initialization for your data.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 
 
+@app.callback(epilog="`ssmbook COMMAND --help` has examples.")
+def _main(
+    shown: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    if shown:
+        typer.echo(f"ssmbook {version('ssmlib')}")
+        raise typer.Exit
+
+
 def command(function: Callable, name: str | None = None) -> Callable:
-    """Add a command, its errors in one line."""
-    app.command(name)(terminal.guarded(function))
+    """Add a command with its examples, its errors in one line."""
+    named = name or function.__name__
+    app.command(name, epilog=examples.epilog(named))(terminal.guarded(function))
     return function
 
 
@@ -43,6 +57,7 @@ command(runs.sweep)
 command(runs.results)
 command(studies.study)
 command(studies.plan)
+command(lab.lab)
 
 
 @command

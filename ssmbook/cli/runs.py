@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ssmbook.cli import tables, terminal
+from ssmbook.cli import completion, tables, terminal
 
 Notebook = Annotated[
-    str, typer.Argument(help="a chapter's name, its number in the book, or a path")
+    str,
+    typer.Argument(
+        help="a chapter's name, its number in the book, or a path",
+        autocompletion=completion.chapters,
+    ),
 ]
 Runs = Annotated[
     str | None,
@@ -39,7 +43,10 @@ def _address(root: Path, address: str | None) -> str:
 
 
 def list_notebooks(
-    notebook: Annotated[str | None, typer.Argument(help="default: all")] = None,
+    notebook: Annotated[
+        str | None,
+        typer.Argument(help="default: all", autocompletion=completion.chapters),
+    ] = None,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -97,7 +104,9 @@ def run(
     chosen = typed(interface(path), p or [], path.stem)
     (job,) = plan_runs(path, [chosen], threads=threads)
     store = Store(_address(root, runs))
-    made = run_job(job, store, force=force, timeout=timeout)
+    cells = sum(cell.cell_type == "code" for cell in job.node.cells)
+    with terminal.progress(f"{path.stem}, cells", cells, transient=True) as step:
+        made = run_job(job, store, force=force, timeout=timeout, step=step)
     folder = f"{store}/{made.folder}"
     if json:
         terminal.answer(made.as_dict() | {"folder": folder})

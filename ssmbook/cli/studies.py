@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ssmbook.cli import runs, terminal
+from ssmbook.cli import completion, runs, terminal
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="a study: a folder with a study.yml")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="a study: a folder with a study.yml",
+            autocompletion=completion.studies,
+        ),
+    ],
     design: Annotated[
         str | None, typer.Option(help="a design of study.yml; default: all")
     ] = None,

@@ -92,6 +92,33 @@ def _write_table(
         svg = drawing.getvalue()
         stores.replace(output / "results.svg", svg[svg.index(b"<svg") :])
         typer.echo(output / "results.svg")
+    _show(complete if len(complete) else table, parameters, (drawn or records)[:4])
+
+
+#: rows that a terminal shows of a table; the file has all
+_ROWS = 20
+
+
+def _show(table: pandas.DataFrame, parameters: list[str], records: list[str]) -> None:
+    """Print the runs to stderr, since stdout has the files: what varies, some records.
+
+    The newest runs come last.
+    """
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from ssmbook.runs import results
+
+    names = [*results.varied(table, parameters), "status", "seconds", *records]
+    shown = Table(*names, box=None, pad_edge=False)
+    for row in table[names].tail(_ROWS).itertuples(index=False):
+        cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row)
+        shown.add_row(*cells)
+    if len(table) > _ROWS:
+        shown.caption = f"the newest {_ROWS} of {len(table)} runs"
+    Console(file=sys.stderr, highlight=False).print(shown)
 
 
 def _rows(table: pandas.DataFrame, column: str, value: str) -> pandas.DataFrame:

@@ -149,8 +149,11 @@ def guest(command: Callable) -> Callable:
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int) -> Iterator:
-    """A bar on stderr, where that is a terminal; call the result once a step."""
+def progress(what: str, total: int, *, transient: bool = False) -> Iterator:
+    """A bar on stderr, where that is a terminal; call the result once a step.
+
+    transient: whether the bar vanishes at the end.
+    """
     from rich import progress as parts
     from rich.console import Console
 
@@ -161,6 +164,7 @@ def progress(what: str, total: int) -> Iterator:
         parts.TimeRemainingColumn(),
         console=Console(file=sys.stderr),
         disable=not sys.stderr.isatty(),
+        transient=transient,
     )
     with bar:
         task = bar.add_task(what, total=total)

@@ -7,7 +7,7 @@ import logging
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from ssmbook.runs import coverage, isolation
 from ssmbook.runs.stores import replace
 
 CELL_TIMEOUT = 1200  # seconds
+Step = Callable[[], object]
 # A kernel that is shut down may log that its sockets are gone: no reader's concern.
 QUIET = [
     "--log-level=50",
@@ -82,12 +83,14 @@ def execute(
     timeout: int = CELL_TIMEOUT,
     threads: int = 1,
     loaded: dict[str, str] | None = None,
+    step: Step | None = None,
 ):
     """Run a notebook from top to bottom; the executed notebook.
 
     notebook: a NotebookNode, left as it is. `values` differing from the defaults are
     injected. The kernel works in `folder` with `threads` threads, isolated from the
-    settings of its user; a cell may take `timeout` seconds. `loaded` is filled with
+    settings of its user; a cell may take `timeout` seconds. `step` is called after each
+    code cell. `loaded` is filled with
     the installed packages that the run has loaded. Raises ValueError for
     parameters outside the notebook's interface, or where it used a module or a file
     that its key does not cover; NotebookFailed where a cell raises or does not end, or
@@ -95,13 +98,20 @@ def execute(
     KeyboardInterrupt at Ctrl-C.
     """
     with _one_interrupt():
-        node, found = _execute(notebook, values, folder, timeout, threads)
+        node, found = _execute(notebook, values, folder, timeout, threads, step)
     if loaded is not None:
         loaded |= found
     return node
 
 
-def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
+def _execute(
+    notebook,
+    values: dict,
+    folder: Path,
+    timeout: int,
+    threads: int,
+    step: Step | None,
+):
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import client
     from papermill import execute_notebook
@@ -112,8 +122,12 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
         """papermill's engine, which leaves what there is of a notebook that fails."""
 
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, *, partial, **options):
+        def execute_managed_notebook(
+            cls, nb_man, kernel_name, *, partial, step, **options
+        ):
             partial.append(nb_man.nb)
+            if step is not None:
+                _tell(nb_man, step)
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register("kept", Kept)
@@ -146,6 +160,7 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
             ),
             resources={"metadata": {"path": str(folder)}},
             partial=partial,
+            step=step,
         )
     except Exception as error:
         # A cell that takes too long raises a TimeoutError, which is an OSError, too.
@@ -157,6 +172,18 @@ def _execute(notebook, values: dict, folder: Path, timeout: int, threads: int):
     printed = [o.text for o in node.cells.pop().outputs if o.get("name") == "stdout"]
     found = isolation.check(notebook, "".join(printed))
     return _bare(node), found
+
+
+def _tell(manager: Any, step: Step) -> None:
+    """Call `step` when papermill's manager has completed a cell of the notebook."""
+    complete = manager.cell_complete
+
+    def completed(cell, *arguments, **options):
+        complete(cell, *arguments, **options)
+        if cell.cell_type == "code" and cell.source != isolation.LOADED:
+            step()
+
+    manager.cell_complete = completed
 
 
 def write(node, path: Path) -> None:

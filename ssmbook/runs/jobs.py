@@ -37,7 +37,7 @@ from ssmbook.runs import (
     sharing,
 )
 from ssmbook.runs.document import Run, as_records
-from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed
+from ssmbook.runs.execution import CELL_TIMEOUT, NotebookFailed, Step
 from ssmbook.runs.stores import Store, sha256
 
 _log = logging.getLogger(__name__)
@@ -111,9 +111,16 @@ def _finished_run(job: Job, store: Store) -> Run | None:
 
 
 def run_job(
-    job: Job, store: Store, *, force: bool = False, timeout: int = CELL_TIMEOUT
+    job: Job,
+    store: Store,
+    *,
+    force: bool = False,
+    timeout: int = CELL_TIMEOUT,
+    step: Step | None = None,
 ) -> Run:
     """Run a job, unless its result is stored already.
+
+    step: called after each code cell.
 
     A notebook that fails is no error here: its document says status "failed", with
     the traceback. A stored result is only ever replaced by a whole one. A process
@@ -132,10 +139,10 @@ def run_job(
         with sharing.lock_in(store, job.folder):
             # Another process may have finished it since.
             run = None if force else finished_run(job, store)
-            return run or _run(job, store, timeout)
+            return run or _run(job, store, timeout, step)
 
 
-def _run(job: Job, store: Store, timeout: int) -> Run:
+def _run(job: Job, store: Store, timeout: int, step: Step | None) -> Run:
     run_page.write_mathjax(store)
     run = _begun(job)
     clock, loaded = time.perf_counter(), {}
@@ -148,6 +155,7 @@ def _run(job: Job, store: Store, timeout: int) -> Run:
             timeout=timeout,
             threads=job.threads,
             loaded=loaded,
+            step=step,
         )
         check_surroundings(job)
         records = as_records(Executed(job.notebook, node).records)
