@@ -157,7 +157,7 @@ CALLS = {
     "hippo.fout": lambda: hippo.fout(6),
     "hippo.unhippo": lambda: [
         *hippo.unhippo(5, 4, 2.0),
-        *hippo.unhippo(5, 4, torch.tensor([1, 2])),
+        *hippo.unhippo(5, 4, torch.tensor([1, 2], device="cpu")),
     ],
     "hippo.log_step": lambda: hippo.log_step(3),
     "history.legs_steps": lambda: history.legs_steps(5, 4),
