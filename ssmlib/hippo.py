@@ -173,7 +173,7 @@ def fout(N: int) -> tuple[Tensor, Tensor]:
     return K - torch.outer(B, B), B
 
 
-def unhippo(N: int, steps: int, noise: float) -> tuple[Tensor, Tensor]:
+def unhippo(N: int, steps: int, noise: float | Tensor) -> tuple[Tensor, Tensor]:
     """Return UnHiPPO, HiPPO-LegS as the posterior of a state seen through noise.
 
     The coefficients c of the history follow c_k = A_k c_{k-1} + B_k u_k. The state
@@ -184,10 +184,12 @@ def unhippo(N: int, steps: int, noise: float) -> tuple[Tensor, Tensor]:
     Args:
         N: state size, in 1 .. `MOST`.
         steps: number of steps, at least 1.
-        noise: variance of the noise of a sample, positive.
+        noise: variance of the noise of a sample, positive; or several, (m,), which
+            takes much less time than a call for each.
 
     Returns:
-        A (steps, N, N) and B (steps, N), float64.
+        A (steps, N, N) and B (steps, N), float64; (m, steps, N, N) and (m, steps, N)
+        for several variances.
 
     Raises:
         TypeError: if N or steps is not an integer, or noise not a number.
@@ -197,24 +199,41 @@ def unhippo(N: int, steps: int, noise: float) -> tuple[Tensor, Tensor]:
     Source: UnHiPPO (arXiv 2506.05065) and its authors' code.
     """
     _checks.integer("N", N, most=MOST)
-    _checks.fits(
-        "N^2 times steps", N**2 * _checks.integer("steps", steps), N**2 * steps
-    )
-    _checks.positive("noise", _checks.number("noise", noise))
+    _checks.integer("steps", steps)
+    noise = _checks.numbers("noise", noise, torch.device("cpu"))
+    _checks.positive("noise", noise)
+    size = N**2 * steps * noise.numel()
+    _checks.fits("N^2 times steps", N**2 * steps, size)
     drift, B = _growing(N), legs(N)[1]
     one = torch.eye(N, dtype=torch.float64, device="cpu")
     P, A_k, B_k = one, [], []
     for k in range(steps):
-        start = max(k, 1)  # the interval of no samples has no length
-        A = torch.matrix_exp(math.log((start + 1) / start) * drift)
-        P = A @ P @ A.T + one
-        K = P @ B / (B @ P @ B + noise)
-        left = one - torch.outer(K, B)
+        A = torch.matrix_exp(log_step(k) * drift)
+        P = A @ P @ A.mT + one
+        PB = P @ B
+        K = PB / (PB @ B + noise)[..., None]
+        left = one - K[..., None] * B
         # Joseph's form, which keeps P symmetric and positive
-        P = left @ P @ left.T + noise * torch.outer(K, K)
+        P = left @ P @ left.mT + noise[..., None, None] * K[..., None] * K[..., None, :]
         A_k.append(left @ A)
         B_k.append(K)
-    return torch.stack(A_k), torch.stack(B_k)
+    return torch.stack(A_k, -3), torch.stack(B_k, -2)
+
+
+def log_step(k: int) -> float:
+    """Return the growth log((k+1) / k) of the history's interval by sample k.
+
+    The interval of no samples has no length, so that k = 0 stands for 1.
+
+    Args:
+        k: number of earlier samples.
+
+    Raises:
+        TypeError: if k is not an integer.
+        ValueError: for a negative k.
+    """
+    start = max(_checks.integer("k", k, least=0), 1)
+    return math.log((start + 1) / start)
 
 
 def _growing(N: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -75,12 +76,11 @@ class Effect:
             return f"{value:+.2g}"
         if value >= 10:
             return f"{float(f'{value:.2g}'):,.0f}"
-        return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+        # a decimal writes small numbers without an exponent: 0.000058
+        return f"{value:.2f}" if value >= 0.1 else f"{Decimal(f'{value:.2g}'):f}"
 
 
-def effect(
-    contrast: Contrast, runs: Mapping[str, Iterable[Row]]
-) -> Effect:
+def effect(contrast: Contrast, runs: Mapping[str, Iterable[Row]]) -> Effect:
     """Return the effect of a contrast over all seeds of several runs.
 
     Args:

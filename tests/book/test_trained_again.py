@@ -11,6 +11,7 @@ from ssmlib.initialization import window_grid
 from ssmlib.tasks import delay, images, listops, medical, series
 from ssmlib.tasks.split import drawn
 from ssmlib.training import compare, fit
+from tests.book.conftest import CHAPTERS
 from tests.conftest import ROOT
 
 STUDIES = {slug: own for slug, own in measured(ROOT).items() if own.parts["base"]}
@@ -85,7 +86,21 @@ def fixed_recurrent_weights(p, seed):
     return "block copy, S4D-Lin", "trained", {}, data, epochs
 
 
+def stable_parametrizations(p, seed):
+    """Softplus at 64 steps, with the ratio of rates that the pilot chose."""
+    path = CHAPTERS["stable-parametrizations"].path
+    names: dict = p | {"seed": seed, "n_seeds": 1}
+    for cell in read_notebook(path).cells:
+        if "part" in cell.metadata.get("tags", ()) and "own_table" not in cell.source:
+            exec(cell.source, names)
+    given, _ = names["arms"](64)
+    shape = {"linear": True, "d_model": 4, "d_state": 8}
+    data = names["data"](64, seed)
+    return "length 64", "softplus", given["softplus"], data, shape
+
+
 CASES = {
+    "stable-parametrizations": stable_parametrizations,
     "fixed-recurrent-weights": fixed_recurrent_weights,
     "real-series": real_series,
     "sequence-length": sequence_length,

@@ -64,6 +64,7 @@ def test_effects_are_those_of_all_seeds_of_all_parts(tmp_path):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
+        (0.0000583, "0.000058"),
         (0.00412, "0.0041"),
         (0.1, "0.10"),
         (1.236, "1.24"),

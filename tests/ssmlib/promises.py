@@ -18,8 +18,10 @@ from ssmlib.theory import (
     delay_task,
     gain,
     generalization,
+    history,
     learning,
     memory,
+    sensitivity,
     timescale,
     width,
 )
@@ -47,6 +49,7 @@ DENSE = {
     "L": ("size", 9),
 }
 MODES = {"v": ("modes", B), "x": ("modes", A), "L": ("size", 9)}
+LEGS = history.legs_steps(3, X.shape[1])
 CURVE = {"x": ("draws", GRID), "curves": ("curves", calls.CURVES)}
 PAIR = {"x": ("draws", GRID + 3), "y": ("draws", calls.CURVES[0] + 1)}
 
@@ -174,6 +177,16 @@ PROMISES = {
         "steps": ("size", 4),
         "noise": ("positive", 2.0),
     },
+    hippo.log_step: {"k": ("integer", 3)},
+    history.legs_steps: {"N": ("size", 5), "steps": ("size", 4)},
+    history.states: {
+        "A": ("real", LEGS[0]),
+        "B": ("real", LEGS[1]),
+        "u": ("real", X),
+    },
+    history.reconstruct: {"c": ("real", X), "steps": ("size", 4)},
+    history.relative_error: {"found": ("real", X), "true": ("real", X + 3)},
+    sensitivity.sensitivity: POLE,
     learning.recovery: {"F": ("real", X), "cut": ("number", 1e-9)},
     learning.recovery_with_noise: {"F": ("real", X), "noise": ("positive", 0.1)},
     learning.descent_excess: {

@@ -80,6 +80,7 @@ TAKEN = {
     ("learning", "steps", "tensor([1., 1.])"),
     ("learning", "sign", "-1"),
     ("memory", "omega", "'empty'"),
+    ("hippo", "noise", "[1.0]"),
     ("memory_noise", "A_bar", "'parts'"),
     ("memory_noise", "B_bar", "'parts'"),
 }
