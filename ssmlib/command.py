@@ -59,18 +59,11 @@ def recommend(
         Path | None, typer.Option(help="An .svg file to draw the answer in.")
     ] = None,
 ) -> None:
-    """Recommend dt, real part and frequencies of an SSM for your own data."""
-    _check_figure(figure)
     """Recommend dt, real part and frequencies of an SSM for your own data.
 
     For example, `ssmbook recommend data.csv --column 2 --length 512`.
     """
-    if figure is not None and (
-        figure.suffix != ".svg" or not figure.absolute().parent.is_dir()
-    ):
-        raise ValueError(
-            f"figure must be an .svg file in a folder that exists, got {figure}"
-        )
+    _check_figure(figure)
     print(f"reading {data}", file=sys.stderr)
     from ssmlib import recommend as advice
     from ssmlib.tasks import own
