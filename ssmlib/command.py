@@ -193,7 +193,10 @@ def audit(
         Path | None, typer.Option(help="An .svg file to draw the memory in.")
     ] = None,
 ) -> None:
-    """Audit the SSM layers of a checkpoint: what they remember, and their law."""
+    """Audit the SSM layers of a checkpoint: what they remember, and their law.
+
+    For example, `ssmbook audit model.safetensors --length 1024`.
+    """
     _check_figure(figure)
     print(f"reading {checkpoint}", file=sys.stderr)
     from ssmlib import adapters
