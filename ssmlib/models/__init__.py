@@ -1,6 +1,7 @@
 """A stack of sequence layers with encoder and decoder, and ensembles of it."""
 
 from ssmlib.models.baselines import BASELINES
+from ssmlib.models.block import Block
 from ssmlib.models.ensemble import Ensemble
 from ssmlib.models.model import Model
 from ssmlib.models.norms import NORMS, BatchNorm, Norm
@@ -14,6 +15,7 @@ __all__ = [
     "OTHER_LAYERS",
     "POOLING",
     "BatchNorm",
+    "Block",
     "Ensemble",
     "Model",
     "Norm",

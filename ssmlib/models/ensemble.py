@@ -37,9 +37,9 @@ class Ensemble(nn.Module):
 
     Raises:
         TypeError: if models is not a sequence of `Model`.
-        ValueError: for E = 0, for models that differ in more (the error names the
-            attributes), for an attribute that cannot be copied or refers to a parameter
-            or buffer, or for two tensors that share memory.
+        ValueError: for E = 0, for models with dropout, for models that differ in more
+            (the error names the attributes), for an attribute that cannot be copied or
+            refers to a parameter or buffer, or for two tensors that share memory.
     """
 
     def __init__(self, models: Sequence[Model]):
@@ -229,6 +229,11 @@ def _check_models(models: Sequence[Model]) -> None:
         if not isinstance(model, Model):
             raise TypeError(
                 f"models must hold objects of Model, got {type(model).__name__} at {k}"
+            )
+        if model.dropout:
+            raise ValueError(
+                f"models must have dropout=0 in an ensemble, got {model.dropout} at "
+                f"{k}: use `dropout` in the grid of `fit`, or `masks`"
             )
 
 
