@@ -3,6 +3,7 @@
 from ssmlib.models.baselines import BASELINES
 from ssmlib.models.block import Block
 from ssmlib.models.ensemble import Ensemble
+from ssmlib.models.frozen import BlockRecurrence, ModelRecurrence
 from ssmlib.models.model import Model
 from ssmlib.models.norms import NORMS, BatchNorm, Norm
 from ssmlib.models.options import MIXING, POOLING
@@ -16,7 +17,9 @@ __all__ = [
     "POOLING",
     "BatchNorm",
     "Block",
+    "BlockRecurrence",
     "Ensemble",
     "Model",
+    "ModelRecurrence",
     "Norm",
 ]

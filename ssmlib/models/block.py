@@ -13,6 +13,7 @@ from ssmlib.layers import SSM
 from ssmlib.layers.parameters import DTYPES
 from ssmlib.layers.state import Described, set_
 from ssmlib.models import blocks, steps
+from ssmlib.models.frozen import BlockRecurrence
 from ssmlib.models.norms import Norm
 from ssmlib.models.options import (
     MIXING,
@@ -179,6 +180,24 @@ class Block(Described):
         steps.check(self, [part])
         y, state = steps.one(part, u_t.unsqueeze(-1), state)
         return y.squeeze(-1), state
+
+    @torch.no_grad()
+    def recurrence(self, dtype: torch.dtype | None = None) -> BlockRecurrence:
+        """Return the step with the current parameters, frozen, in real arithmetic.
+
+        It is that of evaluation mode.
+
+        Args:
+            dtype: float32 or float64; None for that of the mixing.
+
+        Raises:
+            TypeError: for another dtype.
+            ValueError: for a block that has no step, as `step`.
+        """
+        dtype = self.mixer.dtype if dtype is None else dtype
+        part = self._parts
+        steps.check(self, [part])
+        return steps.recurrence(part, _checks.a_dtype(dtype, DTYPES))
 
     @torch.no_grad()
     def reset_parameters(self) -> None:

@@ -15,7 +15,7 @@ from ssmlib.initialization import Range
 from ssmlib.layers import S4D
 from ssmlib.layers.base import Init
 from ssmlib.layers.parameters import DTYPES
-from ssmlib.layers.state import Described, set_
+from ssmlib.layers.state import set_
 from ssmlib.models import blocks
 from ssmlib.models.inputs import (
     LayerInputs,
@@ -48,9 +48,10 @@ from ssmlib.models.parts import (
     reset,
     zeros,
 )
+from ssmlib.models.stepping import Stepping
 
 
-class Model(Described):
+class Model(Stepping):
     """A stack of sequence layers between a linear encoder and a linear decoder.
 
     It maps x (B, channels, L) to (B, outputs), or to (B, outputs, L) without pooling.

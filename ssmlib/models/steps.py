@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 
 from ssmlib.layers import SSM, KernelSSM
 from ssmlib.layers._arguments import check_causal
 from ssmlib.models.blocks import Parts, enter, leave
+from ssmlib.models.frozen import BlockRecurrence
 from ssmlib.models.norms import BatchNorm
 
 
@@ -85,3 +87,20 @@ def one(part: Parts, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """
     y, state = _stepping(part.layer).step(enter(part, u, None).squeeze(-1), state)
     return leave(part, u, y.unsqueeze(-1)), state
+
+
+def recurrence(part: Parts, dtype: torch.dtype) -> BlockRecurrence:
+    """Return the frozen step of a block.
+
+    Args:
+        part: the block, in evaluation mode.
+        dtype: float32 or float64.
+    """
+    return BlockRecurrence(
+        _stepping(part.layer).recurrence(dtype),
+        None if part.mixer is None else (part.mixer, part.bias),
+        part.norm,
+        prenorm=part.prenorm,
+        gated=part.gated,
+        dtype=dtype,
+    )

@@ -26,6 +26,11 @@ def stepped(layer, u_t=U_T, **state_of):
     return own(u_t, start)
 
 
+def from_state(layer, like):
+    """The state of a layer as that of another layer's frozen recurrence."""
+    return layer.recurrence().from_state(like.initial_state(2))
+
+
 def common(make):
     """The refusals of the arguments that every layer takes."""
     return [
@@ -194,6 +199,14 @@ REFUSALS = {
             ValueError,
             "state must be this recurrence's own",
         ),
+    ],
+    "layers.recurrence.Recurrence.from_state": [
+        (lambda: from_state(S4D(3, 8), S4D(3, 4)), ValueError, "state must be that"),
+        (lambda: from_state(S4D(3, 8), S4(3, 4)), ValueError, "state must be that"),
+    ],
+    "layers.recurrence.DenseRecurrence.from_state": [
+        (lambda: from_state(S4(3, 8), S4(3, 4)), ValueError, "state must be that"),
+        (lambda: from_state(S4(3, 8), S4D(3, 16)), ValueError, "state must be that"),
     ],
     "layers.recurrence.Recurrence.initial_state": batches(
         lambda: S4D(3, 8).recurrence()
