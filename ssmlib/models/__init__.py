@@ -4,6 +4,7 @@ from ssmlib.models.baselines import BASELINES
 from ssmlib.models.block import Block
 from ssmlib.models.ensemble import Ensemble
 from ssmlib.models.frozen import BlockRecurrence, ModelRecurrence
+from ssmlib.models.loading import load
 from ssmlib.models.model import Model
 from ssmlib.models.norms import NORMS, BatchNorm, Norm
 from ssmlib.models.options import MIXING, POOLING
@@ -22,4 +23,5 @@ __all__ = [
     "Model",
     "ModelRecurrence",
     "Norm",
+    "load",
 ]

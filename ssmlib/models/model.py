@@ -48,10 +48,12 @@ from ssmlib.models.parts import (
     reset,
     zeros,
 )
+from ssmlib.models.prediction import Predicting
+from ssmlib.models.saving import Saving, arguments
 from ssmlib.models.stepping import Stepping
 
 
-class Model(Stepping):
+class Model(Predicting, Saving, Stepping):
     """A stack of sequence layers between a linear encoder and a linear decoder.
 
     It maps x (B, channels, L) to (B, outputs), or to (B, outputs, L) without pooling.
@@ -155,6 +157,7 @@ class Model(Stepping):
         whole = is_whole(layer)
         layer = with_options(layer, layer_options)
         place = Place(device, _checks.a_dtype(dtype, DTYPES))
+        self._arguments = arguments(layer, init, later_dt, frozen, d_state, bias)
         self.dropout = checked_dropout(dropout, mixes=not (linear or whole))
         self.channels, self.d_model = channels, d_model
         self.pooling, self.mix = pooling, mix
