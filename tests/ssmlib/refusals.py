@@ -3,7 +3,7 @@
 import torch
 
 from ssmlib.initialization import Initialization
-from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
+from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, optimizer, state
 from ssmlib.models import Ensemble, Model
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
@@ -198,6 +198,17 @@ REFUSALS = {
             lambda: stepped(S4D(3, 8), other=S4D(3, 4)),
             ValueError,
             "state must be this recurrence's own",
+        ),
+    ],
+    "layers.optim.optimizer": [
+        (lambda: optimizer(S4D(3, 8), 0.1, kind="sgd"), TypeError, "kind must be a"),
+        (lambda: optimizer(S4D(3, 8), 0.1, kind=list), TypeError, "kind must give a"),
+        (lambda: optimizer(S4D(3, 8), 0.1, bet=1), TypeError, "bet"),
+        (lambda: optimizer(S4D(3, 8), 0.1, betas=(2, 0.9)), ValueError, "beta"),
+        (
+            lambda: optimizer(S4D(3, 8), 0.1, 0.1, kind=torch.optim.Rprop),
+            ValueError,
+            "weight_decay must be 0 with Rprop",
         ),
     ],
     "layers.recurrence.Recurrence.from_state": [
