@@ -25,7 +25,7 @@ import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, deep_call, deep_rows, fit_call, fit_rows
-from forms import compiled, convolutions, form_rows, graphs, steps_a_second
+from forms import compiled, convolutions, form_rows, graphs, model_steps, steps_a_second
 from memory import measure as memory_measure
 from memory import memory_rows
 from orchestration import orchestration_rows, test_rows
@@ -55,6 +55,8 @@ def worker(task: dict) -> object:
         return tasks.measure(task)
     if task["measure"] == "steps":
         return steps_a_second()
+    if task["measure"] == "model steps":
+        return model_steps()
     if task["measure"] == "graphs":
         return graphs()
     if task["measure"] == "compiled":

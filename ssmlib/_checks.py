@@ -21,6 +21,7 @@ from ssmlib._scalars import fits as fits
 from ssmlib._scalars import inside as inside
 from ssmlib._scalars import integer as integer
 from ssmlib._scalars import seed as seed
+from ssmlib._scalars import seed_or_drawn as seed_or_drawn
 
 #: kinds of names: texts, most of them
 Name = TypeVar("Name")

@@ -37,6 +37,13 @@ def seed(value: int) -> int:
     return integer("seed", value, least=0, most=2**64 - 1)
 
 
+def seed_or_drawn(value: int | None) -> int:
+    """A seed; for None one that is drawn from torch's own generator on the CPU."""
+    if value is None:
+        return int(torch.randint(2**63 - 1, (), device="cpu"))
+    return seed(value)
+
+
 def number(name: str, value: float) -> float:
     """The value as a float, if it is one real and finite number."""
     if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:

@@ -74,7 +74,8 @@ class SSM(Parametrized):
         bidirectional: whether a second kernel runs backward in time.
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
         skip: whether there is a skip term D, drawn from N(0, 1).
-        seed: of the random numbers of all parameters, a non-negative integer.
+        seed: of the random numbers of all parameters, a non-negative integer; None
+            draws one from torch's generator, which `torch.manual_seed` sets.
         dtype: of the parameters, float32 or float64.
         device: where the parameters are, as in torch.nn; on "meta" nothing is
             allocated.
@@ -99,7 +100,7 @@ class SSM(Parametrized):
         bidirectional: bool = False,
         frozen: Sequence[Part] = (),
         skip: bool = True,
-        seed: int = 0,
+        seed: int | None = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ):
@@ -112,7 +113,8 @@ class SSM(Parametrized):
         self.init = as_initialization(init, dt)
         self.discretization: Discretization = discretization
         self.bidirectional = _checks.boolean("bidirectional", bidirectional)
-        self.skip, self.seed = _checks.boolean("skip", skip), _checks.seed(seed)
+        self.skip = _checks.boolean("skip", skip)
+        self.seed = _checks.seed_or_drawn(seed)
         self._register(frozen, dtype, device)
 
     @abstractmethod

@@ -24,7 +24,7 @@ class ZohOptions(TypedDict, total=False):
     real_transform: RealTransformName
     frozen: Sequence[Part]
     skip: bool
-    seed: int
+    seed: int | None
     dtype: torch.dtype
     device: torch.device | str | None
 
@@ -57,7 +57,8 @@ class ModalSSM(SSM):
             "softplus", "relu" or "stable".
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
         skip: whether there is a skip term D, drawn from N(0, 1).
-        seed: of the random numbers of all parameters, a non-negative integer.
+        seed: of the random numbers of all parameters, a non-negative integer; None
+            draws one from torch's generator, which `torch.manual_seed` sets.
         dtype: of the parameters, float32 or float64.
         device: where the parameters are, as in torch.nn; on "meta" nothing is
             allocated.
@@ -90,7 +91,7 @@ class ModalSSM(SSM):
         real_transform: RealTransformName = "free",
         frozen: Sequence[Part] = (),
         skip: bool = True,
-        seed: int = 0,
+        seed: int | None = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from ssmlib.layers.base import SSM
 
@@ -61,10 +63,37 @@ def parameter_groups(
     ]
 
 
+_Kind = TypeVar("_Kind", bound=Optimizer)
+
+
+@overload
 def optimizer(
-    model: nn.Module, lr: float, weight_decay: float = 0.0, ssm_lr: float = 1e-3
-) -> torch.optim.AdamW:
-    """Return AdamW on `parameter_groups`.
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    ssm_lr: float = 1e-3,
+    *,
+    kind: Callable[..., _Kind],
+    **options: Any,
+) -> _Kind: ...
+@overload
+def optimizer(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    ssm_lr: float = 1e-3,
+    **options: Any,
+) -> torch.optim.AdamW: ...
+def optimizer(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    ssm_lr: float = 1e-3,
+    *,
+    kind: Callable[..., Optimizer] = torch.optim.AdamW,
+    **options: Any,
+) -> Optimizer:
+    """Return an optimizer on `parameter_groups`, AdamW by default.
 
     Real parts above 0 are set back to 0 after each step, as after a step of any other
     `torch.optim` optimizer.
@@ -74,5 +103,26 @@ def optimizer(
         lr: learning rate of all parameters except A, B and dt.
         weight_decay: of all parameters except A, B and dt.
         ssm_lr: learning rate of A, B and dt; the lower one of lr and ssm_lr is used.
+        kind: a class of optimizers that takes groups of parameters.
+        **options: further arguments of the class, such as betas=(0.9, 0.95) or
+            fused=True.
+
+    Raises:
+        TypeError: for a kind that gives no `torch.optim.Optimizer`, or an option that
+            it does not have.
+        ValueError: for a weight decay that the class does not have, or a bad option.
     """
-    return torch.optim.AdamW(parameter_groups(model, lr, weight_decay, ssm_lr))
+    if not callable(kind):
+        raise TypeError(f"kind must be a class of optimizers, got {kind!r}")
+    groups = parameter_groups(model, lr, weight_decay, ssm_lr)
+    found = kind(groups, **options)
+    if not isinstance(found, Optimizer):
+        raise TypeError(
+            f"kind must give a torch.optim.Optimizer, got {type(found).__name__}"
+        )
+    if weight_decay and "weight_decay" not in found.defaults:
+        raise ValueError(
+            f"weight_decay must be 0 with {type(found).__name__}, which has none, got "
+            f"{weight_decay}"
+        )
+    return found

@@ -11,6 +11,29 @@ from ssmlib.layers import _arguments
 from ssmlib.layers.blocks import Blocks, Tables
 
 
+def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
+    known = u_t.ndim in (2, 3) and u_t.shape[1] == layer.d_model
+    if not known or u_t.dtype != dtype:
+        H = layer.d_model
+        raise ValueError(
+            f"u_t must have shape (B, {H}), or (B, {H}, T) for a block of steps, and "
+            f"{dtype}, got {tuple(u_t.shape)} and {u_t.dtype}"
+        )
+    if state.shape != shape or state.dtype != dtype:
+        raise ValueError(
+            f"state must be this recurrence's own, {dtype} of shape {shape}, got "
+            f"{state.dtype} {tuple(state.shape)}"
+        )
+
+
+def _check_from(state: Tensor, dtype: torch.dtype, shape: tuple) -> None:
+    if state.ndim != 3 or state.shape[1:] != shape or state.dtype != dtype:
+        raise ValueError(
+            f"state must be that of the layer, {dtype} of shape (B, {shape[0]}, "
+            f"{shape[1]}), got {state.dtype} {tuple(state.shape)}"
+        )
+
+
 class Recurrence(Blocks):
     """The frozen step of a layer with a diagonal state, in real arithmetic.
 
@@ -25,14 +48,23 @@ class Recurrence(Blocks):
         weights: C B_bar, complex (H, N/2).
         D: (H,), the skip term.
         dtype: of the buffers, float32 or float64.
+        B_bar: complex (H, N/2), by which `from_state` divides; None if it is unknown.
     """
 
     scale: Tensor
     turn: Tensor
     weights: Tensor
     D: Tensor
+    B_bar: Tensor | None
 
-    def __init__(self, A_bar: Tensor, weights: Tensor, D: Tensor, dtype: torch.dtype):
+    def __init__(
+        self,
+        A_bar: Tensor,
+        weights: Tensor,
+        D: Tensor,
+        dtype: torch.dtype,
+        B_bar: Tensor | None = None,
+    ):
         super().__init__()
         _checks.a_dtype(dtype, COMPLEX)
         self.d_model, self.n = A_bar.shape
@@ -46,10 +78,45 @@ class Recurrence(Blocks):
         for name, value in buffers.items():
             value = value.detach().to(dtype, copy=True).contiguous()
             self.register_buffer(name, value)
+        if B_bar is not None:  # two real numbers each, in float64 like the modes
+            B_bar = torch.view_as_real(B_bar.detach().to(torch.complex128)).clone()
+        self.register_buffer("B_bar", B_bar, persistent=False)
 
     def extra_repr(self) -> str:
         """Return the sizes that `repr` shows."""
         return f"{self.d_model}, d_state={2 * self.n}, dtype={self.D.dtype}"
+
+    @torch.no_grad()
+    def from_state(self, state: Tensor) -> Tensor:
+        """Return the state of a layer as that of this recurrence, which divides by B.
+
+        Args:
+            state: (B, H, N/2) complex128, as the layer's `initial_state`, `forward` or
+                `step` returns it.
+
+        Returns:
+            (2, N/2, B, H) in the recurrence's dtype.
+
+        Raises:
+            ValueError: for the state of another layer; for a mode that is not 0 but
+                receives no input (B = 0), which this recurrence cannot represent; or
+                for a recurrence that was made without B_bar.
+        """
+        _check_from(state, torch.complex128, (self.d_model, self.n))
+        if self.B_bar is None:
+            raise ValueError(
+                "state needs a recurrence with B_bar: use layer.recurrence"
+            )
+        B_bar = torch.view_as_complex(self.B_bar.double())
+        silent = (B_bar == 0) & (state != 0)
+        if _checks.readable(state) and bool(silent.any()):
+            raise ValueError(
+                "state must be 0 in a mode whose B is 0, as this recurrence has no "
+                "such mode"
+            )
+        x = torch.where(state == 0, 0, state / B_bar) * (1 + 1j)  # (B, H, n)
+        parts = torch.stack([x.real, x.imag]).permute(0, 3, 1, 2)
+        return parts.to(self.D.dtype).contiguous()
 
     def initial_state(self, batch: int) -> Tensor:
         """Return a state of zeros.
@@ -175,6 +242,23 @@ class DenseRecurrence(Blocks):
         """
         _checks.integer("batch", batch, least=0)
         return self.turn.new_zeros(self.d_model, batch, self.n)
+
+    @torch.no_grad()
+    def from_state(self, state: Tensor) -> Tensor:
+        """Return the state of a layer as that of this recurrence.
+
+        Args:
+            state: (B, H, N) float64, as the layer's `initial_state`, `forward` or
+                `step` returns it.
+
+        Returns:
+            (H, B, N) in the recurrence's dtype.
+
+        Raises:
+            ValueError: for the state of another layer.
+        """
+        _check_from(state, torch.float64, (self.d_model, self.n))
+        return state.transpose(0, 1).to(self.turn.dtype).contiguous()
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Compute one step, or a block of steps at once.

@@ -56,7 +56,8 @@ class S4D(ModalSSM, DiagonalSSM):
             "softplus", "relu" or "stable".
         frozen: those of "A", "B" and "dt" that are not trained; they are buffers.
         skip: whether there is a skip term D, drawn from N(0, 1).
-        seed: of the random numbers of all parameters, a non-negative integer.
+        seed: of the random numbers of all parameters, a non-negative integer; None
+            draws one from torch's generator, which `torch.manual_seed` sets.
         dtype: of the parameters, float32 or float64.
         device: where the parameters are, as in torch.nn; on "meta" nothing is
             allocated.

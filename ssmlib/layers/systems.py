@@ -108,7 +108,8 @@ class Diagonal:
             dtype: of the buffers, float32 or float64.
         """
         v = self.C * self.B_bar
-        return Recurrence(torch.exp(self.log_A_bar).expand_as(v), v, D, dtype)
+        A_bar, B_bar = torch.exp(self.log_A_bar).expand_as(v), self.B_bar.expand_as(v)
+        return Recurrence(A_bar, v, D, dtype, B_bar)
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ class Ensemble(nn.Module):
 
     Raises:
         TypeError: if models is not a sequence of `Model`.
-        ValueError: for E = 0, for models that differ in more (the error names the
-            attributes), for an attribute that cannot be copied or refers to a parameter
-            or buffer, or for two tensors that share memory.
+        ValueError: for E = 0, for models with dropout, for models that differ in more
+            (the error names the attributes), for an attribute that cannot be copied or
+            refers to a parameter or buffer, or for two tensors that share memory.
     """
 
     def __init__(self, models: Sequence[Model]):
@@ -52,6 +52,7 @@ class Ensemble(nn.Module):
             [(m.seed, getattr(m, "init", None)) for m in _seeded(model)]
             for model in models
         ]
+        self._arguments = [model._arguments for model in models]
         self._buffers_of = [
             {n for n, _ in model.named_buffers(remove_duplicate=False)}
             for model in models
@@ -209,6 +210,7 @@ class Ensemble(nn.Module):
         for module, (module.seed, init) in beginnings:  # for reset_parameters
             if init is not None:
                 module.init = init
+        model._arguments = copy.deepcopy(self._arguments[k])
         return model
 
 
@@ -229,6 +231,11 @@ def _check_models(models: Sequence[Model]) -> None:
         if not isinstance(model, Model):
             raise TypeError(
                 f"models must hold objects of Model, got {type(model).__name__} at {k}"
+            )
+        if model.dropout:
+            raise ValueError(
+                f"models must have dropout=0 in an ensemble, got {model.dropout} at "
+                f"{k}: use `dropout` in the grid of `fit`, or `masks`"
             )
 
 
@@ -256,7 +263,7 @@ def _copied(model: Model) -> Model:
 
 def _check_alike(models: Sequence[Model]) -> None:
     tied = [set(map(frozenset, tensors.groups(model))) for model in models]
-    options = {"but": ("init", "seed"), "strict": False, "classes": {}}
+    options = {"but": ("init", "seed", "_arguments"), "strict": False, "classes": {}}
     first = _sameness.structure(models[0], **options)
     for k, model in enumerate(models[1:], 1):
         found = _sameness.differences(first, _sameness.structure(model, **options))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
-from ssmlib.models.blocks import encode, enter, leave
+from ssmlib.models.blocks import encode, enter, leave, of
 from ssmlib.models.padding import within
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class LayerInputs(nn.Module):
         x = x.long() if model.tokens else x.to(model.encoder.dtype)
         u, inputs = encode(model, x, None), []
         for k, ssm in enumerate(model.ssms):
-            inputs.append(enter(model, k, u, None))
+            part = of(model, k)
+            inputs.append(enter(part, u, None))
             if k + 1 < len(model.ssms):
-                u = leave(model, k, u, ssm(inputs[-1]))
+                u = leave(part, u, ssm(inputs[-1]))
         return inputs

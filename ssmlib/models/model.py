@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from ssmlib._literals import Mix, NormName, OtherLayerName, Part, Pooling
 from ssmlib.initialization import Range
 from ssmlib.layers import S4D
 from ssmlib.layers.base import Init
-from ssmlib.layers.state import Described, set_
+from ssmlib.layers.parameters import DTYPES
+from ssmlib.layers.state import set_
 from ssmlib.models import blocks
 from ssmlib.models.inputs import (
     LayerInputs,
@@ -31,13 +32,28 @@ from ssmlib.models.options import (
     check_layer,
     check_sizes,
     check_switches,
+    checked_dropout,
     checked_norm,
+    with_options,
 )
 from ssmlib.models.padding import aligned, mean, valid_steps, within
-from ssmlib.models.parts import drawn, is_whole, layers, matrix, mixed, reset, zeros
+from ssmlib.models.parts import (
+    Place,
+    drawn,
+    is_whole,
+    layers,
+    matrix,
+    mixed,
+    mixing,
+    reset,
+    zeros,
+)
+from ssmlib.models.prediction import Predicting
+from ssmlib.models.saving import Saving, arguments
+from ssmlib.models.stepping import Stepping
 
 
-class Model(Described):
+class Model(Predicting, Saving, Stepping):
     """A stack of sequence layers between a linear encoder and a linear decoder.
 
     It maps x (B, channels, L) to (B, outputs), or to (B, outputs, L) without pooling.
@@ -76,19 +92,32 @@ class Model(Described):
         bias: whether encoder and mixing have a bias. Without one, an input of zeros
             gives blocks of zeros. A constant that is added to the input would require
             dt of about 1/L.
+        dropout: share of the features and steps that are set to 0 in training after
+            each GELU, and with mix="glu" also after each gate, in [0, 1). The masks are
+            drawn from torch's generator.
         tied_dropout: whether the masks are the same at all steps.
         tokens: whether x has tokens instead of numbers.
+        layer_options: further keyword arguments of each layer, such as
+            {"bidirectional": True}; None for none.
         seed: of the random numbers of all parameters, drawn in float32 whatever the
-            default dtype.
+            default dtype; None draws one from torch's generator, which
+            `torch.manual_seed` sets.
+        dtype: of the parameters, float32 or float64; a layer receives it unless it is
+            float32.
+        device: where the parameters are; a layer receives it unless it is None, which
+            stands for torch's default device.
 
     Raises:
         TypeError: for an argument of another type, or a layer that returns no module.
-        ValueError: for an argument outside these values, norm or mix with linear=True,
-            prenorm without norm, or options of SSM layers with another layer.
+        ValueError: for an argument outside these values, norm, mix or dropout with
+            linear=True, prenorm without norm, options of SSM layers with another layer,
+            or layer_options that the model gives its layers.
     """
 
     meaning: ClassVar = ("pooling", "linear", "mix", "norm", "prenorm", "tokens")
     norm: NormName | Literal[False]
+    mix: Mix
+    dropout: float = 0.0  # of a model that was stored before it had one
 
     def __init__(
         self,
@@ -108,9 +137,13 @@ class Model(Described):
         norm: bool | NormName = False,
         prenorm: bool = False,
         bias: bool = False,
+        dropout: float = 0.0,
         tied_dropout: bool = False,
         tokens: bool = False,
-        seed: int = 0,
+        layer_options: Mapping[str, Any] | None = None,
+        seed: int | None = 0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
     ):
         super().__init__()
         check_sizes(channels=channels, outputs=outputs)
@@ -121,54 +154,62 @@ class Model(Described):
         _checks.one_of("mix", mix, MIXING)
         self.norm = checked_norm(norm, mix=mix, linear=linear, prenorm=prenorm)
         check_layer(layer)
+        whole = is_whole(layer)
+        layer = with_options(layer, layer_options)
+        place = Place(device, _checks.a_dtype(dtype, DTYPES))
+        self._arguments = arguments(layer, init, later_dt, frozen, d_state, bias)
+        self.dropout = checked_dropout(dropout, mixes=not (linear or whole))
         self.channels, self.d_model = channels, d_model
         self.pooling, self.mix = pooling, mix
         self.linear, self.prenorm = linear, prenorm
         self.tokens, self.tied_dropout = tokens, tied_dropout
-        self.seed = _checks.seed(seed)
-        generator = torch.Generator("cpu").manual_seed(seed)
-        whole = is_whole(layer)
-        self._add_ends(outputs, bias, generator)
-        self._add_mixing(0 if linear or whole else n_layers, bias, generator)
-        self._add_norms(0 if whole else n_layers)
+        self.seed = _checks.seed_or_drawn(seed)
+        generator = torch.Generator("cpu").manual_seed(self.seed)
+        self._add_ends(outputs, bias, generator, place)
+        self._add_mixing(0 if linear or whole else n_layers, bias, generator, place)
+        self._add_norms(0 if whole else n_layers, place)
         seeds = torch.randint(2**32, (n_layers,), generator=generator, device="cpu")
         self.ssms = layers(
-            layer, d_model, d_state, init, later_dt, frozen, seeds.tolist()
+            layer, d_model, d_state, init, later_dt, frozen, seeds.tolist(), place
         )
 
-    def _add_ends(self, outputs: int, bias: bool, generator: torch.Generator) -> None:
+    def _add_ends(
+        self, outputs: int, bias: bool, generator: torch.Generator, place: Place
+    ) -> None:
         """Draw the encoder and the decoder."""
         # One row of a table is all that a token reads.
         size = 1 if self.tokens else None
-        self.encoder = matrix(self.d_model, self.channels, generator, size)
-        self.decoder = matrix(outputs, self.d_model, generator)
-        self.decoder_bias = zeros(outputs)
-        self.encoder_bias = zeros(self.d_model) if bias and not self.tokens else None
+        self.encoder = matrix(self.d_model, self.channels, generator, place, size)
+        self.decoder = matrix(outputs, self.d_model, generator, place)
+        self.decoder_bias = zeros(outputs, place)
+        biased = bias and not self.tokens
+        self.encoder_bias = zeros(self.d_model, place) if biased else None
 
-    def _add_mixing(self, count: int, bias: bool, generator: torch.Generator) -> None:
+    def _add_mixing(
+        self, count: int, bias: bool, generator: torch.Generator, place: Place
+    ) -> None:
         """Draw the matrix that mixes features in each of `count` blocks."""
-        width = 2 * self.d_model if self.mix == "glu" else self.d_model
-        self.mixers = nn.ParameterList(
-            matrix(width, self.d_model, generator) for _ in range(count)
-        )
-        self.mixer_biases = nn.ParameterList(
-            zeros(width) for _ in range(count if bias else 0)
-        )
+        pairs = [
+            mixing(self.d_model, self.mix, bias, generator, place) for _ in range(count)
+        ]
+        self.mixers = nn.ParameterList(weights for weights, _ in pairs)
+        self.mixer_biases = nn.ParameterList(b for _, b in pairs if b is not None)
 
-    def _add_norms(self, blocks: int) -> None:
+    def _add_norms(self, blocks: int, place: Place) -> None:
         """Add one norm per block, and with prenorm one before the decoder."""
         self.norms = nn.ModuleList()
         if self.norm and blocks:
             for _ in range(blocks + self.prenorm):
-                self.norms.append(Norm(self.norm, self.d_model))
+                norm = Norm(self.norm, self.d_model)
+                self.norms.append(norm.to(**place.options()))
 
     def extra_repr(self) -> str:
         """Return the sizes and options that `repr` shows."""
         return (
             f"{self.channels}, {len(self.decoder)}, pooling={self.pooling!r}, "
             f"linear={self.linear}, mix={self.mix!r}, norm={self.norm!r}, "
-            f"prenorm={self.prenorm}, tied_dropout={self.tied_dropout}, "
-            f"tokens={self.tokens}"
+            f"prenorm={self.prenorm}, dropout={self.dropout}, "
+            f"tied_dropout={self.tied_dropout}, tokens={self.tokens}"
         )
 
     @property
@@ -223,7 +264,7 @@ class Model(Described):
             x: (B, channels, L) in the dtype of the parameters, or int64 (B, L) for
                 tokens.
             masks: factors of the blocks, with the shapes that `mask_shapes` returns;
-                None for no dropout.
+                None for those of `dropout` in training, and for none in evaluation.
             lengths: (B,) integers in 1 .. L, the number of steps of each sequence that
                 count; None if all count. Layers, norms and pooling leave the other
                 steps out.
@@ -239,7 +280,11 @@ class Model(Described):
         """
         check_shape(self, x)
         check_dtype(self, x)
-        masks = None if masks is None else check_masks(self, masks, x)
+        if masks is not None:
+            masks = check_masks(self, masks, x)
+        elif self.training and self.dropout:
+            shapes = self.mask_shapes(len(x), x.shape[-1])
+            masks = blocks.drawn_masks(shapes, self.dropout, self.encoder)
         lengths = checked_lengths(lengths, x)
         valid = valid_steps(lengths, x.shape[-1])
         x = padded(self, x, valid)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypedDict, get_args
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypedDict, get_args
 
 from torch import nn
 
@@ -66,6 +67,60 @@ def checked_norm(
     if prenorm and not named:
         raise ValueError("prenorm=True says where norm stands: give norm as well")
     return named
+
+
+def checked_dropout(dropout: float, *, mixes: bool) -> float:
+    """Return the share of dropout.
+
+    Args:
+        dropout: a number in [0, 1).
+        mixes: whether there is a GELU that it follows.
+
+    Raises:
+        TypeError: if it is not a number.
+        ValueError: for a number outside [0, 1), or a model without GELU.
+    """
+    if not 0 <= _checks.number("dropout", dropout) < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+    if dropout and not mixes:
+        raise ValueError(
+            "dropout goes with linear=False only, and with no Transformer: it follows "
+            f"the GELU of a block, got {dropout}"
+        )
+    return float(dropout)
+
+
+#: arguments of a layer that a model gives itself
+_GIVEN = {"d_model", "d_state", "init", "dt", "frozen", "seed", "device", "dtype"}
+
+
+def with_options(layer: LayerMaker, options: Mapping[str, Any] | None) -> LayerMaker:
+    """Return a maker of layers that adds options to each layer.
+
+    Args:
+        layer: as `Model`.
+        options: keyword arguments of the layer; None for none.
+
+    Raises:
+        TypeError: for options that are no mapping of names.
+        ValueError: for a layer without options, or an option that the model gives.
+    """
+    if options is None:
+        return layer
+    if not isinstance(options, Mapping) or not all(isinstance(n, str) for n in options):
+        raise TypeError(f"layer_options must map names to values, got {options!r}")
+    if not callable(layer):
+        if options:
+            raise ValueError(f"layer_options go with SSM layers, not with {layer!r}")
+        return layer
+    given = sorted(_GIVEN & set(options))
+    if given:
+        raise ValueError(
+            f"layer_options must leave out {', '.join(given)}, which the model gives "
+            "its layers: use the model's own arguments, and for dt an Initialization "
+            "as init"
+        )
+    return functools.partial(layer, **options)
 
 
 def check_layer(layer: LayerMaker) -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ssmlib import _checks
 from ssmlib.layers.state import set_
 from ssmlib.models.padding import within
 
@@ -37,16 +38,17 @@ class OtherLayer(nn.Module):
 
     Args:
         d_model: number of features H.
-        seed: of the random numbers of all parameters.
+        seed: of the random numbers of all parameters; None draws one from torch's
+            generator.
     """
 
     vmaps: bool = True
     whole: bool = False
 
-    def __init__(self, d_model: int, *, seed: int = 0):
+    def __init__(self, d_model: int, *, seed: int | None = 0):
         super().__init__()
-        self.d_model, self.seed = d_model, seed
-        with _drawn_from(seed):
+        self.d_model, self.seed = d_model, _checks.seed_or_drawn(seed)
+        with _drawn_from(self.seed):
             self._build()
         self.to(torch.get_default_device())
 
@@ -92,7 +94,7 @@ class LSTM(_Recurrent):
 
     Args:
         d_model: number of features H.
-        seed: of the random numbers of all parameters.
+        seed: of the random numbers of all parameters; None draws one.
     """
 
     kind = nn.LSTM
@@ -103,7 +105,7 @@ class GRU(_Recurrent):
 
     Args:
         d_model: number of features H.
-        seed: of the random numbers of all parameters.
+        seed: of the random numbers of all parameters; None draws one.
     """
 
     kind = nn.GRU
@@ -116,7 +118,7 @@ class CNN(OtherLayer):
 
     Args:
         d_model: number of features H.
-        seed: of the random numbers of all parameters.
+        seed: of the random numbers of all parameters; None draws one.
     """
 
     width, dilations = 3, (1, 3, 9, 27)
@@ -156,7 +158,7 @@ class Transformer(OtherLayer):
 
     Args:
         d_model: number of features H.
-        seed: of the random numbers of all parameters.
+        seed: of the random numbers of all parameters; None draws one.
     """
 
     whole = True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
+from ssmlib._literals import Mix
 from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.layers.base import Init
 from ssmlib.models.options import LayerMaker
@@ -31,8 +32,39 @@ def drawn(shape: Sequence[int], size: int, generator: torch.Generator) -> Tensor
     return values / math.sqrt(size)
 
 
+@dataclass(frozen=True)
+class Place:
+    """The device and the dtype of parameters.
+
+    Attributes:
+        device: where they are; None for torch's default device.
+        dtype: float32 or float64.
+    """
+
+    device: torch.device | str | None = None
+    dtype: torch.dtype = torch.float32
+
+    def put(self, value: Tensor) -> Tensor:
+        """Return a tensor there, in that dtype."""
+        device = torch.get_default_device() if self.device is None else self.device
+        return value.to(device, self.dtype)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that a layer receives: those that are not the default."""
+        found: dict[str, Any] = {}
+        if self.device is not None:
+            found["device"] = self.device
+        if self.dtype != torch.float32:
+            found["dtype"] = self.dtype
+        return found
+
+
 def matrix(
-    rows: int, columns: int, generator: torch.Generator, size: int | None = None
+    rows: int,
+    columns: int,
+    generator: torch.Generator,
+    place: Place,
+    size: int | None = None,
 ) -> nn.Parameter:
     """Return a matrix with entries drawn from N(0, 1 / size).
 
@@ -40,15 +72,25 @@ def matrix(
         rows: number of rows.
         columns: number of columns.
         generator: source of the random numbers, on the CPU.
+        place: its device and dtype.
         size: the inverse of the variance; None for columns.
     """
     values = drawn((rows, columns), size or columns, generator)
-    return nn.Parameter(values.to(torch.get_default_device()))
+    return nn.Parameter(place.put(values))
 
 
-def zeros(count: int) -> nn.Parameter:
+def zeros(count: int, place: Place) -> nn.Parameter:
     """Return a bias (count, 1) of zeros."""
-    return nn.Parameter(torch.zeros(count, 1, dtype=torch.float32))
+    return nn.Parameter(place.put(torch.zeros(count, 1, device="cpu")))
+
+
+def mixing(
+    d_model: int, mix: Mix, bias: bool, generator: torch.Generator, place: Place
+) -> tuple[nn.Parameter, nn.Parameter | None]:
+    """Return the matrix that mixes the features of a block, and its bias or None."""
+    width = 2 * d_model if mix == "glu" else d_model
+    weights = matrix(width, d_model, generator, place)
+    return weights, zeros(width, place) if bias else None
 
 
 def reset(part: nn.Module) -> None:
@@ -80,6 +122,7 @@ def layers(
     later_dt: Range | None,
     frozen: Sequence[str],
     seeds: Sequence[int],
+    place: Place,
 ) -> nn.ModuleList:
     """Make one layer per seed.
 
@@ -91,6 +134,7 @@ def layers(
         later_dt: the dt of the layers after the first; None for that of init.
         frozen: as `Model`.
         seeds: one per layer.
+        place: their device and dtype.
 
     Raises:
         TypeError: if `layer` returns something other than a module.
@@ -101,10 +145,11 @@ def layers(
             raise ValueError(
                 f"init, dt and frozen go with SSM layers, not with {layer!r}"
             )
-        return nn.ModuleList(other_layer(layer)(d_model, seed=seed) for seed in seeds)
+        others = nn.ModuleList(other_layer(layer)(d_model, seed=own) for own in seeds)
+        return others.to(**place.options())
     first = as_initialization(init)
     later = first if later_dt is None else replace(first, dt=later_dt)
-    options = {"frozen": frozen} if frozen else {}
+    options = ({"frozen": frozen} if frozen else {}) | place.options()
     made = [
         layer(d_model, d_state, init=later if k else first, seed=seed, **options)
         for k, seed in enumerate(seeds)

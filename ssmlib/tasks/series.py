@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import torch
@@ -149,11 +149,7 @@ def block(name: str, seed: int = 0) -> Tensor:
 
 
 def _block(values: Tensor, seed: int) -> Tensor:
-    if not _checks.dense("values", values).is_floating_point():
-        raise TypeError(f"values must be real floating point, got {values.dtype}")
-    if values.ndim != 1:
-        raise ValueError(f"values must have shape (T,), got {tuple(values.shape)}")
-    values = _checks.finite("values", values).double()
+    values = _series(values)
     values = _scale.shifted(values, _scale.shift(values))  # the block has no unit
     size = len(values) * 4 // 5
     at = np.random.default_rng(seed).integers(len(values) - size + 1)
@@ -170,30 +166,123 @@ def _block(values: Tensor, seed: int) -> Tensor:
     return (values - first.mean()) / deviation
 
 
-def forecast(name: str, L: int, n: int, seed: int = 0, horizon: int = 1) -> Split:
+@dataclass(frozen=True)
+class Scaling:
+    """The scaling of a series: scaled values are (values - mean) / deviation.
+
+    Attributes:
+        mean: of the training part, in the unit of the series.
+        deviation: standard deviation of the training part, in that unit.
+    """
+
+    mean: float
+    deviation: float
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Return values of the series as a model reads them, in float32.
+
+        Args:
+            values: of any shape, in the unit of the series.
+        """
+        return ((values.double() - self.mean) / self.deviation).float()
+
+    def original(self, values: Tensor) -> Tensor:
+        """Return predictions in the unit of the series, in float64.
+
+        Args:
+            values: of any shape, as a model gives them.
+        """
+        return values.double() * self.deviation + self.mean
+
+
+@overload
+def forecast(
+    source: str, L: int, n: int, seed: int | None = None, horizon: int = 1
+) -> Split: ...
+@overload
+def forecast(
+    source: Tensor, L: int, n: int, seed: None = None, horizon: int = 1
+) -> tuple[Split, Scaling]: ...
+def forecast(
+    source: str | Tensor, L: int, n: int, seed: int | None = None, horizon: int = 1
+) -> Split | tuple[Split, Scaling]:
     """Return windows of a series and, as the target, a later value.
 
-    Of a `block`, the first half is training data, the next fifth validation data and
-    the rest test data, so that training sees nothing of the future.
+    The first half is training data, the next fifth validation data and the rest test
+    data, so that training sees nothing of the future. A name stands for a `block` of
+    that series. A series of the user's own is used whole, scaled to mean 0 and mean
+    square 1 in its training part.
 
     Args:
-        name: one of `names()`.
+        source: one of `names()`, or values (T,), real floating point.
         L: steps in a window.
         n: the largest number of training windows, at least 2. Each other part has at
             most n / 2 windows. The windows are evenly spaced.
-        seed: places the block, a non-negative integer.
+        seed: places the block of a named series, a non-negative integer; None for 0.
         horizon: number of steps from the end of the window to the target.
 
     Returns:
-        Inputs (n, L) float32 and targets (n,) float32.
+        Inputs (n, L) float32 and targets (n,) float32; for values also their scaling,
+        by which predictions return to the unit of the series.
 
     Raises:
         ModuleNotFoundError: as `load`.
-        TypeError: if an argument is not an integer.
-        ValueError: as `load`, for an argument out of range, or for windows longer than
-            a part.
+        TypeError: if an argument is not an integer, or values are not real
+            floating-point numbers.
+        ValueError: as `load`, for an argument out of range, for windows longer than a
+            part, for a seed with values, or for values of another shape, that are not
+            finite or do not vary in the training part.
     """
-    return forecast_of(load(name).values, L, n, seed, horizon)
+    if not isinstance(source, Tensor):
+        seed = 0 if seed is None else seed
+        return forecast_of(load(source).values, L, n, seed, horizon)
+    if seed is not None:
+        raise ValueError(
+            f"seed must be None with values, which are used whole, got {seed}"
+        )
+    _check_windows(L, horizon)
+    values = _series(source)
+    scaling = _scaling(values[: len(values) // 2])
+    return _windows((values - scaling.mean) / scaling.deviation, L, n, horizon), scaling
+
+
+def _series(values: Tensor) -> Tensor:
+    """Return a series (T,), finite, as float64."""
+    if not _checks.dense("values", values).is_floating_point():
+        raise TypeError(f"values must be real floating point, got {values.dtype}")
+    if values.ndim != 1:
+        raise ValueError(f"values must have shape (T,), got {tuple(values.shape)}")
+    return _checks.finite("values", values).double()
+
+
+def _scaling(first: Tensor) -> Scaling:
+    """Return the scaling by the training part of a series."""
+    # From an offset near the values, so that the squares lose no digits to the mean.
+    shift = _scale.offsets(first) if len(first) else first.sum()
+    rest = first - shift
+    deviation = float(rest.std(correction=0)) if len(first) else 0.0
+    if not deviation > 1e-12 * _scale.largest(first):
+        raise ValueError(
+            "values must vary in the first half, which sets the scale, got "
+            f"{len(first)} constant values there"
+        )
+    return Scaling(float(shift + rest.mean()), deviation)
+
+
+def _check_windows(L: int, horizon: int) -> None:
+    _checks.integer("L", L)
+    _checks.integer("horizon", horizon)  # at 0 the target would be an input
+
+
+def _windows(values: Tensor, L: int, n: int, horizon: int) -> Split:
+    """Return windows of a scaled series and, as the target, a later value."""
+    size, found = len(values), []
+    counts = (_checks.integer("n", n, least=2), n // 2, n // 2)
+    parts = torch.tensor_split(values, [size // 2, size * 7 // 10])
+    for part, count in zip(parts, counts, strict=True):
+        w = evenly(windows(part, L + horizon), count).float()
+        found += [w[:, :L], w[:, -1]]
+    return Split(*found)
 
 
 def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Split:
@@ -212,15 +301,6 @@ def forecast_of(values: Tensor, L: int, n: int, seed: int, horizon: int) -> Spli
         ValueError: for an argument out of range, windows longer than a part, or values
             of another shape, that are not finite or do not vary.
     """
-    _checks.integer("L", L)
-    _checks.integer("horizon", horizon)  # at 0 the target would be an input
+    _check_windows(L, horizon)
     _checks.integer("seed", seed, least=0)
-    values = _block(values, seed)
-    size = len(values)
-    found = []
-    counts = (_checks.integer("n", n, least=2), n // 2, n // 2)
-    parts = torch.tensor_split(values, [size // 2, size * 7 // 10])
-    for part, count in zip(parts, counts, strict=True):
-        w = evenly(windows(part, L + horizon), count).float()
-        found += [w[:, :L], w[:, -1]]
-    return Split(*found)
+    return _windows(_block(values, seed), L, n, horizon)

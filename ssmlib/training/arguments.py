@@ -18,7 +18,7 @@ from ssmlib.training.losses import IGNORED
 
 #: arguments of `Model` that a fit takes from its data, its grid or its own arguments
 _TAKEN = {"self", "channels", "outputs", "tokens", "layer", "pooling", "init", "seed"}
-_TAKEN |= {"later_dt", "frozen"}
+_TAKEN |= {"later_dt", "frozen", "dropout", "layer_options", "dtype", "device"}
 #: ids of classes or tokens that are allowed whatever the data, and for each value
 FEW, GAPS = 2**20, 100
 

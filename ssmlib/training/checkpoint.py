@@ -53,7 +53,7 @@ def setting(model: Ensemble, data: Split, device, options: dict) -> Setting:
     """
     try:
         texts = {name: _sameness.text(value) for name, value in options.items()}
-        texts |= _sameness.structure(model.stacked)
+        texts |= _sameness.structure(model.stacked, ("_arguments",))
     except ValueError as error:
         raise ValueError(
             f"checkpoint needs layers that can be compared with those of an earlier "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ssmlib.training.plain import plain
+from ssmlib.models.plain import plain
 
 
 def place(name: str, path: str | Path) -> Path:

@@ -11,14 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssmlib import figures
 from ssmlib._imports import optional
 from ssmlib.models import Ensemble, Model
 from ssmlib.models.options import LayerMaker
 from ssmlib.training import saved
+from ssmlib.training.grid import KEYS
 from ssmlib.training.isolation import isolated
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 else:
     pd = optional("pandas", "train")
 
@@ -77,6 +80,49 @@ class Fit:
                 "rates"
             )
         return self.model.member(int(np.where(usable, losses, np.inf).argmin()))
+
+    def predict(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the outputs of the best model, as `Model.predict`.
+
+        Args:
+            x: as `Model.predict`.
+            lengths: as `Model.predict`.
+
+        Raises:
+            TypeError: as `Model.predict`.
+            ValueError: as `best` and `Model.predict`.
+        """
+        return self.best().predict(x, lengths)
+
+    def figure(self) -> Figure:
+        """Draw the validation loss by epoch, one curve per configuration.
+
+        Several seeds of a configuration are one curve with a band of one standard error
+        to each side. A label states the values in which the configurations differ.
+        """
+        curves = self.curves.pivot(index="run", columns="epoch", values="valid_loss")
+        own = self.table.drop(columns=[n for n in self.table if n not in KEYS])
+        names = [n for n in own if own[n].astype(str).nunique() > 1]
+        labels = (
+            own[names]
+            .astype(str)
+            .apply(lambda row: ", ".join(f"{n} = {v}" for n, v in row.items()), axis=1)
+        )
+        labels = labels.to_numpy() if names else np.full(len(own), "validation")
+        drawn = {}
+        for label in dict.fromkeys(labels):
+            draws = curves.to_numpy()[labels == label]
+            drawn[label] = draws if len(draws) > 1 else draws[0]
+        positive = bool(np.all(self.curves.valid_loss.to_numpy() > 0))
+        epochs = curves.columns.to_numpy()
+        figure, _ = figures.sweep(
+            epochs,
+            drawn,
+            log="y" if positive else "",
+            xlabel="epoch",
+            ylabel="validation loss",
+        )
+        return figure
 
     @isolated()
     def save(self, path: str | Path) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor
 from ssmlib._imports import optional
 from ssmlib.models import Ensemble
 from ssmlib.models.options import LayerMaker
+from ssmlib.models.packed import unpacked_layer
+from ssmlib.models.plain import plain
 from ssmlib.training import files, recipe
-from ssmlib.training.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def read(path: str | Path, layer: LayerMaker | None) -> tuple:
             "copy of the file, or train again"
         )
     made = content["made"]
-    found = recipe.unpacked(made, recipe.unpacked_layer(made["layer"], layer))
+    found = recipe.unpacked(made, unpacked_layer(made["layer"], layer))
     try:
         model = found.models()
         recipe.set_state(model, content["state"])

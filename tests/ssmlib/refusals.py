@@ -3,7 +3,7 @@
 import torch
 
 from ssmlib.initialization import Initialization
-from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
+from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, optimizer, state
 from ssmlib.models import Ensemble, Model
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
@@ -24,6 +24,11 @@ def stepped(layer, u_t=U_T, **state_of):
     if state_of:
         start = state_of["other"].recurrence().initial_state(2)
     return own(u_t, start)
+
+
+def from_state(layer, like):
+    """The state of a layer as that of another layer's frozen recurrence."""
+    return layer.recurrence().from_state(like.initial_state(2))
 
 
 def common(make):
@@ -194,6 +199,25 @@ REFUSALS = {
             ValueError,
             "state must be this recurrence's own",
         ),
+    ],
+    "layers.optim.optimizer": [
+        (lambda: optimizer(S4D(3, 8), 0.1, kind="sgd"), TypeError, "kind must be a"),
+        (lambda: optimizer(S4D(3, 8), 0.1, kind=list), TypeError, "kind must give a"),
+        (lambda: optimizer(S4D(3, 8), 0.1, bet=1), TypeError, "bet"),
+        (lambda: optimizer(S4D(3, 8), 0.1, betas=(2, 0.9)), ValueError, "beta"),
+        (
+            lambda: optimizer(S4D(3, 8), 0.1, 0.1, kind=torch.optim.Rprop),
+            ValueError,
+            "weight_decay must be 0 with Rprop",
+        ),
+    ],
+    "layers.recurrence.Recurrence.from_state": [
+        (lambda: from_state(S4D(3, 8), S4D(3, 4)), ValueError, "state must be that"),
+        (lambda: from_state(S4D(3, 8), S4(3, 4)), ValueError, "state must be that"),
+    ],
+    "layers.recurrence.DenseRecurrence.from_state": [
+        (lambda: from_state(S4(3, 8), S4(3, 4)), ValueError, "state must be that"),
+        (lambda: from_state(S4(3, 8), S4D(3, 16)), ValueError, "state must be that"),
     ],
     "layers.recurrence.Recurrence.initial_state": batches(
         lambda: S4D(3, 8).recurrence()

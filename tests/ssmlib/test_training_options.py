@@ -237,3 +237,27 @@ def test_what_the_options_refuse():
             configurations([{"dropout": share}])
     with pytest.raises(ValueError, match="dropout goes with linear=False only"):
         fit(task(), [{"dropout": 0.1}], linear=True, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.optim.AdamW, torch.optim.SGD, torch.optim.NAdam]
+)
+def test_any_optimizer_has_the_rates_of_the_layers(kind):
+    layer = S4D(3, 8)
+    with torch.no_grad():
+        layer.A_re.zero_()
+    found = optimizer(layer, 0.02, 0.1, kind=kind)
+    assert type(found) is kind
+    assert [(g["lr"], g["weight_decay"]) for g in found.param_groups] == [
+        (0.02, 0.1),
+        (1e-3, 0.0),
+    ]
+    layer(torch.randn(2, 3, 9)).square().sum().backward()
+    layer.A_re.grad = -torch.ones_like(layer.A_re)  # a step upward, above 0
+    found.step()
+    assert not layer.A_re.any()
+
+
+def test_options_of_the_optimizer_reach_it():
+    found = optimizer(S4D(3, 8), 0.02, betas=(0.9, 0.95), fused=True)
+    assert all(g["betas"] == (0.9, 0.95) and g["fused"] for g in found.param_groups)

@@ -187,7 +187,7 @@ def test_another_layer_is_refused(tmp_path, layer):
 
 def test_a_missing_layer_is_named(tmp_path):
     run(layer=own).save(tmp_path / "a.fit")
-    with pytest.raises(ValueError, match="layer must be the layer of the fit, own, wh"):
+    with pytest.raises(ValueError, match="layer must be the layer of the file, own"):
         load(tmp_path / "a.fit")
 
 

@@ -27,6 +27,8 @@ def layers() -> None:
     others = [S4(4, 8, init="fout"), DSS(4, 8, variant="exp"), S4DReal(4, 8, dt=0.1)]
     stack = nn.Sequential(layer, *others)
     optimizer(stack, lr=1e-2).step()
+    assert_type(optimizer(stack, 1e-2, betas=(0.9, 0.95)), torch.optim.AdamW)
+    assert_type(optimizer(stack, 1e-2, kind=torch.optim.SGD), torch.optim.SGD)
     print(layer.kernel(9).shape, y_t.shape, layer.A.real)
 
 
