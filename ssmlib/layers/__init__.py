@@ -10,6 +10,7 @@ from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
+from ssmlib.layers.selective import Selective, SelectiveState
 from ssmlib.layers.systems import Dense, Diagonal
 from ssmlib.layers.transforms import REAL_TRANSFORMS
 
@@ -27,6 +28,8 @@ __all__ = [
     "ModalSSM",
     "Recurrence",
     "S4DReal",
+    "Selective",
+    "SelectiveState",
     "as_complex",
     "optimizer",
     "parameter_groups",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ssmlib.layers import SSM
+from ssmlib.layers import SSM, Selective
 from ssmlib.models.padding import aligned, within
 from ssmlib.models.parts import mixed
 
@@ -31,7 +31,8 @@ def through(model: Model, u: Tensor, count: int, masks, valid: Tensor | None) ->
     for k in range(count):
         entered = enter(model, k, u, valid)
         ssm = model.ssms[k]
-        y = ssm(entered) if isinstance(ssm, SSM) else ssm(entered, valid)
+        causal = isinstance(ssm, SSM | Selective)  # zeros at the end have no effect
+        y = ssm(entered) if causal else ssm(entered, valid)
         u = leave(model, k, u, y, masks, valid)
     return u
 
