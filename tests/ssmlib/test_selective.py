@@ -293,3 +293,29 @@ def test_bad_arguments_are_refused(name):
     call, error, message = BAD[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_nothing_depends_on_defaults_of_torch():
+    first, u = made("all").state_dict(), signal().float()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            drawn = Selective(6, 5, heads=3, seed=3, device="cpu", **OPTIONS["all"])
+            y = drawn(u)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert y.dtype == torch.float32
+    for name, value in drawn.state_dict().items():
+        assert torch.equal(value, first[name].float())
+
+
+def test_every_operation_is_on_one_device():
+    """Tensors without values stand for a GPU."""
+    layer = Selective(6, 5, heads=3, device="meta", **OPTIONS["all"])
+    u = torch.empty(2, 6, 9, device="meta", requires_grad=True)
+    y, state = layer(u, layer.initial_state(2))
+    layer.step(u[..., 0], state)[0].sum().backward()
+    y, _ = layer(u, layer.initial_state(2))
+    y.sum().backward()
+    assert layer.attention_map(u).device.type == "meta"
+    assert all(p.grad.device.type == "meta" for p in layer.parameters())
