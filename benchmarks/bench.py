@@ -21,6 +21,7 @@ from pathlib import Path
 import choosing
 import dense
 import kernels
+import selective
 import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
@@ -51,6 +52,8 @@ def worker(task: dict) -> object:
         return choosing.measure(task)
     if task["measure"] == "dense":
         return dense.measure(task)
+    if task["measure"] == "selective":
+        return selective.measure()
     if task["measure"] == "tasks":
         return tasks.measure(task)
     if task["measure"] == "steps":
@@ -105,6 +108,7 @@ GROUPS = {
         + memory_rows(ask)
         + choosing.choosing_rows(ask)
         + dense.dense_rows(ask)
+        + selective.selective_rows(ask)
     ),
     "tasks": lambda: tasks.task_rows(ask),
     "ssmbook": orchestration_rows,

@@ -13,6 +13,7 @@ from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
 from ssmlib.layers.s5 import S5
+from ssmlib.layers.selective import Selective, SelectiveState
 from ssmlib.layers.shared import SharedSSM
 from ssmlib.layers.shared_recurrence import SharedRecurrence
 from ssmlib.layers.shared_system import Shared
@@ -35,6 +36,8 @@ __all__ = [
     "ModalSSM",
     "Recurrence",
     "S4DReal",
+    "Selective",
+    "SelectiveState",
     "Shared",
     "SharedRecurrence",
     "SharedSSM",

@@ -11,9 +11,10 @@ from ssmlib import _checks
 
 if TYPE_CHECKING:
     from ssmlib.layers.base import SSM
+    from ssmlib.layers.parameters import Parametrized
 
 
-def check_input(layer: SSM, u: Tensor) -> None:
+def check_input(layer: Parametrized, u: Tensor) -> None:
     """Raise TypeError or ValueError for all but real (B, H, L), L >= 1."""
     _checks.is_tensor("u", u)
     if u.ndim != 3 or u.shape[1] != layer.d_model or u.shape[2] == 0:
@@ -25,7 +26,7 @@ def check_input(layer: SSM, u: Tensor) -> None:
         raise TypeError(f"u must be real floating point, got {u.dtype}")
 
 
-def check_step(layer: SSM, u_t: Tensor) -> None:
+def check_step(layer: Parametrized, u_t: Tensor) -> None:
     """Raise TypeError or ValueError for all but real (B, H)."""
     if u_t.ndim != 2 or u_t.shape[1] != layer.d_model:
         raise ValueError(

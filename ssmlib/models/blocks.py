@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ssmlib.layers import SSM
+from ssmlib.layers import SSM, Selective
 from ssmlib.models.norms import Norm
 from ssmlib.models.padding import aligned, within
 from ssmlib.models.parts import mixed
@@ -73,6 +73,11 @@ def through(model: Model, u: Tensor, count: int, masks, valid: Tensor | None) ->
         part = of(model, k)
         y = called(part, enter(part, u, valid), valid)
         u = leave(part, u, y, _own(part, k, masks), valid)
+        entered = enter(model, k, u, valid)
+        ssm = model.ssms[k]
+        causal = isinstance(ssm, SSM | Selective)  # zeros at the end have no effect
+        y = ssm(entered) if causal else ssm(entered, valid)
+        u = leave(model, k, u, y, masks, valid)
     return u
 
 

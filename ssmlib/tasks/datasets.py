@@ -236,6 +236,24 @@ _ALL = (
         (),
         "delay:block_copy",
     ),
+    Dataset(
+        "copying",
+        "generated",
+        "random strings, each with a separator and the string again",
+        "any length",
+        _GENERATED,
+        (),
+        "recall:copying",
+    ),
+    Dataset(
+        "key_values",
+        "generated",
+        "pairs of a key and a value, and the keys again, whose values are recalled",
+        "any length",
+        _GENERATED,
+        (),
+        "recall:key_values",
+    ),
     *IN_FOLDERS,
 )
 

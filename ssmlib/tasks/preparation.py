@@ -15,7 +15,8 @@ from ssmlib.tasks.split import Split
 def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
     """Return the split as a model reads it, and its number of outputs.
 
-    The inputs become float32 with a channel axis; tokens do not change.
+    The inputs become float32 with a channel axis; tokens do not change. With one target
+    per step, the test part may have another length than the others.
 
     Args:
         data: the split.
@@ -46,7 +47,10 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
                 f"x_{name} must have the dtype of x_train, {data.x_train.dtype}, got "
                 f"{x.dtype}"
             )
-        if x.shape[1:] != data.x_train.shape[1:]:
+        # A model with a target per step may be tested at another length.
+        free = sequence and name == "test"
+        alike = slice(1, -1 if free else None)
+        if x.ndim != data.x_train.ndim or x.shape[alike] != data.x_train.shape[alike]:
             raise ValueError(
                 f"x_train and x_{name} must have the same channels and length, got "
                 f"{tuple(data.x_train.shape)} and {tuple(x.shape)}"
@@ -66,7 +70,10 @@ def prepared(data: Split, *, sequence: bool) -> tuple[Split, int]:
                 f"y_{name} must be as long as x_{name}, {x.shape[-1]}, for a "
                 f"target a step, got {tuple(y.shape)}"
             )
-        if y.dtype != data.y_train.dtype or y.shape[1:] != data.y_train.shape[1:]:
+        same = (
+            y.ndim == data.y_train.ndim and y.shape[alike] == data.y_train.shape[alike]
+        )
+        if y.dtype != data.y_train.dtype or not same:
             raise ValueError(
                 f"y_{name} must be of y_train's dtype and shape, {data.y_train.dtype} "
                 f"(n, ...) with {tuple(data.y_train.shape[1:])}, got {y.dtype} "

@@ -170,6 +170,16 @@ ELSEWHERE = {
         ),
         "test_discrete::test_bad_arguments_are_refused",
     ),
+    **dict.fromkeys(
+        (
+            "layers.selective.Selective",
+            "layers.selective.Selective.forward",
+            "layers.selective.Selective.attention_map",
+            "layers.selective.Selective.initial_state",
+            "layers.selective.Selective.step",
+        ),
+        "test_selective::test_bad_arguments_are_refused",
+    ),
     "layers.kernel_alone.KernelSSM.system": "test_layers::test_a_layer_may_give_its_"
     "kernel_alone",
     "layers.subclass.check_complete": "test_layers::test_a_subclass_that_lacks_a_part_"

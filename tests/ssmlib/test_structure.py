@@ -10,6 +10,7 @@ from ssmlib.discretization import METHODS
 from ssmlib.initialization import DISCRETE, names
 from ssmlib.initialization.schemes import HIPPO
 from ssmlib.layers.dss import VARIANTS
+from ssmlib.layers.selective import CONVOLUTIONS, TRANSITIONS
 from ssmlib.layers.subclass import SSM_PARTS
 from ssmlib.layers.transforms import REAL_TRANSFORMS
 from ssmlib.models import MIXING, NORMS, OTHER_LAYERS, POOLING, baselines
@@ -23,6 +24,8 @@ TABLES = {
     "RealTransformName": REAL_TRANSFORMS,
     "Part": SSM_PARTS,
     "Variant": VARIANTS,
+    "TransitionName": TRANSITIONS,
+    "ConvolutionName": CONVOLUTIONS,
     "Pooling": POOLING,
     "Mix": MIXING,
     "NormName": NORMS,
