@@ -43,7 +43,9 @@ def states_before(v: Tensor, x: Tensor) -> Tensor:
 
 def _by_fourier(v: Tensor, x: Tensor) -> Tensor:
     L = v.shape[0]
-    powers = tables(x, 1, L, REAL[v.dtype])[1].mT.unsqueeze(1)  # (L, 1, n)
-    product = torch.fft.fft(v, n=2 * L, dim=0) * torch.fft.fft(powers, n=2 * L, dim=0)
-    after = torch.fft.ifft(product, dim=0)[: L - 1]
-    return torch.cat([torch.zeros_like(v[:1]), after])
+    powers = tables(x, 1, L, REAL[v.dtype])[1]  # (n, L)
+    powers = nn.functional.pad(powers, (1, 0))  # a state lacks the step's own input
+    # Time last: a compiler does not know the strides of a transform along another axis.
+    v = v.permute(1, 2, 0).contiguous()
+    product = torch.fft.fft(v, n=2 * L) * torch.fft.fft(powers, n=2 * L)
+    return torch.fft.ifft(product)[..., :L].permute(2, 0, 1).contiguous()

@@ -41,6 +41,11 @@ class Shared:
     C: Tensor
     state_dtype: ClassVar = torch.complex128
 
+    @property
+    def A_bar(self) -> Tensor:
+        """Return the poles (n,). `torch.func` cannot nest the complex exponential."""
+        return torch.polar(self.log_A_bar.real.exp(), self.log_A_bar.imag)
+
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
         """Return the kernel: entry (h, k, l) weighs u_k in y_h, l steps later.
 
@@ -74,7 +79,7 @@ class Shared:
         direct = 2 * (C @ self.B_bar).real.mT.to(u.dtype)  # (H, H)
         direct = direct if D is None else direct + torch.diag(D)
         states = states_before(v, self.log_A_bar)
-        y = U @ direct + _as_real(states) @ _reading(C * self.log_A_bar.exp(), kind)
+        y = U @ direct + _as_real(states) @ _reading(C * self.A_bar, kind)
         for C in back:
             states = states_before(v.flip(0), self.log_A_bar).flip(0)
             y = y + _as_real(states) @ _reading(C, kind)
@@ -94,7 +99,7 @@ class Shared:
         Returns:
             (B, H, L).
         """
-        turned = (torch.exp(self.log_A_bar) * state).unsqueeze(1)
+        turned = (self.A_bar * state).unsqueeze(1)
         return self._sum(self.C * turned, L, dtype)
 
     def after(self, u: Tensor, state: Tensor) -> Tensor:
@@ -120,9 +125,9 @@ class Shared:
         Returns:
             The output y_t (B, H) and the state after this step.
         """
-        entered = u_t.to(self.B_bar.dtype) @ self.B_bar.mT
-        state = torch.exp(self.log_A_bar) * state + entered
-        return 2 * (state @ self.C.mT).real, state
+        entered = _as_complex(u_t.double() @ _as_real(self.B_bar.mT))
+        state = self.A_bar * state + entered
+        return _as_real(state) @ _reading(self.C, self.C.dtype), state
 
     def recurrence(self, D: Tensor, dtype: torch.dtype) -> SharedRecurrence:
         """Return the frozen step, with a skip term.
@@ -131,8 +136,7 @@ class Shared:
             D: (H,), the skip term.
             dtype: of the buffers, float32 or float64.
         """
-        A_bar = torch.exp(self.log_A_bar)
-        return SharedRecurrence(A_bar, self.B_bar, self.C, D, dtype)
+        return SharedRecurrence(self.A_bar, self.B_bar, self.C, D, dtype)
 
 
 def _as_real(z: Tensor) -> Tensor:
