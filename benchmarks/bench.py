@@ -22,6 +22,7 @@ import choosing
 import dense
 import kernels
 import selective
+import shared
 import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
@@ -56,6 +57,8 @@ def worker(task: dict) -> object:
         return selective.measure()
     if task["measure"] == "tasks":
         return tasks.measure(task)
+    if task["measure"] == "shared":
+        return shared.measure(task)
     if task["measure"] == "steps":
         return steps_a_second()
     if task["measure"] == "model steps":
@@ -109,6 +112,7 @@ GROUPS = {
         + choosing.choosing_rows(ask)
         + dense.dense_rows(ask)
         + selective.selective_rows(ask)
+        + shared.shared_rows(ask)
     ),
     "tasks": lambda: tasks.task_rows(ask),
     "ssmbook": orchestration_rows,

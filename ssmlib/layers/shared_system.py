@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssmlib.kernels import (
     COMPLEX,
@@ -41,6 +41,11 @@ class Shared:
     C: Tensor
     state_dtype: ClassVar = torch.complex128
 
+    @property
+    def A_bar(self) -> Tensor:
+        """Return the poles (n,). `torch.func` cannot nest the complex exponential."""
+        return torch.polar(self.log_A_bar.real.exp(), self.log_A_bar.imag)
+
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
         """Return the kernel: entry (h, k, l) weighs u_k in y_h, l steps later.
 
@@ -70,15 +75,14 @@ class Shared:
         U, kind = u.permute(2, 0, 1), COMPLEX[u.dtype]  # (L, B, H)
         v = _as_complex(U @ _as_real(self.B_bar.mT.to(kind)))  # (L, B, n)
         C, *back = self.C if self.C.ndim == 3 else (self.C,)
-        # With the state before a step, the step's own input needs a matrix of its own.
-        direct = 2 * (C @ self.B_bar).real.mT.to(u.dtype)  # (H, H)
-        direct = direct if D is None else direct + torch.diag(D)
-        states = states_before(v, self.log_A_bar)
-        y = U @ direct + _as_real(states) @ _reading(C * self.log_A_bar.exp(), kind)
+        after = nn.functional.pad(v, (0, 0, 0, 0, 0, 1))
+        states = states_before(after, self.log_A_bar)[1:]  # after each step
+        y = _as_real(states) @ _reading(C, kind)
         for C in back:
             states = states_before(v.flip(0), self.log_A_bar).flip(0)
             y = y + _as_real(states) @ _reading(C, kind)
         y = y.permute(1, 2, 0)
+        y = y if D is None else y + D.unsqueeze(-1) * u
         if torch.compiler.is_compiling() and not back:  # by Fourier transforms
             return silenced(y, u.abs().amax(1, keepdim=True))
         return y
@@ -94,7 +98,7 @@ class Shared:
         Returns:
             (B, H, L).
         """
-        turned = (torch.exp(self.log_A_bar) * state).unsqueeze(1)
+        turned = (self.A_bar * state).unsqueeze(1)
         return self._sum(self.C * turned, L, dtype)
 
     def after(self, u: Tensor, state: Tensor) -> Tensor:
@@ -120,9 +124,9 @@ class Shared:
         Returns:
             The output y_t (B, H) and the state after this step.
         """
-        entered = u_t.to(self.B_bar.dtype) @ self.B_bar.mT
-        state = torch.exp(self.log_A_bar) * state + entered
-        return 2 * (state @ self.C.mT).real, state
+        entered = _as_complex(u_t.double() @ _as_real(self.B_bar.mT))
+        state = self.A_bar * state + entered
+        return _as_real(state) @ _reading(self.C, self.C.dtype), state
 
     def recurrence(self, D: Tensor, dtype: torch.dtype) -> SharedRecurrence:
         """Return the frozen step, with a skip term.
@@ -131,8 +135,7 @@ class Shared:
             D: (H,), the skip term.
             dtype: of the buffers, float32 or float64.
         """
-        A_bar = torch.exp(self.log_A_bar)
-        return SharedRecurrence(A_bar, self.B_bar, self.C, D, dtype)
+        return SharedRecurrence(self.A_bar, self.B_bar, self.C, D, dtype)
 
 
 def _as_real(z: Tensor) -> Tensor:

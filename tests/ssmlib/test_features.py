@@ -15,7 +15,7 @@ from packaging.version import Version
 from torch import nn
 from torch.func import functional_call, jacfwd, jacrev, vmap
 
-from ssmlib.layers import DSS, S4, S4D, S4DReal, diagonal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal, diagonal
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "api" / "layers.md"
 #: the first PyTorch known to export a layer with an open length; 2.9 does not
@@ -36,7 +36,8 @@ def two_frozen_steps(recurrence, u):
 def with_state(layer, u):
     """Begin in a state that is not zero, and depend on the state at the end."""
     y, state = layer(u, layer.initial_state(u.shape[0]) + 0.5)
-    return y + (state * state.conj()).real.sum(-1, keepdim=True)
+    size = (state * state.conj()).real.sum(-1, keepdim=True)
+    return y + (size if size.ndim == 3 else size.unsqueeze(-1))
 
 
 FORMS = {
@@ -54,11 +55,13 @@ FORMS = {
 LAYERS = {
     "S4D": S4D,
     "S4": S4,
+    "LRU": LRU,
     "DSS": partial(DSS, length=4096),
     "S4DReal": S4DReal,
+    "S5": partial(S5, blocks=2),
     "shared": partial(S4D, n_ssm=1, real_transform="exp", frozen=("B",)),
 }
-TABLES = {"S4D": "(forms)=", "S4": "(dense-forms)="}
+TABLES = {"S4D": "(forms)=", "S4": "(dense-forms)=", "LRU": "(shared-forms)="}
 
 
 class Form(nn.Module):
@@ -222,7 +225,7 @@ FEATURES = {
 def table(kind):
     """(form, feature) -> "yes" or "no", as the page has it."""
     text = PAGE.read_text(encoding="utf-8").split(TABLES[kind])[1].split("\n\n")
-    (rows,) = [part for part in text[:4] if part.startswith("| form")]
+    rows = next(part for part in text if part.startswith("| form"))
     rows = [line.strip("| ").split("|") for line in rows.splitlines()]
     head, _, *rows = [[cell.strip() for cell in row] for row in rows]
     return {
@@ -232,14 +235,14 @@ def table(kind):
     }
 
 
-#: a dense state is never in chunks
+#: only the kernel of a diagonal state has a form in chunks
 CELLS = [
     (kind, *cell)
     for kind in TABLES
     for cell in itertools.product(FORMS, FEATURES)
-    if (kind, "chunks" in cell[0]) != ("S4", True)
+    if kind == "S4D" or "chunks" not in cell[0]
 ]
-#: what the layers of a diagonal state without a table are tried with: S4D's cells
+#: what the layers without a table are tried with: the cells of S4D, S5 those of LRU
 OTHERS = [
     (kind, form, feature)
     for kind in LAYERS
@@ -276,7 +279,9 @@ def test_the_page_has_every_cell():
 def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
     form, mark = (
         Form(name, kind),
-        table(kind if kind in TABLES else "S4D")[name, feature],
+        table(kind if kind in TABLES else {"S5": "LRU"}.get(kind, "S4D"))[
+            name, feature
+        ],
     )
     if "chunks" in name:  # of 4 steps, where the layer may choose them
         monkeypatch.setattr(
@@ -288,6 +293,7 @@ def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
     assert mark == "no"
     reason = {
         ("S4D", "ONNX"): "complex-valued input",
+        ("LRU", "ONNX"): "ONNX",
         ("S4", "ONNX"): "No ONNX function found for .*linalg_matrix_exp",
         ("S4", "export"): "a dense kernel cannot be exported with L left open",
     }[kind, feature]
