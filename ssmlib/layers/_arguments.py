@@ -74,3 +74,14 @@ def check_frozen_step(
             f"state must be this recurrence's own, {dtype} of shape {shape}, got "
             f"{state.dtype} {tuple(state.shape)}"
         )
+
+
+def check_layer_state(state: Tensor, dtype: torch.dtype, shape: tuple) -> None:
+    """Raise ValueError for what is not a layer's state (B, *shape), at any B."""
+    own = state.ndim == 1 + len(shape) and state.shape[1:] == shape
+    if not own or state.dtype != dtype:
+        sizes = ", ".join(map(str, ("B", *shape)))
+        raise ValueError(
+            f"state must be that of the layer, {dtype} of shape ({sizes}), got "
+            f"{state.dtype} {tuple(state.shape)}"
+        )

@@ -11,29 +11,6 @@ from ssmlib.layers import _arguments
 from ssmlib.layers.blocks import Blocks, Tables
 
 
-def _check_step(layer, u_t: Tensor, state: Tensor, shape: tuple, dtype) -> None:
-    known = u_t.ndim in (2, 3) and u_t.shape[1] == layer.d_model
-    if not known or u_t.dtype != dtype:
-        H = layer.d_model
-        raise ValueError(
-            f"u_t must have shape (B, {H}), or (B, {H}, T) for a block of steps, and "
-            f"{dtype}, got {tuple(u_t.shape)} and {u_t.dtype}"
-        )
-    if state.shape != shape or state.dtype != dtype:
-        raise ValueError(
-            f"state must be this recurrence's own, {dtype} of shape {shape}, got "
-            f"{state.dtype} {tuple(state.shape)}"
-        )
-
-
-def _check_from(state: Tensor, dtype: torch.dtype, shape: tuple) -> None:
-    if state.ndim != 3 or state.shape[1:] != shape or state.dtype != dtype:
-        raise ValueError(
-            f"state must be that of the layer, {dtype} of shape (B, {shape[0]}, "
-            f"{shape[1]}), got {state.dtype} {tuple(state.shape)}"
-        )
-
-
 class Recurrence(Blocks):
     """The frozen step of a layer with a diagonal state, in real arithmetic.
 
@@ -102,7 +79,7 @@ class Recurrence(Blocks):
                 receives no input (B = 0), which this recurrence cannot represent; or
                 for a recurrence that was made without B_bar.
         """
-        _check_from(state, torch.complex128, (self.d_model, self.n))
+        _arguments.check_layer_state(state, torch.complex128, (self.d_model, self.n))
         if self.B_bar is None:
             raise ValueError(
                 "state needs a recurrence with B_bar: use layer.recurrence"
@@ -257,7 +234,7 @@ class DenseRecurrence(Blocks):
         Raises:
             ValueError: for the state of another layer.
         """
-        _check_from(state, torch.float64, (self.d_model, self.n))
+        _arguments.check_layer_state(state, torch.float64, (self.d_model, self.n))
         return state.transpose(0, 1).to(self.turn.dtype).contiguous()
 
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

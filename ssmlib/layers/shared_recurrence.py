@@ -73,6 +73,23 @@ class SharedRecurrence(nn.Module):
         _checks.integer("batch", batch, least=0)
         return self.D.new_zeros(batch, 2 * self.n)
 
+    @torch.no_grad()
+    def from_state(self, state: Tensor) -> Tensor:
+        """Return the state of a layer as that of this recurrence.
+
+        Args:
+            state: (B, N/2) complex128, as the layer's `initial_state`, `forward` or
+                `step` returns it.
+
+        Returns:
+            (B, N) in the recurrence's dtype.
+
+        Raises:
+            ValueError: for the state of another layer.
+        """
+        _arguments.check_layer_state(state, torch.complex128, (self.n,))
+        return torch.cat([state.real, state.imag], -1).to(self.D.dtype)
+
     def forward(self, u_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Compute one step, or a block of steps at once.
 

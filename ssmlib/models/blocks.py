@@ -73,17 +73,12 @@ def through(model: Model, u: Tensor, count: int, masks, valid: Tensor | None) ->
         part = of(model, k)
         y = called(part, enter(part, u, valid), valid)
         u = leave(part, u, y, _own(part, k, masks), valid)
-        entered = enter(model, k, u, valid)
-        ssm = model.ssms[k]
-        causal = isinstance(ssm, SSM | Selective)  # zeros at the end have no effect
-        y = ssm(entered) if causal else ssm(entered, valid)
-        u = leave(model, k, u, y, masks, valid)
     return u
 
 
 def called(part: Parts, u: Tensor, valid: Tensor | None) -> Tensor:
     """Return the output of the layer of a block, through its `forward`."""
-    if isinstance(part.layer, SSM):
+    if isinstance(part.layer, SSM | Selective):  # zeros at the end have no effect
         return part.layer(u)
     return part.layer(u, valid)
 
@@ -142,13 +137,14 @@ def first_is_folded(model: Model) -> bool:
 
 
 def last_alone(model: Model) -> bool:
-    """Return whether the last block is needed at the last step only."""
-    own = all(isinstance(ssm, SSM) and not ssm.mixes_features for ssm in model.ssms)
     """Return whether the last block is needed at the last step only.
 
     A layer with hooks is called through its `forward`, so that they run.
     """
-    own = all(isinstance(ssm, SSM) and not _hooks(ssm) for ssm in model.ssms)
+    own = all(
+        isinstance(ssm, SSM) and not ssm.mixes_features and not _hooks(ssm)
+        for ssm in model.ssms
+    )
     return model.pooling == "last" and own and model.norm != "batch"
 
 

@@ -102,7 +102,7 @@ class Fit:
         """
         curves = self.curves.pivot(index="run", columns="epoch", values="valid_loss")
         own = self.table.drop(columns=[n for n in self.table if n not in KEYS])
-        names = [n for n in own if own[n].astype(str).nunique() > 1]
+        names = [n for n in own if len(set(own[n].astype(str))) > 1]
         labels = (
             own[names]
             .astype(str)

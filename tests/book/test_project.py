@@ -227,8 +227,8 @@ SIGNATURES = {
     "training.Fit.save": "(self, path)",
     "tasks.split.Split.from_loaders": "(train, valid, test)",
     "models.Model": "(channels, outputs, *, layer, init, later_dt, frozen, d_model, "
-    "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, tied_dropout, "
-    "tokens, seed)",
+    "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, dropout, "
+    "tied_dropout, tokens, layer_options, seed, dtype, device)",
     "models.Ensemble": "(models)",
     "models.Ensemble.member": "(self, k)",
 }

@@ -157,6 +157,10 @@ REFUSALS = {
             "state must be this recurrence's own",
         ),
     ],
+    "layers.shared_recurrence.SharedRecurrence.from_state": [
+        (lambda: from_state(LRU(3, 8), LRU(3, 4)), ValueError, "state must be that"),
+        (lambda: from_state(LRU(3, 8), S4D(3, 8)), ValueError, "state must be that"),
+    ],
     "layers.shared_recurrence.SharedRecurrence.initial_state": batches(
         lambda: LRU(3, 8).recurrence()
     ),

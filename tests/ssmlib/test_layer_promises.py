@@ -165,6 +165,8 @@ RAISES = REFUSALS | {
 }
 #: names whose refusals another test has, as file::test
 ELSEWHERE = {
+    "layers.rescaling.rescale_C_": "test_generalization::test_bad_arguments_are_"
+    "refused",
     **dict.fromkeys(
         (
             "initialization.arguments.pair",

@@ -382,3 +382,15 @@ def test_they_are_trained(own, init):
     for run in (0, 1):
         losses = curves[curves["run"] == run]["train_loss"].tolist()
         assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("make", [LRU, S5])
+def test_a_frozen_step_continues_from_the_state_of_the_layer(make):
+    layer = make(3, 8, dtype=torch.float64)
+    u = torch.randn(2, 3, 9, generator=torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        _, state = layer(u[..., :5], layer.initial_state(2))
+        expected, _ = layer(u[..., 5:], state)
+    frozen = layer.recurrence()
+    found, _ = frozen(u[..., 5:], frozen.from_state(state))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
