@@ -86,20 +86,43 @@ def fixed_recurrent_weights(p, seed):
     return "block copy, S4D-Lin", "trained", {}, data, epochs
 
 
+def by_the_cells(chapter, p, seed, stop):
+    """The names that a chapter's cells define, until one that contains `stop`."""
+    names: dict = p | {"seed": seed, "n_seeds": 1}
+    for cell in read_notebook(CHAPTERS[chapter].path).cells:
+        if "part" in cell.metadata.get("tags", ()):
+            if stop in cell.source:
+                break
+            exec(cell.source, names)
+    return names
+
+
 def stable_parametrizations(p, seed):
     """Softplus at 64 steps, with the ratio of rates that the pilot chose."""
-    path = CHAPTERS["stable-parametrizations"].path
-    names: dict = p | {"seed": seed, "n_seeds": 1}
-    for cell in read_notebook(path).cells:
-        if "part" in cell.metadata.get("tags", ()) and "own_table" not in cell.source:
-            exec(cell.source, names)
+    names = by_the_cells("stable-parametrizations", p, seed, "own_table")
     given, _ = names["arms"](64)
     shape = {"linear": True, "d_model": 4, "d_state": 8}
     data = names["data"](64, seed)
     return "length 64", "softplus", given["softplus"], data, shape
 
 
+def active_timescales(p, seed):
+    """Decorrelated images, S4D's default range."""
+    names = by_the_cells("active-timescales", p, seed, "own_table")
+    data = names["sets"]["decorrelated"][0]
+    return "decorrelated", "trained", {"dt": names["RANGE"]}, data, {}
+
+
+def mimetic(p, seed):
+    """Copying, S4D at the rate of all parameters."""
+    data = by_the_cells("mimetic", p, seed, "options = {")["data"]["copying"][0]
+    shape = {"pooling": "none", "n_layers": 2, "bias": True, "norm": "layer"}
+    return "copying", "S4D", {"ssm_share": 1.0}, data, shape | {"prenorm": True}
+
+
 CASES = {
+    "active-timescales": active_timescales,
+    "mimetic": mimetic,
     "stable-parametrizations": stable_parametrizations,
     "fixed-recurrent-weights": fixed_recurrent_weights,
     "real-series": real_series,
