@@ -3,7 +3,7 @@
 import torch
 
 from ssmlib.initialization import Initialization
-from ssmlib.layers import DSS, S4, S4D, SSM, S4DReal, state
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, SSM, S4DReal, state
 from ssmlib.models import Ensemble, Model
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
@@ -132,6 +132,29 @@ REFUSALS = {
         (lambda: BOTH().recurrence(), ValueError, "a bidirectional layer has no"),
     ],
     "layers.modal.ModalSSM": common(of(S4D)),
+    "layers.s5.S5": [
+        *common(of(S5)),
+        (lambda: S5(3, 8, blocks=3), ValueError, "blocks must divide d_state / 2"),
+        (lambda: S5(3, 8, blocks=2.0), TypeError, "blocks must be an int"),
+        (lambda: S5(3, 8, init="lin"), ValueError, "init of S5 must be 'legs'"),
+    ],
+    "layers.lru.LRU": [
+        *(case for case in common(of(LRU)) if "dt must be" not in case[2]),
+        (lambda: LRU(3, 8, init="lin"), ValueError, "init must be stated in discrete"),
+        (lambda: LRU(3, 8, init="post"), ValueError, "init of LRU must have poles"),
+    ],
+    "layers.shared_recurrence.SharedRecurrence.forward": [
+        (lambda: stepped(LRU(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
+        (lambda: stepped(LRU(3, 8), U_T.double()), ValueError, "u_t must have shape"),
+        (
+            lambda: stepped(LRU(3, 8), other=LRU(3, 4)),
+            ValueError,
+            "state must be this recurrence's own",
+        ),
+    ],
+    "layers.shared_recurrence.SharedRecurrence.initial_state": batches(
+        lambda: LRU(3, 8).recurrence()
+    ),
     "layers.parameters.Parametrized.reset_parameters": [
         (
             lambda: (

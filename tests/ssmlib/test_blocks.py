@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from ssmlib.layers import DSS, S4, S4D, S4DReal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal
 
 H, N = 3, 8
 LAYERS = {
@@ -18,8 +18,11 @@ LAYERS = {
     "DSS": lambda: DSS(H, N, variant="exp"),
     "S4": lambda: S4(H, N),
     "S4, bilinear": lambda: S4(H, N, discretization="bilinear"),
+    "LRU": lambda: LRU(H, N),
+    "S5": lambda: S5(H, N, skip=False),
 }
 each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+each_state = pytest.mark.parametrize("make", [LAYERS[k] for k in ("S4D", "S4", "LRU")])
 dense_or_not = pytest.mark.parametrize("make", [LAYERS["S4D"], LAYERS["S4"]])
 
 
@@ -58,7 +61,7 @@ def test_a_block_is_its_steps(make, dtype, B, T):
         assert torch.allclose(found, exact, **near)
 
 
-@dense_or_not
+@each_state
 def test_blocks_of_any_lengths_continue_one_another(make):
     layer = make()
     frozen, u = layer.recurrence(torch.float64), normal(2, H, 200)
@@ -90,7 +93,7 @@ def test_a_bad_value_reaches_later_steps_of_its_own_sequence_only(make, bad, at)
     assert torch.equal(after[~own], clean_state[~own])
 
 
-@dense_or_not
+@each_state
 def test_the_buffers_of_now_are_used(make):
     frozen, other = make().recurrence(), make().recurrence()
     u, state = normal(1, H, 70, dtype=torch.float32), frozen.initial_state(1)
@@ -108,7 +111,7 @@ def test_the_buffers_of_now_are_used(make):
     assert torch.allclose(wide, expected, rtol=0, atol=1e-12)
 
 
-@dense_or_not
+@each_state
 def test_tables_are_no_part_of_a_state_dict_or_a_copy(make):
     frozen = make().recurrence()
     u, state = normal(1, H, 70, dtype=torch.float32), frozen.initial_state(1)
@@ -120,7 +123,7 @@ def test_tables_are_no_part_of_a_state_dict_or_a_copy(make):
         assert torch.equal(twin(u, state)[0], y)
 
 
-@dense_or_not
+@each_state
 def test_a_block_has_gradients_also_after_inference(make):
     frozen = make().recurrence(torch.float64)
     u, state = normal(1, H, 70).requires_grad_(), begun(frozen, 1)
@@ -136,7 +139,7 @@ def test_a_block_has_gradients_also_after_inference(make):
         assert torch.allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@dense_or_not
+@each_state
 def test_autocast_leaves_a_block_in_its_dtype(make):
     frozen = make().recurrence()
     u, state = normal(1, H, 70, dtype=torch.float32), begun(frozen, 1)
@@ -146,7 +149,7 @@ def test_autocast_leaves_a_block_in_its_dtype(make):
     assert all(map(torch.equal, found, expected))
 
 
-@dense_or_not
+@each_state
 def test_blocks_of_another_shape_are_refused(make):
     frozen = make().recurrence()
     state = frozen.initial_state(2)

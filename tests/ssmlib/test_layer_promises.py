@@ -24,7 +24,7 @@ from ssmlib.initialization.arguments import (
     checked_real,
 )
 from ssmlib.kernels import diagonal
-from ssmlib.layers import S4, S4D
+from ssmlib.layers import LRU, S4, S4D, SharedRecurrence
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from tests.ssmlib.promises import PROMISES
 from tests.ssmlib.refusals import REFUSALS, U_T, A, B, U
@@ -60,6 +60,11 @@ RAISES = REFUSALS | {
         (lambda: Initialization("lin").modes(7, G), ValueError, "d_state must be even"),
         (lambda: Initialization("lin").modes(8.0, G), TypeError, "d_state must be an"),
         (lambda: Initialization((A, B)).modes(8, G), ValueError, "d_state|modes"),
+    ],
+    "initialization.initialization.Initialization.poles": [
+        (lambda: Initialization("lin").poles(8, G), ValueError, "init must be stated"),
+        (lambda: Initialization("lru").poles(7, G), ValueError, "d_state must be even"),
+        (lambda: Initialization("lru").poles(8.0, G), TypeError, "d_state must be an"),
     ],
     "initialization.arguments.check_options": [
         (lambda: check_options("lin", "1", 1.0, "one"), TypeError, "real must be"),
@@ -264,3 +269,4 @@ def test_each_documented_kind_of_error_occurs():
 def test_recurrences_are_those_of_the_layers():
     assert isinstance(S4D(3, 8).recurrence(), Recurrence)
     assert isinstance(S4(3, 8).recurrence(), DenseRecurrence)
+    assert isinstance(LRU(3, 8).recurrence(), SharedRecurrence)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from ssmlib.layers import DSS, S4, S4D, S4DReal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal
 from ssmlib.models import OTHER_LAYERS, Ensemble, Model
 from tests.ssmlib.test_layers import Kernel
 
@@ -35,6 +35,10 @@ PAIRS = {
         partial(S4D, 3, 8), partial(S4D, 3, 8, discretization="bilinear")],
     "discretization of S4": [
         partial(S4, 3, 8), partial(S4, 3, 8, discretization="bilinear")],
+    "discretization of S5": [
+        partial(S5, 3, 8), partial(S5, 3, 8, discretization="bilinear")],
+    "bidirectional": [
+        partial(LRU, 3, 8), partial(LRU, 3, 8, bidirectional=True)],
     "real_transform of S4DReal": [
         partial(S4DReal, 3, 8), partial(S4DReal, 3, 8, real_transform="exp")],
     "length": [partial(DSS, 3, 8, length=64), partial(DSS, 3, 8, length=128)],
