@@ -21,6 +21,7 @@ from pathlib import Path
 import choosing
 import dense
 import kernels
+import shared
 import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
@@ -53,6 +54,8 @@ def worker(task: dict) -> object:
         return dense.measure(task)
     if task["measure"] == "tasks":
         return tasks.measure(task)
+    if task["measure"] == "shared":
+        return shared.measure(task)
     if task["measure"] == "steps":
         return steps_a_second()
     if task["measure"] == "graphs":
@@ -103,6 +106,7 @@ GROUPS = {
         + memory_rows(ask)
         + choosing.choosing_rows(ask)
         + dense.dense_rows(ask)
+        + shared.shared_rows(ask)
     ),
     "tasks": lambda: tasks.task_rows(ask),
     "ssmbook": orchestration_rows,

@@ -7,6 +7,8 @@ exactly 0 where the input has been 0 so far.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -18,22 +20,16 @@ class _Scan(torch.autograd.Function):
     """s_0 = 0, s_{k+1} = a s_k + v_k, k < T: v and s (..., T, B, n), a (..., 1, n).
 
     The state is carried in a's double precision, and stored in v's. reverse: from the
-    last k to the first.
+    last k to the first. M: steps per chunk, or 0 for no chunks.
     """
 
     @staticmethod
-    def forward(v: Tensor, a: Tensor, reverse: bool) -> Tensor:
-        out = torch.empty_like(v)
-        state = torch.zeros_like(v.select(-3, 0), dtype=a.dtype)
-        pairs = list(zip(v.unbind(-3), out.unbind(-3), strict=True))
-        for v_k, out_k in reversed(pairs) if reverse else pairs:
-            out_k.copy_(state)
-            state = torch.addcmul(v_k, state, a)
-        return out
+    def forward(v: Tensor, a: Tensor, reverse: bool, M: int) -> Tensor:
+        return _chunks(v, a, reverse, M) if M else _steps(v, a, reverse)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        _, a, ctx.reverse = inputs
+        _, a, *ctx.options = inputs
         ctx.save_for_backward(a, output)
         ctx.save_for_forward(a, output)
 
@@ -41,38 +37,74 @@ class _Scan(torch.autograd.Function):
     def backward(ctx, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         a, states = ctx.saved_tensors
         # The same recurrence, from the other end.
-        d_v = _Scan.apply(grad, conjugate(a), not ctx.reverse)
+        reverse, M = ctx.options
+        d_v = _Scan.apply(grad, conjugate(a), not reverse, M)
         d_a = (conjugate(states) * d_v).sum((-3, -2)).unsqueeze(-2)
-        return d_v, d_a.to(a.dtype), None
+        return d_v, d_a.to(a.dtype), None, None
 
     @staticmethod
-    def jvp(ctx, d_v: Tensor, d_a: Tensor, _):  # pyright: ignore[reportIncompatibleMethodOverride]
+    def jvp(ctx, d_v: Tensor, d_a: Tensor, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
         a, states = ctx.saved_tensors
         pushed = (d_a.unsqueeze(-3) * states).to(states.dtype)
-        return _Scan.apply(pushed + d_v, a, ctx.reverse)
+        return _Scan.apply(pushed + d_v, a, *ctx.options)
 
     @staticmethod
-    def vmap(info, in_dims, v: Tensor, a: Tensor, reverse: bool):  # pyright: ignore[reportIncompatibleMethodOverride]
+    def vmap(info, in_dims, v: Tensor, a: Tensor, *options):  # pyright: ignore[reportIncompatibleMethodOverride]
         v, a = (
             t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
             for t, dim in zip((v, a), in_dims[:2], strict=True)
         )
-        return _Scan.apply(v, a, reverse), 0
+        return _Scan.apply(v, a, *options), 0
 
 
-def scan(v: Tensor, a: Tensor) -> Tensor:
+def _steps(v: Tensor, a: Tensor, reverse: bool) -> Tensor:
+    out = torch.zeros_like(v)
+    state = torch.zeros_like(v.select(-3, 0), dtype=a.dtype)
+    pairs = list(zip(v.unbind(-3), out.unbind(-3), strict=True))
+    pairs = pairs[::-1] if reverse else pairs
+    for (v_k, _), (_, next_k) in pairwise(pairs):
+        if v.dtype == a.dtype:
+            state = torch.addcmul(v_k, state, a, out=next_k)
+        else:
+            state = torch.addcmul(v_k, state, a)
+            next_k.copy_(state)
+    return out
+
+
+def _chunks(v: Tensor, a: Tensor, reverse: bool, M: int) -> Tensor:
+    """All chunks step by step together, then the states between the chunks."""
+    T = v.shape[-3]
+    K = -(-T // M)
+    v = nn.functional.pad(v, (0, 0, 0, 0, 0, K * M - T)).unflatten(-3, (K, M))
+    a = a.unsqueeze(-3)  # (..., 1, 1, n)
+    powers = a.repeat_interleave(M + 1, -3)
+    powers[..., 0, :, :] = 1
+    powers = powers.cumprod(-3)  # (..., M + 1, 1, n)
+    near = a.to(v.dtype)
+    within = _steps(v, near, reverse)  # (..., K, M, B, n)
+    end = 0 if reverse else M - 1
+    added = torch.addcmul(v.select(-3, end), within.select(-3, end), near)
+    begun = _steps(added, powers[..., M, :, :], reverse)  # (..., K, B, n)
+    powers = powers[..., :M, :, :].unsqueeze(-4).to(v.dtype)
+    powers = powers.flip(-3) if reverse else powers
+    return within.addcmul_(powers, begun.unsqueeze(-3)).flatten(-4, -3)[..., :T, :, :]
+
+
+def scan(v: Tensor, a: Tensor, M: int = 0) -> Tensor:
     """Return the states s_k of s_0 = 0, s_{k+1} = a s_k + v_k.
 
     Args:
         v: (..., T, B, n) complex.
         a: (..., 1, n) complex. A state is carried in the dtype of a, and stored in that
             of v.
+        M: steps per chunk, or 0 for no chunks. Within a chunk the state is carried in
+            the dtype of v.
 
     Returns:
         The T states before each v_k, shaped like v.
     """
     if not one_by_one():
-        return _Scan.apply(v, a, False)
+        return _Scan.apply(v, a, False, M)
     states = [torch.zeros_like(v.select(-3, 0), dtype=a.dtype)]
     for v_k in v.unbind(-3)[:-1]:
         states.append(torch.addcmul(v_k, states[-1], a))

@@ -31,14 +31,7 @@ def states_before(v: Tensor, x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return _by_fourier(v, x)
     L = v.shape[0]
-    T, M = split(L)
-    powers = tables(x, 1, M, REAL[v.dtype])[1].mT.unsqueeze(1)  # (M, 1, n)
-    pole = torch.exp(x).to(v.dtype).unsqueeze(0)  # (1, n)
-    v = nn.functional.pad(v, (0, 0, 0, 0, 0, T * M - L)).unflatten(0, (T, M))
-    within = scan(v, pole.expand(T, -1, -1))  # (T, M, B, n)
-    added = torch.addcmul(v[:, -1], within[:, -1], pole)
-    begun = scan(added, torch.exp(x * M).unsqueeze(0))  # (T, B, n)
-    return torch.addcmul(within, powers, begun.unsqueeze(1)).flatten(0, 1)[:L]
+    return scan(v, torch.exp(x).unsqueeze(0), split(L)[1])
 
 
 def _by_fourier(v: Tensor, x: Tensor) -> Tensor:

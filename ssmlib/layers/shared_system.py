@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssmlib.kernels import (
     COMPLEX,
@@ -75,15 +75,14 @@ class Shared:
         U, kind = u.permute(2, 0, 1), COMPLEX[u.dtype]  # (L, B, H)
         v = _as_complex(U @ _as_real(self.B_bar.mT.to(kind)))  # (L, B, n)
         C, *back = self.C if self.C.ndim == 3 else (self.C,)
-        # With the state before a step, the step's own input needs a matrix of its own.
-        direct = 2 * (C @ self.B_bar).real.mT.to(u.dtype)  # (H, H)
-        direct = direct if D is None else direct + torch.diag(D)
-        states = states_before(v, self.log_A_bar)
-        y = U @ direct + _as_real(states) @ _reading(C * self.A_bar, kind)
+        after = nn.functional.pad(v, (0, 0, 0, 0, 0, 1))
+        states = states_before(after, self.log_A_bar)[1:]  # after each step
+        y = _as_real(states) @ _reading(C, kind)
         for C in back:
             states = states_before(v.flip(0), self.log_A_bar).flip(0)
             y = y + _as_real(states) @ _reading(C, kind)
         y = y.permute(1, 2, 0)
+        y = y if D is None else y + D.unsqueeze(-1) * u
         if torch.compiler.is_compiling() and not back:  # by Fourier transforms
             return silenced(y, u.abs().amax(1, keepdim=True))
         return y

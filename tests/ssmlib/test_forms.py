@@ -167,8 +167,9 @@ def test_silence_is_exact(form):
         assert float(error) < 10 * ROUNDING
 
 
+@pytest.mark.parametrize("M", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_scan_and_its_derivatives(reverse):
+def test_the_scan_and_its_derivatives(reverse, M):
     generator = torch.Generator().manual_seed(0)
     draw = {"dtype": torch.complex128, "generator": generator}
     v = torch.randn(2, 4, 2, 2, **draw).requires_grad_()
@@ -178,10 +179,10 @@ def test_the_scan_and_its_derivatives(reverse):
         rows.append(state)
         state = a * state + v_k
     rows = rows[::-1] if reverse else rows
-    assert torch.allclose(_Scan.apply(v, a, reverse), torch.stack(rows, 1))
+    assert torch.allclose(_Scan.apply(v, a, reverse, M), torch.stack(rows, 1))
 
     def scan(v, a):
-        return _Scan.apply(v, a, reverse)
+        return _Scan.apply(v, a, reverse, M)
 
     assert torch.autograd.gradcheck(scan, (v, a), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(scan, (v, a))
