@@ -15,6 +15,15 @@ from ssmlib.kernels.tables import split, tables
 from ssmlib.layers.chunks import scan
 
 
+def poles(x: Tensor) -> Tensor:
+    """Return exp(x), whose derivatives `torch.func` can nest.
+
+    Args:
+        x: complex, any shape.
+    """
+    return torch.polar(x.real.exp(), x.imag)
+
+
 def states_before(v: Tensor, x: Tensor) -> Tensor:
     """Return the state before each step, s_l = sum_{k < l} exp(x (l - 1 - k)) v_k.
 
@@ -30,8 +39,8 @@ def states_before(v: Tensor, x: Tensor) -> Tensor:
     """
     if torch.compiler.is_compiling():
         return _by_fourier(v, x)
-    L = v.shape[0]
-    return scan(v, torch.exp(x).unsqueeze(0), split(L)[1])
+    pole = poles(x).unsqueeze(0)
+    return scan(v, pole, split(len(v))[1])
 
 
 def _by_fourier(v: Tensor, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ssmlib.kernels import (
 )
 from ssmlib.layers.convolution import silenced
 from ssmlib.layers.shared_recurrence import SharedRecurrence
-from ssmlib.layers.shared_states import states_before
+from ssmlib.layers.shared_states import poles, states_before
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Shared:
 
     @property
     def A_bar(self) -> Tensor:
-        """Return the poles (n,). `torch.func` cannot nest the complex exponential."""
-        return torch.polar(self.log_A_bar.real.exp(), self.log_A_bar.imag)
+        """Return the poles (n,)."""
+        return poles(self.log_A_bar)
 
     def kernel(self, L: int, dtype: torch.dtype) -> Tensor:
         """Return the kernel: entry (h, k, l) weighs u_k in y_h, l steps later.
