@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 
 #: evenly spaced frequencies, beside those near the poles
 _EVEN = 512
@@ -31,10 +31,13 @@ def frequency_response(log_A_bar: Tensor, weights: Tensor, omega: Tensor) -> Ten
 
     Raises:
         TypeError: if log_A_bar or weights is not complex, or omega not real.
-        ValueError: for values that are not finite, or a real part of 0 or more.
+        ValueError: for values that are not finite, a real part of 0 or more, or a
+            result outside float64's range.
     """
     a, w = _modes(log_A_bar, weights)
-    return _response(a, w, _reals("omega", omega))
+    by = _scale.shift(w)
+    found = _response(a, _scale.shifted(w, by), _reals("omega", omega))
+    return _scale.restored("the response", found, by, dtype=torch.complex128)
 
 
 def peak_gain(log_A_bar: Tensor, weights: Tensor) -> Tensor:
@@ -54,12 +57,15 @@ def peak_gain(log_A_bar: Tensor, weights: Tensor) -> Tensor:
 
     Raises:
         TypeError: if log_A_bar or weights is not complex.
-        ValueError: for values that are not finite, or a real part of 0 or more.
+        ValueError: for values that are not finite, a real part of 0 or more, or a
+            result outside float64's range.
 
     Source: S4D-DFouT (arXiv 2508.20441) evaluates layers by it; chapter
     `active-timescales`.
     """
     a, w = _modes(log_A_bar, weights)
+    by = _scale.shift(w)
+    w = _scale.shifted(w, by)
     even = torch.linspace(0, math.pi, _EVEN, dtype=torch.float64, device=a.device)
     near = torch.tensor(_NEAR, dtype=torch.float64, device=a.device)
     phase = torch.remainder(a.imag, 2 * math.pi)
@@ -78,7 +84,7 @@ def peak_gain(log_A_bar: Tensor, weights: Tensor) -> Tensor:
         low = torch.where(left < right, low + third, low)
         high = torch.where(left < right, high, high - third)
     refined = _response(a, w, (low + high) / 2).abs()
-    return torch.cat([refined, size], -1).amax(-1)
+    return _scale.restored("the gain", torch.cat([refined, size], -1).amax(-1), by)
 
 
 def narrowest(x: Tensor, weights: Tensor, share: float) -> tuple[float, float]:

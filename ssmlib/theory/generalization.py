@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ssmlib import _checks
+from ssmlib import _checks, _scale
 
 
 def output_measure(kernel: Tensor, x: Tensor) -> Tensor:
@@ -24,7 +24,8 @@ def output_measure(kernel: Tensor, x: Tensor) -> Tensor:
 
     Raises:
         TypeError: if kernel or x is not a real tensor.
-        ValueError: for other shapes, or values that are not finite.
+        ValueError: for other shapes, values that are not finite, or a tau outside
+            float64's range.
 
     Source: Liu and Li (arXiv 2405.02670), in our reading of its abstract and summaries.
     """
@@ -36,7 +37,11 @@ def output_measure(kernel: Tensor, x: Tensor) -> Tensor:
             "kernel and x must have shapes (..., L) and (n, L) with n >= 2, got "
             f"{tuple(kernel.shape)} and {tuple(x.shape)}"
         )
-    x = x.double()
+    x, of_K, of_x = x.double(), _scale.shift(kernel), _scale.shift(x)
+    x, kernel = _scale.shifted(x, of_x), _scale.shifted(kernel, of_K)
     weights = kernel.flip(-1)  # of step s in the last output
     spread = (weights.abs() * x.std(0, correction=0)).sum(-1)
-    return (spread + (weights * x.mean(0)).sum(-1).abs()).square()
+    root = spread + (weights * x.mean(0)).sum(-1).abs()
+    root = _scale.restored("sqrt(tau)", root, of_K, of_x)
+    by = _scale.shift(root)
+    return _scale.restored("tau", _scale.shifted(root, by).square(), by, by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssmlib import _checks, hippo
+from ssmlib import _checks, _scale, hippo
 
 
 def legs_steps(N: int, steps: int) -> tuple[Tensor, Tensor]:
@@ -49,7 +49,8 @@ def states(A: Tensor, B: Tensor, u: Tensor) -> Tensor:
 
     Raises:
         TypeError: if an argument is not a real tensor.
-        ValueError: for other shapes, or values that are not finite.
+        ValueError: for other shapes, values that are not finite, or coefficients
+            outside float64's range.
     """
     A, B, u = (
         _checks.finite(name, _checks.dense(name, _checks.real(name, value)))
@@ -63,10 +64,12 @@ def states(A: Tensor, B: Tensor, u: Tensor) -> Tensor:
         )
     if u.ndim != 2 or u.shape[1] != steps or not len(u):
         raise ValueError(f"u must have shape (n, {steps}), got {tuple(u.shape)}")
+    of_B, of_u = _scale.shift(B), _scale.shift(u)
+    B, u = _scale.shifted(B, of_B), _scale.shifted(u, of_u)
     c = torch.zeros(*A.shape[:-3], len(u), A.shape[-1], dtype=A.dtype, device=A.device)
     for k in range(steps):
         c = c @ A[..., k, :, :].mT + u[:, k, None] * B[..., k, None, :]
-    return c
+    return _scale.restored("the coefficients", c, of_B, of_u)
 
 
 def reconstruct(c: Tensor, steps: int) -> Tensor:
@@ -98,7 +101,9 @@ def reconstruct(c: Tensor, steps: int) -> Tensor:
         P.append(((2 * k + 1) * x * P[-1] - k * P[-2]) / (k + 1))
     basis = torch.stack(P[: c.shape[-1]])  # (N, steps)
     order = torch.arange(c.shape[-1], dtype=torch.float64, device=c.device)
-    return (c * torch.sqrt(2 * order + 1)) @ basis
+    by = _scale.shift(c)
+    found = (_scale.shifted(c, by) * torch.sqrt(2 * order + 1)) @ basis
+    return _scale.restored("the history", found, by)
 
 
 def relative_error(found: Tensor, true: Tensor) -> Tensor:
@@ -121,7 +126,9 @@ def relative_error(found: Tensor, true: Tensor) -> Tensor:
         for name, value in (("found", found), ("true", true))
     )
     _checks.broadcast(found=found.shape, true=true.shape)
+    by = _scale.shift(found, true)
+    found, true = _scale.shifted(found, by), _scale.shifted(true, by)
     size = true.square().sum(-1)
     if bool((size == 0).any()) or not size.numel():
-        raise ValueError("true must not be all zeros")
-    return (found - true).square().sum(-1) / size
+        raise ValueError("true must not be all zeros, or that small beside found")
+    return _scale.restored("the error", (found - true).square().sum(-1) / size)
