@@ -112,9 +112,13 @@ def effects(measured: Measured, design: str = BASE) -> dict[str, Effect]:
     """Return the effect of each contrast, over the evaluated parts of a design.
 
     A design other than the base may have fewer arms or tasks. Contrasts of others are
-    left out then.
+    left out then. While only one seed is measured, there is no effect, because it has
+    no interval.
     """
-    runs = {part.name: part.losses.rows for part in measured.evaluated(design)}
+    parts = measured.evaluated(design)
+    if sum(len(part.losses.seeds) for part in parts) == 1:
+        return {}
+    runs = {part.name: part.losses.rows for part in parts}
     rows = [row for own in runs.values() for row in own]
     arms, tasks = ({row[name] for row in rows} for name in ("arm", "task"))
     return {

@@ -127,6 +127,15 @@ def test_missing_parts_are_known(tmp_path):
     assert found.count("base") == 4
 
 
+def test_one_seed_has_no_effect_yet(tmp_path):
+    """So a build in the middle of a study with a part per seed does not fail."""
+    study = stated(tmp_path, STUDY | {"per_part": 1})
+    write_part(tmp_path, study, "base", range(1))
+    assert effects(of_study(tmp_path, study)) == {}
+    write_part(tmp_path, study, "base", range(1, 2))
+    assert effects(of_study(tmp_path, study))["a_over_b"].n == 2
+
+
 def test_added_seeds_are_parts_of_the_design(tmp_path):
     """They are evaluated with the first ones, when all of them are measured."""
     designs = {"base": {"seeds": [0, 5], "added": [[40, 44]]}}
