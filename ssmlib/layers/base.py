@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 import torch
 from torch import Tensor, nn
@@ -118,6 +118,10 @@ class SSM(Parametrized):
     def system(self) -> System:
         """Return the layer in its discretized form, with its current parameters."""
 
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Raise TypeError, where `torch.jit.script` asks for a module to compile."""
+        _arguments.refuse_script(self)
+
     def extra_repr(self) -> str:
         """Return the sizes and options that `repr` shows."""
         return (
@@ -222,6 +226,7 @@ class SSM(Parametrized):
                 y = y.masked_fill(broken, math.nan)
             if state is None:
                 return y.to(u.dtype)
+            _arguments.check_exporter(self)
             _arguments.check_state(self, state, u.shape[0])
             system = self.system()
             y = y + system.response(state, L, self.dtype)
