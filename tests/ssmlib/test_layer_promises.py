@@ -170,6 +170,10 @@ ELSEWHERE = {
         ),
         "test_discrete::test_bad_arguments_are_refused",
     ),
+    **dict.fromkeys(
+        ("layers.irregular.intervals", "layers.resampling.resampled"),
+        "test_sampling::test_bad_arguments",
+    ),
     "layers.kernel_alone.KernelSSM.system": "test_layers::test_a_layer_may_give_its_"
     "kernel_alone",
     "layers.subclass.check_complete": "test_layers::test_a_subclass_that_lacks_a_part_"
