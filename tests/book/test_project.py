@@ -188,7 +188,7 @@ SIGNATURES = {
     "layers.SSM.draw_C": "(self, generator)",
     "layers.SSM.reset_parameters": "(self, generator)",
     "layers.SSM.recurrence": "(self, dtype)",
-    "layers.S4D.forward": "(self, u, state)",
+    "layers.S4D.forward": "(self, u, state, *, step_scale, timestamps)",
     "layers.S4D.kernel": "(self, L)",
     "layers.S4D.step": "(self, u_t, state)",
     "layers.S4D.initial_state": "(self, batch)",
@@ -226,8 +226,8 @@ SIGNATURES = {
     "training.Fit.save": "(self, path)",
     "tasks.split.Split.from_loaders": "(train, valid, test)",
     "models.Model": "(channels, outputs, *, layer, init, later_dt, frozen, d_model, "
-    "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, tied_dropout, "
-    "tokens, seed)",
+    "d_state, n_layers, pooling, linear, mix, norm, prenorm, bias, dropout, "
+    "tied_dropout, tokens, layer_options, seed, dtype, device)",
     "models.Ensemble": "(models)",
     "models.Ensemble.member": "(self, k)",
 }
