@@ -224,7 +224,6 @@ class SSM(Parametrized):
         self,
         u: Tensor,
         state: Tensor | None = None,
-        *,
         step_scale: float | None = None,
         timestamps: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:

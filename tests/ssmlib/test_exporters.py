@@ -1,5 +1,7 @@
 """What TorchScript and ONNX say of a layer, and the way that they point to."""
 
+import io
+
 import pytest
 import torch
 
@@ -22,6 +24,7 @@ def test_torchscript_points_to_the_recurrence(make):
     for compiled in (
         lambda: torch.jit.script(make()),
         lambda: torch.jit.trace(make(), U),
+        lambda: torch.onnx.export(make(), (U,), io.BytesIO(), dynamo=False),
         lambda: torch.jit.script(torch.nn.Sequential(make())),
     ):
         with pytest.raises(TypeError, match=r"trace its recurrence\(\)"):
