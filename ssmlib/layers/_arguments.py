@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from torch import Tensor
+from torch import Tensor, nn
 
 from ssmlib import _checks
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def check_input(layer: Parametrized, u: Tensor) -> None:
     """Raise TypeError or ValueError for all but real (B, H, L), L >= 1."""
+    check_exporter(layer, real=True)
     _checks.is_tensor("u", u)
     if u.ndim != 3 or u.shape[1] != layer.d_model or u.shape[2] == 0:
         raise ValueError(
@@ -27,7 +29,41 @@ def check_input(layer: Parametrized, u: Tensor) -> None:
 
 
 def check_step(layer: Parametrized, u_t: Tensor) -> None:
+def check_exporter(layer: nn.Module, *, real: bool = False) -> None:
+    """Raise TypeError while TorchScript, or ONNX unless a form is real, traces a layer.
+
+    Args:
+        layer: the layer or a model.
+        real: whether the form that is called has real numbers only.
+    """
+    script = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if not torch.compiler.is_compiling() and script:
+        refuse_script(layer)
+    if not real and _to_onnx():
+        raise TypeError(
+            f"ONNX has no complex numbers and no matrix exponential, which this form "
+            f"of {type(layer).__name__} needs: export its recurrence(), which is real"
+        )
+
+
+@torch.compiler.assume_constant_result
+def _to_onnx() -> bool:
+    """Whether ONNX exports; a compiler that traces this would find False."""
+    return torch.onnx.is_in_onnx_export()
+
+
+def refuse_script(layer: nn.Module) -> NoReturn:
+    """Raise TypeError that says what TorchScript can do."""
+    raise TypeError(
+        f"TorchScript cannot compile {type(layer).__name__}: trace its recurrence(), "
+        "as torch.jit.trace(frozen, (u_t, state)), which ONNX exports too; or use "
+        "torch.export for the whole sequence"
+    )
+
+
+def check_step(layer: SSM, u_t: Tensor) -> None:
     """Raise TypeError or ValueError for all but real (B, H)."""
+    check_exporter(layer)
     if u_t.ndim != 2 or u_t.shape[1] != layer.d_model:
         raise ValueError(
             f"u_t must have shape (B, {layer.d_model}), got {tuple(u_t.shape)}"

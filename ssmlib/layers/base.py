@@ -9,7 +9,15 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NoReturn,
+    TypedDict,
+    Unpack,
+    overload,
+)
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +29,20 @@ from ssmlib.initialization import Initialization, Range, as_initialization
 from ssmlib.kernels import full_precision
 from ssmlib.layers import _arguments
 from ssmlib.layers.convolution import causal, finite_part, two_sided
+from ssmlib.layers.irregular import Continuous
 from ssmlib.layers.parameters import DTYPES, Parametrized
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
+from ssmlib.layers.resampling import resampled
 from ssmlib.layers.shared_recurrence import SharedRecurrence
 from ssmlib.layers.systems import Diagonal, System
+
+
+class Sampling(TypedDict, total=False):
+    """The options of a call of a layer."""
+
+    step_scale: float | None
+    timestamps: Tensor | None
+
 
 #: how a layer begins, as every layer but S4 takes it
 Init = InitName | tuple[Tensor, Tensor] | Initialization
@@ -121,6 +139,10 @@ class SSM(Parametrized):
     def system(self) -> System:
         """Return the layer in its discretized form, with its current parameters."""
 
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Raise TypeError, where `torch.jit.script` asks for a module to compile."""
+        _arguments.refuse_script(self)
+
     def extra_repr(self) -> str:
         """Return the sizes and options that `repr` shows."""
         return (
@@ -184,18 +206,30 @@ class SSM(Parametrized):
     if TYPE_CHECKING:  # `nn.Module.__call__` has the types of no layer's `forward`
 
         @overload
-        def __call__(self, u: Tensor, state: None = None) -> Tensor: ...
+        def __call__(
+            self, u: Tensor, state: None = None, **options: Unpack[Sampling]
+        ) -> Tensor: ...
         @overload
-        def __call__(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]: ...
-        def __call__(self, u: Tensor, state: Tensor | None = None) -> Any:
-            """Return `forward(u, state)`."""
+        def __call__(
+            self, u: Tensor, state: Tensor, **options: Unpack[Sampling]
+        ) -> tuple[Tensor, Tensor]: ...
+        def __call__(self, u: Tensor, state: Tensor | None = None, **options) -> Any:
+            """Return `forward(u, state, **options)`."""
 
     @overload
-    def forward(self, u: Tensor, state: None = None) -> Tensor: ...
-    @overload
-    def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]: ...
     def forward(
-        self, u: Tensor, state: Tensor | None = None
+        self, u: Tensor, state: None = None, **options: Unpack[Sampling]
+    ) -> Tensor: ...
+    @overload
+    def forward(
+        self, u: Tensor, state: Tensor, **options: Unpack[Sampling]
+    ) -> tuple[Tensor, Tensor]: ...
+    def forward(
+        self,
+        u: Tensor,
+        state: Tensor | None = None,
+        step_scale: float | None = None,
+        timestamps: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Return the output y and, if a state is given, the state after u.
 
@@ -207,16 +241,30 @@ class SSM(Parametrized):
         Args:
             u: (B, H, L), real floating point, L >= 1.
             state: the state before u, as `initial_state` returns it; None for zeros.
+            step_scale: the time between two steps, in the steps of the layer: 0.5 for
+                an input that is sampled twice as often. It is a factor of dt. None
+                for 1.
+            timestamps: (L,) or (B, L), the times of the steps, in the steps of the
+                layer, increasing; the input of a step is constant since the step
+                before, and since one step before the first. It is computed by a scan
+                that needs memory for (B, H, N/2, L) complex128. None for 0 .. L - 1.
 
         Returns:
             y (B, H, L) in the dtype of u; with a state, (y, the state after u).
 
         Raises:
-            TypeError: if u is not a tensor of real floating point.
+            TypeError: if u is not a tensor of real floating point, or for another type
+                of step_scale or timestamps.
             ValueError: for u of another shape, a state of another layer or batch size,
-                or a state for a bidirectional layer.
+                or a state for a bidirectional layer; for a step_scale that is not
+                positive, or timestamps of another shape, that are not finite or do not
+                increase; or for one of them with a layer that has no A, B and dt, as
+                DSS with variant "softmax". S4 and bidirectional layers have no
+                timestamps.
         """
         _arguments.check_input(self, u)
+        if step_scale is not None or timestamps is not None:
+            return resampled(self, u, state, step_scale, timestamps)
         L = u.shape[-1]
         with full_precision(u.device):
             x = u.to(self.dtype)
@@ -227,11 +275,20 @@ class SSM(Parametrized):
                 y = y.masked_fill(broken, math.nan)
             if state is None:
                 return y.to(u.dtype)
+            _arguments.check_exporter(self)
             _arguments.check_state(self, state, u.shape[0])
             system = self.system()
             y = y + system.response(state, L, self.dtype)
             after = system.after(x, state)
         return y.to(u.dtype), after
+
+    def _continuous(self) -> Continuous | None:
+        """Return a diagonal layer before its discretization, or None."""
+        return None
+
+    def _scaled_system(self, step_scale: float) -> System | None:
+        """Return the discretized layer with dt times a factor, or None."""
+        return None
 
     def _convolve(self, x: Tensor) -> Tensor:
         """Return y for a finite x (B, H, L) in the layer's dtype."""

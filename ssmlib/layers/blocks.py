@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,13 @@ class Blocks(nn.Module):
     @abstractmethod
     def _state(self, rows: Tensor) -> Tensor:
         """Return rows as a state."""
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Raise TypeError, where `torch.jit.script` asks for a module to compile."""
+        raise TypeError(
+            f"torch.jit.script cannot compile {type(self).__name__}: use "
+            "torch.jit.trace(frozen, (u_t, state)), or export it to ONNX"
+        )
 
     def __getstate__(self) -> dict:
         """Return what a copy has: it makes its own tables."""

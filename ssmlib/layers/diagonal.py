@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssmlib.discretization import METHODS
 from ssmlib.kernels.tables import Pair
+from ssmlib.layers._arguments import check_exporter
 from ssmlib.layers.base import SSM
 from ssmlib.layers.chunks import chunk_length, chunked
 from ssmlib.layers.systems import Diagonal
@@ -42,6 +43,7 @@ class DiagonalSSM(SSM):
     def system(self) -> Diagonal:
         """Return the layer in its discretized form, as `SSM.system`."""
         parts = self._real_parts() if torch.compiler.is_compiling() else None
+        check_exporter(self, real=parts is not None)
         return Diagonal(*self.modes(), parts)
 
     def _real_parts(self) -> tuple[Pair, Pair] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Unpack
 
 import torch
@@ -99,6 +99,10 @@ class DSS(S4D):
     def B(self) -> Tensor:
         """Return ones (H, N/2)."""
         return torch.ones_like(self.A)
+
+    def _defining_modes(self) -> Callable:
+        own = type(self).modes
+        return S4D.modes if own is DSS.modes and self.variant == "exp" else own
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the discretized modes: (log A_bar, B_bar, C), complex128."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from ssmlib._literals import HippoName
 from ssmlib.discretization import dense_parts
 from ssmlib.initialization import Initialization
+from ssmlib.layers._arguments import check_exporter
 from ssmlib.layers.modal import ModalOptions, ModalSSM
 from ssmlib.layers.systems import Dense, System
 
@@ -94,7 +95,15 @@ class S4(ModalSSM):
         Returns:
             A_bar (H, N, N), B_bar (H, N) and C (H, N) or (2, H, N), real.
         """
+        return self._system(self.dt)
+
+    def _scaled_system(self, step_scale: float) -> Dense | None:
+        own = type(self).system is S4.system
+        return self._system(self.dt * step_scale) if own else None
+
+    def _system(self, dt: Tensor) -> Dense:
+        check_exporter(self)
         B, C = self.B, self.C
         B = torch.cat([B.real, B.imag], -1)
-        A_bar, B_bar = dense_parts(self.matrix(), B, self.dt, self.discretization)
+        A_bar, B_bar = dense_parts(self.matrix(), B, dt, self.discretization)
         return Dense(A_bar, B_bar, 2 * torch.cat([C.real, -C.imag], -1))

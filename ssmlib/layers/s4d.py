@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from ssmlib.discretization import real_phi
 from ssmlib.kernels.tables import Pair
 from ssmlib.layers.diagonal import DiagonalSSM
+from ssmlib.layers.irregular import Continuous
 from ssmlib.layers.modal import ModalSSM
 
 #: the parts of a class that define what the modes are as functions of the parameters
@@ -98,6 +99,17 @@ class S4D(ModalSSM, DiagonalSSM):
         a, b, p, q = (part * dt for part in (a, b, p, q))
         B_bar = _times((p, q), real_phi(a, b))
         return _times(C, B_bar), (a, b)
+
+    def _continuous(self) -> Continuous | None:
+        own = type(self)
+        plain = own.discretize is DiagonalSSM.discretize
+        if not plain or self._defining_modes() is not S4D.modes:
+            return None
+        return Continuous(self.A, self.B, self.C, self.dt, self.discretization)
+
+    def _defining_modes(self) -> Callable:
+        """Return the function that defines the modes."""
+        return type(self).modes
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the discretized modes: (log A_bar, B_bar, C), complex128."""

@@ -73,6 +73,9 @@ class Described(nn.Module):
 def set_(own: Tensor, value: Tensor) -> None:
     """Copy an initial value into a parameter or buffer of the same shape.
 
+    Of a tensor that is sharded over processes, each process copies its own part: all of
+    them have drawn the same value.
+
     Args:
         own: the parameter or buffer, changed in place.
         value: a tensor of the same shape.
@@ -86,4 +89,11 @@ def set_(own: Tensor, value: Tensor) -> None:
             f"a parameter of shape {tuple(own.shape)} cannot be set to the initial "
             f"value of shape {tuple(value.shape)}: of an ensemble, reset each member"
         )
+    if hasattr(own, "device_mesh"):  # a `DTensor`, whose module is slow to import
+        from torch.distributed.tensor import distribute_tensor
+
+        sharded: Any = own
+        place = {"device_mesh": sharded.device_mesh, "placements": sharded.placements}
+        value = value.to(sharded.device, own.dtype)
+        value = distribute_tensor(value, **place, src_data_rank=None)
     own.copy_(value)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib import _checks
+from ssmlib.layers._arguments import check_exporter
 from ssmlib.models.blocks import encode, enter, leave, of
 from ssmlib.models.padding import within
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def check_shape(model: Model, x: Tensor) -> None:
     """Raise ValueError for another shape, TypeError for another type or dtype."""
+    check_exporter(model, real=True)
     _checks.is_tensor("x", x)
     shape = "(B, L)" if model.tokens else f"(B, {model.channels}, L)"
     right = x.ndim == 2 if model.tokens else x.shape[1:-1] == (model.channels,)

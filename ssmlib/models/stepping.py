@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import torch
 from torch import Tensor
 
 from ssmlib import _checks
+from ssmlib.layers._arguments import refuse_script
 from ssmlib.layers.parameters import DTYPES
 from ssmlib.layers.state import Described
 from ssmlib.models import blocks, steps
@@ -25,6 +26,10 @@ State = tuple[Tensor, ...]
 
 class Stepping(Described):
     """The steps of a `Model`, whose base this is."""
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Raise TypeError, where `torch.jit.script` asks for a module to compile."""
+        refuse_script(self)
 
     def initial_state(self, batch: int) -> State:
         """Return a state of zeros: that of each layer.

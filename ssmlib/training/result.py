@@ -109,6 +109,14 @@ class Fit:
             .apply(lambda row: ", ".join(f"{n} = {v}" for n, v in row.items()), axis=1)
         )
         labels = labels.to_numpy() if names else np.full(len(own), "validation")
+        names = [n for n in own if len(set(own[n].astype(str).tolist())) > 1]
+        columns = [own[n].astype(str).tolist() for n in names]
+        rows = zip(*columns, strict=True) if names else [()] * len(own)
+        texts = [
+            ", ".join(f"{n} = {v}" for n, v in zip(names, row, strict=True))
+            for row in rows
+        ]
+        labels = np.array([text or "validation" for text in texts])
         drawn = {}
         for label in dict.fromkeys(labels):
             draws = curves.to_numpy()[labels == label]

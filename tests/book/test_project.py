@@ -189,7 +189,7 @@ SIGNATURES = {
     "layers.SSM.draw_C": "(self, generator)",
     "layers.SSM.reset_parameters": "(self, generator)",
     "layers.SSM.recurrence": "(self, dtype)",
-    "layers.S4D.forward": "(self, u, state)",
+    "layers.S4D.forward": "(self, u, state, step_scale, timestamps)",
     "layers.S4D.kernel": "(self, L)",
     "layers.S4D.step": "(self, u_t, state)",
     "layers.S4D.initial_state": "(self, batch)",

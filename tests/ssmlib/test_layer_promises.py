@@ -186,6 +186,8 @@ ELSEWHERE = {
             "layers.selective.Selective.step",
         ),
         "test_selective::test_bad_arguments_are_refused",
+        ("layers.irregular.intervals", "layers.resampling.resampled"),
+        "test_sampling::test_bad_arguments",
     ),
     "layers.kernel_alone.KernelSSM.system": "test_layers::test_a_layer_may_give_its_"
     "kernel_alone",

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from functools import partial
 
 import pytest
@@ -12,6 +13,7 @@ from ssmlib.layers import DSS, S4, S4D, S4DReal
 from ssmlib.models import Ensemble, Model, load
 from ssmlib.tasks import images
 from ssmlib.training import fit
+from tests.conftest import ROOT
 
 PAIR = (torch.tensor([-0.5 + 1j, -0.5 + 2j]).cdouble(), torch.ones(2).cdouble())
 MODELS = {
@@ -252,3 +254,13 @@ def test_predictions_refuse_bad_input():
             model.predict(x)
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         model.predict(torch.ones(2, 9), batch_size=0)
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
+    text = (ROOT / "book" / "api" / "models.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert torch.equal(names["y"], names["model"].predict(names["prompt"]))
+    assert names["block"](torch.randn(2, 64, 9)).shape == (2, 64, 9)
