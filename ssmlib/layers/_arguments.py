@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 import torch
-from torch import Tensor
 from torch import Tensor, nn
 
 from ssmlib import _checks
@@ -28,7 +27,6 @@ def check_input(layer: Parametrized, u: Tensor) -> None:
         raise TypeError(f"u must be real floating point, got {u.dtype}")
 
 
-def check_step(layer: Parametrized, u_t: Tensor) -> None:
 def check_exporter(layer: nn.Module, *, real: bool = False) -> None:
     """Raise TypeError while TorchScript, or ONNX unless a form is real, traces a layer.
 
@@ -61,7 +59,7 @@ def refuse_script(layer: nn.Module) -> NoReturn:
     )
 
 
-def check_step(layer: SSM, u_t: Tensor) -> None:
+def check_step(layer: Parametrized, u_t: Tensor) -> None:
     """Raise TypeError or ValueError for all but real (B, H)."""
     check_exporter(layer)
     if u_t.ndim != 2 or u_t.shape[1] != layer.d_model:

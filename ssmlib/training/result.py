@@ -102,13 +102,6 @@ class Fit:
         """
         curves = self.curves.pivot(index="run", columns="epoch", values="valid_loss")
         own = self.table.drop(columns=[n for n in self.table if n not in KEYS])
-        names = [n for n in own if len(set(own[n].astype(str))) > 1]
-        labels = (
-            own[names]
-            .astype(str)
-            .apply(lambda row: ", ".join(f"{n} = {v}" for n, v in row.items()), axis=1)
-        )
-        labels = labels.to_numpy() if names else np.full(len(own), "validation")
         names = [n for n in own if len(set(own[n].astype(str).tolist())) > 1]
         columns = [own[n].astype(str).tolist() for n in names]
         rows = zip(*columns, strict=True) if names else [()] * len(own)

@@ -186,6 +186,8 @@ ELSEWHERE = {
             "layers.selective.Selective.step",
         ),
         "test_selective::test_bad_arguments_are_refused",
+    ),
+    **dict.fromkeys(
         ("layers.irregular.intervals", "layers.resampling.resampled"),
         "test_sampling::test_bad_arguments",
     ),
