@@ -100,3 +100,8 @@ def load(path: str | Path):
         # PyYAML lets through what int(), datetime() and others say of a bad value.
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path} is not YAML that ssmbook reads: {reason}") from error
+
+
+def text(content: dict) -> str:
+    """Return a mapping as YAML, in its own order."""
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=88)

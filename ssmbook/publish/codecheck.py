@@ -10,8 +10,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import yaml
-
 from ssmbook.notebook import strict_yaml
 from ssmbook.notebook.chapters import chapters
 from ssmbook.runs.stores import replace
@@ -47,7 +45,7 @@ def text(root: Path) -> str:
         "certificate": PLACEHOLDER,
         "report": PLACEHOLDER,
     }
-    dumped = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=88)
+    dumped = strict_yaml.text(content)
     return _HEAD + dumped
 
 

@@ -207,7 +207,7 @@ def test_every_use_of_a_missing_package_names_its_extra(used, use):
 def test_the_readme_runs_without_extras_or_names_them(plain, root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     *blocks, fit = re.findall(r"```python\n(.*?)```", readme, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert "fit(" in fit
     blocks = [block.replace("(1000, 1024,", "(50, 128,") for block in blocks]
     said = plain(

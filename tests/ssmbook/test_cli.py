@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_packages(place):
 
 
 def test_every_command_has_examples_or_is_a_guest():
-    guests = {"recommend", "reproduce"}  # of ssmlib, whose help has its own
+    guests = {"audit", "recommend", "reproduce"}  # of ssmlib, whose help has its own
     former = {"deposits"}
     assert set(GROUP.commands) == set(examples.EXAMPLES) | guests | former
     for name in guests:
