@@ -100,7 +100,7 @@ def test_two_processes_train_one_model(tmp_path):
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert "same parameters: True" in done.stdout
