@@ -50,10 +50,11 @@ from ssmlib.models.parts import (
 )
 from ssmlib.models.prediction import Predicting
 from ssmlib.models.saving import Saving, arguments
+from ssmlib.models.sizes import Sizes
 from ssmlib.models.stepping import Stepping
 
 
-class Model(Predicting, Saving, Stepping):
+class Model(Predicting, Saving, Sizes, Stepping):
     """A stack of sequence layers between a linear encoder and a linear decoder.
 
     It maps x (B, channels, L) to (B, outputs), or to (B, outputs, L) without pooling.
@@ -216,41 +217,6 @@ class Model(Predicting, Saving, Stepping):
     def vmaps(self) -> bool:
         """Return whether `torch.func.vmap` has a rule for each of its layers."""
         return all(getattr(ssm, "vmaps", True) for ssm in self.ssms)
-
-    def mask_shapes(self, B: int, L: int) -> list[tuple[int, int, int]]:
-        """Return the shapes of the masks that `forward` accepts.
-
-        There is one mask per block, after its GELU; with mix="glu" there is a second
-        one, after the gate.
-
-        Args:
-            B: number of sequences.
-            L: number of steps.
-        """
-        last = 1 if blocks.last_alone(self) else L
-        steps = [L] * (len(self.ssms) - 1) + [last]
-        a_block = 2 if self.mix == "glu" else 1
-        return [
-            (B, self.d_model, 1 if self.tied_dropout else count)
-            for count in steps
-            for _ in range(a_block if self.mixers else 0)
-        ]
-
-    def feature_values(self, B: int, L: int) -> int:
-        """Return the number of values of the features that `forward` forms.
-
-        These are B H L per block, the last one excluded if it is needed at the last
-        step only, and H L per kernel.
-
-        Args:
-            B: number of sequences.
-            L: number of steps.
-        """
-        alone = blocks.last_alone(self)
-        count = len(self.ssms) - alone
-        if alone and not count and not blocks.first_is_folded(self):
-            count = 1
-        return (B * count + len(self.ssms)) * self.d_model * L
 
     def forward(
         self,
