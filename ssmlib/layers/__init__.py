@@ -13,7 +13,8 @@ from ssmlib.layers.s4 import S4
 from ssmlib.layers.s4d import S4D
 from ssmlib.layers.s4d_real import S4DReal
 from ssmlib.layers.s5 import S5
-from ssmlib.layers.selective import Selective, SelectiveState
+from ssmlib.layers.selective import Selective
+from ssmlib.layers.selective_forms import SelectiveState
 from ssmlib.layers.shared import SharedSSM
 from ssmlib.layers.shared_recurrence import SharedRecurrence
 from ssmlib.layers.shared_system import Shared

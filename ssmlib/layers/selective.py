@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, get_args
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,14 @@ from ssmlib.layers import _arguments
 from ssmlib.layers.base import Init
 from ssmlib.layers.convolution import finite_part
 from ssmlib.layers.parameters import DTYPES, Parametrized
+from ssmlib.layers.selective_forms import (
+    Parts,
+    SelectiveState,
+    attention,
+    broken_state,
+    memory_after,
+    response,
+)
 
 TRANSITIONS: tuple[TransitionName, ...] = get_args(TransitionName)
 CONVOLUTIONS: tuple[ConvolutionName, ...] = get_args(ConvolutionName)
@@ -29,39 +37,6 @@ CONVOLUTIONS: tuple[ConvolutionName, ...] = get_args(ConvolutionName)
 WIDTH = 4
 #: -log of the decay rate, and size of W_delta, of a transition near the identity
 SLOW, SMALL = 8.0, 0.01
-
-
-class SelectiveState(NamedTuple):
-    """The state of a selective layer.
-
-    Attributes:
-        memory: (B, heads, N, H / heads).
-        recent: (B, H + 2 N, 3), the projections that the convolution still reads; the
-            last axis has size 0 without a convolution.
-    """
-
-    memory: Tensor
-    recent: Tensor
-
-
-class Parts(NamedTuple):
-    """The values of each step, from which all forms are computed.
-
-    Attributes:
-        x: (B, heads, H / heads, L), the values.
-        B: (B, N, L), input weights.
-        C: (B, N, L), output weights.
-        dt: (B, heads, L), positive.
-        log_decay: (B, heads, L), -a dt.
-        recent: as in `SelectiveState`, after these steps.
-    """
-
-    x: Tensor
-    B: Tensor
-    C: Tensor
-    dt: Tensor
-    log_decay: Tensor
-    recent: Tensor
 
 
 class Selective(Parametrized):
@@ -212,16 +187,16 @@ class Selective(Parametrized):
                 clean = clean.masked_fill(broken, 0.0)
             recent = None if state is None else self._checked(state, len(u)).recent
             parts = self._parts(clean, recent)
-            M = _attention(parts)  # (B, heads, L, L)
+            M = attention(parts)  # (B, heads, L, L)
             y = torch.einsum("bkij,bkpj->bkpi", M, parts.x)
             after = None
             if state is not None:
-                y = y + _response(parts, state.memory)
-                after = SelectiveState(_memory(parts, state.memory), parts.recent)
+                y = y + response(parts, state.memory)
+                after = SelectiveState(memory_after(parts, state.memory), parts.recent)
             y = y.flatten(1, 2) + self._skipped(clean.mT).mT
             if broken is not None:
                 y = y.masked_fill(broken, math.nan)
-                after = None if after is None else _broken(after, broken[:, 0, -1])
+                after = None if after is None else broken_state(after, broken[:, 0, -1])
         y = y.to(u.dtype)
         return y if after is None else (y, after)
 
@@ -241,7 +216,7 @@ class Selective(Parametrized):
         """
         _arguments.check_input(self, u)
         with full_precision(u.device):
-            return _attention(self._parts(_checks.finite("u", u).to(self.dtype)))
+            return attention(self._parts(_checks.finite("u", u).to(self.dtype)))
 
     def initial_state(self, batch: int) -> SelectiveState:
         """Return a state of zeros.
@@ -320,38 +295,3 @@ class Selective(Parametrized):
                 f"{state!r:.80}"
             )
         return state
-
-
-def _attention(parts: Parts) -> Tensor:
-    """Return M (B, heads, L, L)."""
-    L = parts.dt.shape[-1]
-    total = parts.log_decay.double().cumsum(-1)  # whose differences cancel
-    logs = (total.unsqueeze(-1) - total.unsqueeze(-2)).to(parts.dt.dtype)
-    later = torch.ones(L, L, dtype=torch.bool, device=logs.device).triu(1)
-    decay = torch.exp(logs.masked_fill(later, -math.inf))  # masked before exp
-    scores = parts.C.mT @ parts.B  # (B, L, L)
-    return scores.unsqueeze(1) * decay * parts.dt.unsqueeze(-2)
-
-
-def _response(parts: Parts, memory: Tensor) -> Tensor:
-    """Return the outputs that a memory adds, (B, heads, H / heads, L)."""
-    decay = torch.exp(parts.log_decay.cumsum(-1)).unsqueeze(-2)
-    return decay * torch.einsum("bni,bknp->bkpi", parts.C, memory)
-
-
-def _memory(parts: Parts, memory: Tensor) -> Tensor:
-    """Return the memory after all steps, (B, heads, N, H / heads)."""
-    total = parts.log_decay.double().cumsum(-1)
-    left = torch.exp(total[..., -1:] - total).to(parts.dt.dtype)  # (B, heads, L)
-    added = torch.einsum("bkj,bnj,bkpj->bknp", left * parts.dt, parts.B, parts.x)
-    return torch.exp(total[..., -1]).to(added.dtype)[..., None, None] * memory + added
-
-
-def _broken(state: SelectiveState, broken: Tensor) -> SelectiveState:
-    """Return the state with NaN for the sequences (B,) that had NaN or infinity."""
-    return SelectiveState(
-        *(
-            part.masked_fill(broken.view(-1, *[1] * (part.ndim - 1)), math.nan)
-            for part in state
-        )
-    )
