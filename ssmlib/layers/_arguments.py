@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ssmlib import _checks
 
 if TYPE_CHECKING:
-    from ssmlib.layers.base import SSM
     from ssmlib.layers.parameters import Parametrized
+    from ssmlib.layers.stepping import Stepping
 
 
 def check_input(layer: Parametrized, u: Tensor) -> None:
@@ -70,19 +70,19 @@ def check_step(layer: Parametrized, u_t: Tensor) -> None:
         raise TypeError(f"u_t must be real floating point, got {u_t.dtype}")
 
 
-def check_causal(layer: SSM) -> None:
+def check_causal(layer: Stepping) -> None:
     """Raise ValueError for a bidirectional layer."""
     if layer.bidirectional:
         raise ValueError("a bidirectional layer has no state, step or recurrence")
 
 
-def state_shape(layer: SSM, batch: int) -> tuple[int, ...]:
+def state_shape(layer: Stepping, batch: int) -> tuple[int, ...]:
     """Return the shape of a state: of each feature, or one that the features share."""
     features = () if layer.mixes_features else (layer.d_model,)
     return batch, *features, layer.state_size
 
 
-def check_state(layer: SSM, state: Tensor, batch: int) -> None:
+def check_state(layer: Stepping, state: Tensor, batch: int) -> None:
     """Raise ValueError for all but a state of this layer for `batch` sequences."""
     check_causal(layer)
     shape = state_shape(layer, batch)

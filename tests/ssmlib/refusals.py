@@ -125,14 +125,14 @@ REFUSALS = {
     "layers.base.SSM.kernel": lengths("kernel"),
     "layers.base.SSM.impulse_response": lengths("impulse_response"),
     "layers.base.SSM.last_weights": lengths("last_weights"),
-    "layers.base.SSM.initial_state": batches(lambda: S4D(3, 8)),
-    "layers.base.SSM.step": [
+    "layers.stepping.Stepping.initial_state": batches(lambda: S4D(3, 8)),
+    "layers.stepping.Stepping.step": [
         (lambda: S4D(3, 8).step(U_T.long(), STATE), TypeError, "u_t must be real"),
         (lambda: S4D(3, 8).step(U_T[:, :2], STATE), ValueError, "u_t must have shape"),
         (lambda: S4D(3, 8).step(U_T, STATE[:1]), ValueError, "state must be this"),
         (lambda: BOTH().step(U_T, STATE), ValueError, "a bidirectional layer has no"),
     ],
-    "layers.base.SSM.recurrence": [
+    "layers.stepping.Stepping.recurrence": [
         (lambda: S4D(3, 8).recurrence(torch.float16), TypeError, "dtype must be"),
         (lambda: BOTH().recurrence(), ValueError, "a bidirectional layer has no"),
     ],
