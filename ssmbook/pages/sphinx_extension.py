@@ -13,6 +13,7 @@
                              the page on which it stands
 
 Below the title of a chapter stands its kind, its reading time and its prerequisites.
+The table of contents beside each page marks the chapters on trained models.
 Figures take their alt text from the notebook that draws them. A page that pastes a
 record or a figure of a notebook that failed says that it is missing.
 """
@@ -34,6 +35,7 @@ from sphinx_design.badges_buttons import XRefBadgeRole
 
 from ssmbook.pages import front_page, reading
 from ssmbook.pages.badges import color, words
+from ssmbook.pages.sidebar import mark_chapters
 from ssmbook.pages.site import of_build
 from ssmbook.pages.transforms import BelowTitles, OfNotebooks, add_links
 
@@ -267,4 +269,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive_to_domain("glue", "figure", Figure, override=True)
     app.add_transform(OfNotebooks)
     app.add_transform(BelowTitles)
+    # After the theme, which puts its function there.
+    app.connect("html-page-context", mark_chapters, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
