@@ -162,8 +162,8 @@ def does(source: str) -> str:
     parts = []
     if any(isinstance(n, ast.Import | ast.ImportFrom) for n in tree.body):
         parts.append("imports")
-    if names := [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]:
-        parts.append(f"functions {', '.join(names)}")
+    if names := [f"{n.name}()" for n in tree.body if isinstance(n, ast.FunctionDef)]:
+        parts.append(f"defines {', '.join(names)}")
     if "ssmbook.figure" in called:
         parts.append("draws the figure")
     elif called & _RECORDS:

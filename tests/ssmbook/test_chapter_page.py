@@ -13,7 +13,7 @@ from tests.ssmbook.outputs import notebook
     [
         ("# How far apart two kernels are.\ngap = 1", "How far apart two kernels are"),
         ("import torch\nfrom a import b", "imports"),
-        ("def gap(x):\n    return x\n", "functions gap"),
+        ("def gap(x):\n    return x\n", "defines gap()"),
         ("fig = f()\nssmbook.figure(fig, 'x')\n", "draws the figure"),
         ("for k in a:\n    ssmbook.record(k, 1)", "records the values"),
         ("x = 1", "computes the values"),
