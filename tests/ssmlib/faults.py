@@ -5,7 +5,7 @@ from torch import nn
 
 from ssmlib import DSS, S4, S4D, Initialization, Model
 from ssmlib.initialization.schemes import uniform
-from ssmlib.layers import S4DReal
+from ssmlib.layers import LRU, S5, S4DReal, Selective
 from tests.ssmlib import standins
 
 
@@ -134,6 +134,9 @@ CORRECT = {
     "ours, low rank": lambda: S4(8, 16, seed=14),
     "ours, real": lambda: S4DReal(8, 16, seed=15),
     "ours, softmax": lambda: DSS(8, 16, length=64, seed=16),
+    "ours, one state": lambda: S5(8, 64, blocks=2, discretization="bilinear"),
+    "ours, on a ring": lambda: LRU(8, 64),
+    "ours, selective": lambda: Selective(32, 8, heads=32),
     "two kinds": _stack,
 }
 
