@@ -88,6 +88,23 @@ def decayed():
     return model
 
 
+def sign():
+    """The logarithm of 1 / a in place of that of a."""
+    return _with(standins.Mamba2(), A_log=lambda p: -p)
+
+
+def no_logarithm():
+    """A_log holds a itself."""
+    return _with(standins.Mamba2(), A_log=lambda p: p.exp())
+
+
+def generic(*names):
+    """A model's init_weights, which draws parameters from N(0, 0.02^2)."""
+    g = standins.generator(4)
+    noise = {n: lambda p: 0.02 * torch.randn(p.shape, generator=g) for n in names}
+    return _with(standins.S4D(64, 64), **noise)
+
+
 #: by name the faulty model, the verdict, and words of the cause
 FAULTS = {
     "ones": (ones, "off", "dt_bias is 1 everywhere"),
@@ -100,6 +117,20 @@ FAULTS = {
     "garbage": (garbage, "broken", "never initialized"),
     "wrapped": (wrapped, "off", "wrapper"),
     "decayed": (decayed, "off", "weight decay"),
+    "sign": (sign, "off", "A_log has the wrong sign"),
+    "no logarithm": (no_logarithm, "off", "A_log is -A itself"),
+    "no steps": (lambda: generic("log_dt"), "off", "log_dt is near 0"),
+    "zero steps": (
+        lambda: _with(standins.S4D(), log_dt=torch.zeros(16)),
+        "off",
+        "log_dt is 0",
+    ),
+    "no turns": (lambda: generic("A_imag"), "off", "the frequencies are near 0"),
+    "nothing": (
+        lambda: generic("log_dt", "A_imag", "log_A_real"),
+        "off",
+        "log_A_real is near 0",
+    ),
 }
 
 
