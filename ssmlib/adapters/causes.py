@@ -16,6 +16,9 @@ from ssmlib.adapters.registry import Site
 _GARBAGE = 1e3
 #: the same of other parameters, as frequencies
 _HUGE = 1e12
+#: standard deviations between the ends of a uniform draw: sqrt(12) on average. A bell
+#: of 64 values has more than 4, as after training.
+_WIDEST = 3.8
 #: a median memory, in tokens, that nobody chooses
 _SHORTEST = 0.5
 
@@ -183,6 +186,7 @@ def _words(x: Tensor) -> str:
         y, a, b = (
             (inner.log(), math.log(low), math.log(high)) if log else (inner, low, high)
         )
-        if as_uniform((y - a) / (b - a)) > 0.01:
+        spread = float((x.log() if log else x).std())
+        if b - a <= _WIDEST * spread and as_uniform((y - a) / (b - a)) > 0.01:
             return Uniform(low, high, log).words
     return ""

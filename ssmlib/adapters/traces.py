@@ -163,4 +163,5 @@ def _shrunk(site: Site, law: Law) -> float | None:
     slope = float((x * y).sum() / (x * x).sum())
     moved, left = (y - x).square().sum(), (y - slope * x).square().sum()
     shrinks = 0.05 < slope < 0.9998 and float(left) <= 0.2 * float(moved)
-    return slope if shrinks else None
+    # Decay pulls all logarithms to 0, and none beyond.
+    return slope if shrinks and float(y.min()) >= float(x.min()) - 0.1 else None

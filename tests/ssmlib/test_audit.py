@@ -14,6 +14,7 @@ from ssmlib.adapters._modes import median, quantiles
 from ssmlib.adapters.laws import as_uniform
 from ssmlib.adapters.measure import energy, mf90
 from ssmlib.figures import svg
+from ssmlib.initialization.schemes import uniform
 from ssmlib.theory import memory, timescale
 from tests.ssmlib import faults, standins
 
@@ -66,6 +67,26 @@ def test_a_choice_of_ones_own_is_described_and_not_blamed():
         assert words in row["law"]
         assert row["cause"] == ""
         assert found.warnings == ()
+
+
+def test_rates_that_training_spread_are_no_choice_of_a_range():
+    """64 rates, log-uniform with normal noise: one draw in a hundred looks uniform."""
+    causes = [audit(faults.redrawn(s), 64).rows[0]["cause"] for s in range(20)]
+    assert sum("drawn again" in cause for cause in causes) >= 18
+
+
+def test_a_range_of_ones_own_is_described():
+    """A and dt each pass a test at 1 %; A below 1 is no weight decay."""
+    own = []
+    for seed in range(20):
+        model = standins.Mamba2(seed=seed)
+        rates = 0.1 + 3.9 * uniform(64, standins.generator(seed + 1))
+        with torch.no_grad():
+            model.A_log.copy_(torch.log(rates))
+        (row,) = audit(model, 64).rows
+        assert "weight decay" not in row["cause"]
+        own.append(row["verdict"] == "no published law" and "uniform" in row["law"])
+    assert sum(own) >= 17
 
 
 def test_a_memory_that_nobody_chooses_is_no_choice():
