@@ -57,7 +57,9 @@ def judge(site: Site) -> Verdict:
     broken = causes.broken(site)
     # Laws that depend on values, as the LRU's ring, would be those of broken values.
     H, n = site.modes.A.shape
-    laws = site.laws if broken is None else site.adapter.laws(H, n, {})
+    # The names still tell one law of a kind from another.
+    kept = {name: site.p[name] for name in site.adapter.used if name in site.p}
+    laws = site.laws if broken is None else site.adapter.laws(H, n, kept)
     usual = laws[0] if laws else None
     expected = _expected(site, usual)
     stated = f"{usual} ({usual.source})" if usual else ""

@@ -110,6 +110,14 @@ def test_a_trained_layer_is_off_and_says_so():
     assert "training moved A and dt" in row["cause"]
 
 
+def test_a_broken_layer_is_compared_with_the_law_of_its_package():
+    """The law of fla, with a median of 17 tokens, and not that of Qwen."""
+    (row,) = audit(faults.zeros(), 64).rows
+    assert row["verdict"] == "broken"
+    assert "flash-linear-attention" in row["law"]
+    assert 14 < row["expected"] < 20
+
+
 def test_an_unstable_layer_is_broken():
     tree = standins.s5()
     tree["Lambda_re"][3] = 0.1
