@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import adapters
 import choosing
 import dense
 import kernels
@@ -53,6 +54,8 @@ def worker(task: dict) -> object:
         return choosing.measure(task)
     if task["measure"] == "dense":
         return dense.measure(task)
+    if task["measure"] == "audit":
+        return adapters.measure()
     if task["measure"] == "selective":
         return selective.measure()
     if task["measure"] == "tasks":
@@ -113,6 +116,7 @@ GROUPS = {
         + dense.dense_rows(ask)
         + selective.selective_rows(ask)
         + shared.shared_rows(ask)
+        + adapters.audit_rows(ask)
     ),
     "tasks": lambda: tasks.task_rows(ask),
     "ssmbook": orchestration_rows,

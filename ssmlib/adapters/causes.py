@@ -7,19 +7,20 @@ import math
 import torch
 from torch import Tensor
 
+from ssmlib.adapters import traces
 from ssmlib.adapters._modes import median
 from ssmlib.adapters.laws import Law, Uniform, as_uniform
 from ssmlib.adapters.registry import Site
-from ssmlib.initialization.schemes import count
 
 #: a magnitude that no law and no training gives to a logarithm or a bias
 _GARBAGE = 1e3
 #: the same of other parameters, as frequencies
 _HUGE = 1e12
+#: standard deviations between the ends of a uniform draw: sqrt(12) on average. A bell
+#: of 64 values has more than 4, as after training.
+_WIDEST = 3.8
 #: a median memory, in tokens, that nobody chooses
 _SHORTEST = 0.5
-#: the floor of dt in Mamba's code
-_FLOOR = 1e-4
 
 
 def is_bfloat16(raw: Tensor) -> bool:
@@ -35,11 +36,6 @@ def is_bfloat16(raw: Tensor) -> bool:
     if raw.dtype != torch.float32 or raw.numel() < 8 or len(raw.unique()) < 4:
         return False
     return torch.equal(raw.bfloat16().float(), raw)
-
-
-def _raw(site: Site, name: str | None) -> Tensor | None:
-    """A parameter in float64, None if the kind has none."""
-    return None if name is None else site.p[name]
 
 
 def _own(site: Site) -> list[str]:
@@ -108,18 +104,6 @@ def rounded(site: Site) -> tuple[str, str] | None:
     )
 
 
-def is_counted(site: Site) -> bool:
-    """Return whether the decay rates of heads are 1, 2, .., H, which is no draw.
-
-    Args:
-        site: the layer.
-    """
-    A = -site.modes.A.real
-    heads, n = A.shape
-    counted = site.adapter.A_name == "A_log" and n == 1 and heads > 3
-    return counted and torch.allclose(A[:, 0], count(heads) + 1, rtol=1e-2)
-
-
 def known(site: Site, law: Law, dt_fits: bool, A_fits: bool) -> str:
     """Return the causes that are known from public threads, "" for none.
 
@@ -131,99 +115,12 @@ def known(site: Site, law: Law, dt_fits: bool, A_fits: bool) -> str:
     """
     found = []
     if not dt_fits and law.dt is not None:
-        found.append(_of_dt(site, law))
-    if not A_fits and site.adapter.A_name is not None:
-        found.append(_of_A(site, law))
+        found.append(traces.of_dt(site, law))
+    if not A_fits:
+        found += [traces.of_frequencies(site, law), traces.of_A(site, law)]
     if dt_fits and not A_fits and law.dt is not None and not any(found):
         found.append(_redrawn(site))
     return "; ".join(filter(None, found))
-
-
-def _of_dt(site: Site, law: Law) -> str:
-    name = site.adapter.dt_name
-    raw = _raw(site, name)
-    if raw is None or law.dt is None:
-        return ""
-    first = float(raw.flatten()[0])
-    if bool((raw == first).all()):
-        if first == 1:
-            return (
-                f"{name} is 1 everywhere: the draw of dt never happened "
-                "(huggingface/transformers#43717)"
-            )
-        if first == 0 and site.adapter.dt_transform == "softplus":
-            return (
-                f"{name} is 0 everywhere: a wrapper set all biases to 0 after the "
-                "layer was initialized (athms/mad-lab#3)"
-            )
-        if math.isclose(float(site.modes.dt[0, 0]), _FLOOR, rel_tol=1e-2):
-            return f"every dt is the floor {_FLOOR:g}: dt was drawn without exp"
-        return ""
-    dt = site.modes.dt
-    if law.fits_dt(torch.exp(-dt), 1e-2):
-        return f"dt is -log of the law's: {name} is the inverse softplus of -log dt"
-    if law.fits_dt(dt.sqrt(), 1e-2):
-        return (
-            f"dt is the square of the law's: {name} is the inverse softplus of log dt"
-        )
-    if bool((raw > 0).all()) and law.fits_dt(raw.reshape(dt.shape), 1e-2):
-        return f"{name} is dt itself, not its inverse {site.adapter.dt_transform}"
-    if site.adapter.dt_transform == "softplus" and float(raw.abs().max()) <= 1.001:
-        return (
-            f"{name} is spread about 0, by at most {float(raw.abs().max()):.2g}: "
-            "another initialization was applied over the layer's own (athms/mad-lab#3)"
-        )
-    return ""
-
-
-def _of_A(site: Site, law: Law) -> str:
-    name = site.adapter.A_name
-    raw = _raw(site, name)
-    if raw is None:
-        return ""
-    if is_counted(site):
-        return (
-            f"A = -1 ... -{len(raw)} over heads: the law of Mamba 1 over its modes, in "
-            "place of a draw for each head (fla-org/flash-linear-attention#739)"
-        )
-    if float(raw.abs().max()) <= 0.2:
-        return (
-            f"{name} is near 0 everywhere: its initialization was skipped, or another "
-            "one was applied over it"
-        )
-    shrunk = _shrunk(site, law)
-    if shrunk is not None:
-        return (
-            f"{name} is {shrunk:.3g} times that of the law: weight decay acts on it "
-            "(athms/mad-lab#5)"
-        )
-    return ""
-
-
-def _shrunk(site: Site, law: Law) -> float | None:
-    """The factor by which log(-A) is smaller than under the law, if that explains it.
-
-    It is the slope of the sorted values against those of the law, if at least 80 % of
-    the deviation are due to it.
-    """
-    raw = site.p[site.adapter.A_name or ""]
-    H, n = site.modes.A.shape
-    if n > 1:
-        wanted = torch.log(
-            -law.draw(H, n, torch.Generator("cpu").manual_seed(0)).A.real
-        )
-        x, y = wanted.flatten(), raw.expand(H, n).flatten()
-    else:
-        many = law.draw(2**12, 1, torch.Generator("cpu").manual_seed(0)).A.real
-        shares = (count(H) + 0.5) / H
-        x = torch.quantile(torch.log(-many[:, 0]), shares)
-        y = raw.flatten().sort().values
-        if H < 8 or float(x.min()) < -3:  # a law that reaches 0 has no scale
-            return None
-    slope = float((x * y).sum() / (x * x).sum())
-    moved, left = (y - x).square().sum(), (y - slope * x).square().sum()
-    shrinks = 0.05 < slope < 0.9998 and float(left) <= 0.2 * float(moved)
-    return slope if shrinks else None
 
 
 def _redrawn(site: Site) -> str:
@@ -289,6 +186,7 @@ def _words(x: Tensor) -> str:
         y, a, b = (
             (inner.log(), math.log(low), math.log(high)) if log else (inner, low, high)
         )
-        if as_uniform((y - a) / (b - a)) > 0.01:
+        spread = float((x.log() if log else x).std())
+        if b - a <= _WIDEST * spread and as_uniform((y - a) / (b - a)) > 0.01:
             return Uniform(low, high, log).words
     return ""

@@ -20,6 +20,7 @@ from ssmlib.adapters.lru import LRU
 from ssmlib.adapters.mamba import FalconMamba, Mamba
 from ssmlib.adapters.mamba2 import Mamba2
 from ssmlib.adapters.own import Own, options_of
+from ssmlib.adapters.own_shared import OwnS5, Selective
 from ssmlib.adapters.rwkv import Rwkv
 from ssmlib.adapters.s4d import S4D, S4DKernel, S4Kernel
 from ssmlib.adapters.s5 import S5
@@ -28,6 +29,8 @@ from ssmlib.layers import SSM
 #: tried in this order: a kind whose parameters another one also has comes first
 _ADAPTERS: list[Adapter] = [
     Own(),
+    OwnS5(),
+    Selective(),
     S4Kernel(),
     S4DKernel(),
     S4D(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssmlib.adapters import causes
+from ssmlib.adapters import causes, traces
 from ssmlib.adapters._modes import generator, median
 from ssmlib.adapters.base import ROUNDING
 from ssmlib.adapters.laws import Law
@@ -57,7 +57,9 @@ def judge(site: Site) -> Verdict:
     broken = causes.broken(site)
     # Laws that depend on values, as the LRU's ring, would be those of broken values.
     H, n = site.modes.A.shape
-    laws = site.laws if broken is None else site.adapter.laws(H, n, {})
+    # The names still tell one law of a kind from another.
+    kept = {name: site.p[name] for name in site.adapter.used if name in site.p}
+    laws = site.laws if broken is None else site.adapter.laws(H, n, kept)
     usual = laws[0] if laws else None
     expected = _expected(site, usual)
     stated = f"{usual} ({usual.source})" if usual else ""
@@ -100,7 +102,7 @@ def _fits(site: Site, law: Law) -> tuple[bool, bool]:
     dt_name, A_name = adapter.dt_name or names[0], adapter.A_name or names[0]
     dt = law.fits_dt(site.modes.dt, rounding(site.raw[dt_name]))
     A = law.fits_A(site.modes.A, rounding(site.raw[A_name]))
-    return dt, A and not causes.is_counted(site)
+    return dt, A and not traces.is_counted(site)
 
 
 def _expected(site: Site, law: Law | None) -> float:

@@ -30,7 +30,11 @@ def test_the_code_of_the_page_runs(page):
     assert len(page["report"].changed) == 2
     assert page["params"]["nu_log"].dtype == np.float32
     assert (np.exp(-np.exp(page["params"]["nu_log"])) >= 0.9 - 1e-6).all()
-    assert list(page["before"].compare(page["after"]).what) == ["nothing moved"] * 2
+    same = page["found"].compare(audit(page["trained"]))
+    assert list(same.what) == ["nothing moved"] * 2
+    assert page["found"].warnings == ()
+    (law,) = audit(page["mamba"]).rows
+    assert law["verdict"] == "as published"
     (row,) = audit(page["layer"]).rows
     assert row["kind"] == "moving-average"
     assert row["verdict"] == "as published"

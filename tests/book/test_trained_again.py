@@ -120,7 +120,16 @@ def mimetic(p, seed):
     return "copying", "S4D", {"ssm_share": 1.0}, data, shape | {"prenorm": True}
 
 
+def initialized_right(p, seed):
+    """Lost frequencies, by the layers that the notebook defines."""
+    arms = by_the_cells("initialized-right", p, seed, "seeds = range")["arms"]
+    data = delay.block_copy(p["n_train"], p["L"], 16, seed)
+    shape = {"linear": True, "d_model": 4, "d_state": 32}
+    return "recall", "frequencies lost", arms["frequencies lost"], data, shape
+
+
 CASES = {
+    "initialized-right": initialized_right,
     "active-timescales": active_timescales,
     "mimetic": mimetic,
     "stable-parametrizations": stable_parametrizations,

@@ -5,7 +5,7 @@ from torch import nn
 
 from ssmlib import DSS, S4, S4D, Initialization, Model
 from ssmlib.initialization.schemes import uniform
-from ssmlib.layers import S4DReal
+from ssmlib.layers import LRU, S5, S4DReal, Selective
 from tests.ssmlib import standins
 
 
@@ -26,9 +26,9 @@ def ones():
     return _with(standins.Mamba2(), dt_bias=torch.ones(64))
 
 
-def redrawn():
+def redrawn(seed=5):
     """huggingface/transformers#45591: a trained model whose dt was drawn again."""
-    model, g = standins.Mamba2(seed=5), standins.generator(6)
+    model, g = standins.Mamba2(seed=seed), standins.generator(seed + 1)
     noise = torch.randn(64, generator=g)
     return _with(model, A_log=lambda p: p + noise, D=lambda p: p + 0.1 * noise)
 
@@ -88,6 +88,23 @@ def decayed():
     return model
 
 
+def sign():
+    """The logarithm of 1 / a in place of that of a."""
+    return _with(standins.Mamba2(), A_log=lambda p: -p)
+
+
+def no_logarithm():
+    """A_log holds a itself."""
+    return _with(standins.Mamba2(), A_log=lambda p: p.exp())
+
+
+def generic(*names):
+    """A model's init_weights, which draws parameters from N(0, 0.02^2)."""
+    g = standins.generator(4)
+    noise = {n: lambda p: 0.02 * torch.randn(p.shape, generator=g) for n in names}
+    return _with(standins.S4D(64, 64), **noise)
+
+
 #: by name the faulty model, the verdict, and words of the cause
 FAULTS = {
     "ones": (ones, "off", "dt_bias is 1 everywhere"),
@@ -100,6 +117,20 @@ FAULTS = {
     "garbage": (garbage, "broken", "never initialized"),
     "wrapped": (wrapped, "off", "wrapper"),
     "decayed": (decayed, "off", "weight decay"),
+    "sign": (sign, "off", "A_log has the wrong sign"),
+    "no logarithm": (no_logarithm, "off", "A_log is -A itself"),
+    "no steps": (lambda: generic("log_dt"), "off", "log_dt is near 0"),
+    "zero steps": (
+        lambda: _with(standins.S4D(), log_dt=torch.zeros(16)),
+        "off",
+        "log_dt is 0",
+    ),
+    "no turns": (lambda: generic("A_imag"), "off", "the frequencies are near 0"),
+    "nothing": (
+        lambda: generic("log_dt", "A_imag", "log_A_real"),
+        "off",
+        "log_A_real is near 0",
+    ),
 }
 
 
@@ -134,6 +165,9 @@ CORRECT = {
     "ours, low rank": lambda: S4(8, 16, seed=14),
     "ours, real": lambda: S4DReal(8, 16, seed=15),
     "ours, softmax": lambda: DSS(8, 16, length=64, seed=16),
+    "ours, one state": lambda: S5(8, 64, blocks=2, discretization="bilinear"),
+    "ours, on a ring": lambda: LRU(8, 64),
+    "ours, selective": lambda: Selective(32, 8, heads=32),
     "two kinds": _stack,
 }
 

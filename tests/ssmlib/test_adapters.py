@@ -22,6 +22,7 @@ from ssmlib.adapters import (
 )
 from ssmlib.hippo import legs_nplr
 from ssmlib.initialization import initialize
+from ssmlib.layers import S5, Selective
 from tests.ssmlib import standins
 
 REAL = Initialization("real", dt=(1e-3, 1e-1))
@@ -36,6 +37,7 @@ MODULES = {
     "mamba2": (standins.Mamba2, REAL),
     "gated-deltanet": (standins.GatedDeltaNet, REAL),
     "rwkv4": (standins.Rwkv, REAL),
+    "ssmlib-selective": (lambda: Selective(16, 8, heads=16), REAL),
 }
 
 
@@ -308,3 +310,20 @@ def test_an_adapter_must_be_new():
         register(next(s.adapter for s in find(standins.Mamba()).sites))
     assert issubclass(Adapter, object)
     assert len(set(kinds())) == len(kinds())
+
+
+@pytest.mark.parametrize("discretization", ["zoh", "bilinear"])
+def test_the_poles_of_our_s5_are_those_of_its_recurrence(discretization):
+    layer = S5(3, 8, discretization=discretization, dtype=torch.float64)
+    initialize_(layer, Initialization("legs", dt=(0.1, 1.0)), seed=2)
+    poles = torch.exp(modes_of(layer).log[0])
+    state, u = layer.initial_state(1), torch.ones(1, 3, dtype=torch.float64)
+    with torch.no_grad():
+        _, first = layer.step(u, state)
+        _, second = layer.step(0 * u, first)
+    before, after = (torch.as_tensor(s).flatten() for s in (first, second))
+    assert torch.allclose(after, poles * before, rtol=1e-9)
+    fresh = layer.log_dt.detach().clone()
+    layer.reset_parameters()  # draws from the new range, not from the old one
+    assert float(layer.log_dt.exp().detach().min()) > 0.0999
+    assert not torch.equal(layer.log_dt, fresh)

@@ -14,6 +14,7 @@ from ssmlib.adapters._modes import median, quantiles
 from ssmlib.adapters.laws import as_uniform
 from ssmlib.adapters.measure import energy, mf90
 from ssmlib.figures import svg
+from ssmlib.initialization.schemes import uniform
 from ssmlib.theory import memory, timescale
 from tests.ssmlib import faults, standins
 
@@ -68,6 +69,26 @@ def test_a_choice_of_ones_own_is_described_and_not_blamed():
         assert found.warnings == ()
 
 
+def test_rates_that_training_spread_are_no_choice_of_a_range():
+    """64 rates, log-uniform with normal noise: one draw in a hundred looks uniform."""
+    causes = [audit(faults.redrawn(s), 64).rows[0]["cause"] for s in range(20)]
+    assert sum("drawn again" in cause for cause in causes) >= 18
+
+
+def test_a_range_of_ones_own_is_described():
+    """A and dt each pass a test at 1 %; A below 1 is no weight decay."""
+    own = []
+    for seed in range(20):
+        model = standins.Mamba2(seed=seed)
+        rates = 0.1 + 3.9 * uniform(64, standins.generator(seed + 1))
+        with torch.no_grad():
+            model.A_log.copy_(torch.log(rates))
+        (row,) = audit(model, 64).rows
+        assert "weight decay" not in row["cause"]
+        own.append(row["verdict"] == "no published law" and "uniform" in row["law"])
+    assert sum(own) >= 17
+
+
 def test_a_memory_that_nobody_chooses_is_no_choice():
     """The inverse softplus of the size of log dt: dt between 2.3 and 6.9."""
     model = standins.Mamba2()
@@ -87,6 +108,14 @@ def test_a_trained_layer_is_off_and_says_so():
     (row,) = audit(faults.trained(standins.Mamba2()), 256).rows
     assert row["verdict"] == "off"
     assert "training moved A and dt" in row["cause"]
+
+
+def test_a_broken_layer_is_compared_with_the_law_of_its_package():
+    """The law of fla, with a median of 17 tokens, and not that of Qwen."""
+    (row,) = audit(faults.zeros(), 64).rows
+    assert row["verdict"] == "broken"
+    assert "flash-linear-attention" in row["law"]
+    assert 14 < row["expected"] < 20
 
 
 def test_an_unstable_layer_is_broken():
