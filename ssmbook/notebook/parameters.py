@@ -12,10 +12,11 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ssmbook.notebook.files import read_notebook, shown
+from ssmbook.notebook.files import notebook_of, shown
 from ssmbook.notebook.syntax import parse
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -105,7 +106,13 @@ def interface(path: str | Path) -> dict[str, Parameter]:
     Raises ValueError for a notebook without one `parameters` cell, or a line that
     does not declare a typed default.
     """
-    return declared(read_notebook(path), path)
+    return dict(_interface(Path(path).read_bytes(), path))
+
+
+@lru_cache(maxsize=64)
+def _interface(content: bytes, path: str | Path) -> dict[str, Parameter]:
+    """`interface`, which a book asks for many times, of a file that was read."""
+    return declared(notebook_of(content, path), path)
 
 
 def declared(notebook, path: str | Path) -> dict[str, Parameter]:

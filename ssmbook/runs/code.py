@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
+from typing import NamedTuple
 
 from ssmbook.notebook.syntax import parse
 
@@ -14,31 +16,71 @@ _READERS |= {"get_source", "linecache", "pydoc", "tokenize"}
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@cache
+class _Facts(NamedTuple):
+    """What a key takes from one file, which is parsed once."""
+
+    digest: bytes
+    reads_prose: bool
+    imported: frozenset[str]
+
+
 def without_prose(content: bytes) -> bytes:
     """Return a digest of a module's syntax tree without its docstrings.
 
     Annotations are part of it, because dataclasses read them. A file that does not
     parse, as one that is being edited, is returned as it is.
     """
-    tree = _parsed(content)
-    if tree is None:
-        return content
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return hashlib.sha256(repr(_form(tree)).encode()).digest()
+    found = _facts(content)
+    return content if found is None else found.digest
 
 
-@cache
 def reads_prose(content: bytes) -> bool:
     """Whether code can read docstrings or source, so that its results depend on them.
 
     These are names such as `__doc__` and `inspect.getsource`, calls of `help`, and
     `__doc__` as text in a call or an index.
     """
-    tree = _parsed(content)
-    return tree is not None and any(map(_reads, ast.walk(tree)))
+    found = _facts(content)
+    return found is not None and found.reads_prose
+
+
+def imported(content: bytes) -> frozenset[str]:
+    """Return the names that Python code imports, modules or not.
+
+    Raises:
+        SyntaxError: if the code does not parse.
+        ValueError: if it contains a null byte.
+    """
+    found = _facts(content)
+    return imports(ast.walk(parse(content))) if found is None else found.imported
+
+
+def imports(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that the statements among the nodes of a tree import."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+@cache
+def _facts(content: bytes) -> _Facts | None:
+    """The facts of a file; None if it does not parse."""
+    try:
+        tree = parse(content)
+    except (SyntaxError, ValueError):
+        return None
+    nodes = [*ast.walk(tree)]
+    reads = any(map(_reads, nodes))
+    for node in nodes:
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    digest = hashlib.sha256(repr(_form(tree)).encode()).digest()
+    return _Facts(digest, reads, imports(nodes))
 
 
 def _reads(node: ast.AST) -> bool:
@@ -58,18 +100,15 @@ def _is_reader(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value in _READERS
 
 
-def _parsed(content: bytes) -> ast.Module | None:
-    try:
-        return parse(content)
-    except (SyntaxError, ValueError):
-        return None
-
-
 def _form(node: object) -> object:
     """A syntax tree as lists; `ast.dump` differs between versions of Python."""
     if isinstance(node, list):
         return [_form(part) for part in node]
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = [(n, v) for n, v in ast.iter_fields(node) if v is not None and v != []]
-    return [type(node).__name__, *[(name, _form(value)) for name, value in fields]]
+    form: list[object] = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is not None and value != []:
+            form.append((name, _form(value)))
+    return form

@@ -8,7 +8,6 @@ comments and layout of modules do not count: `runs.code` says how.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import ssmbook
 from ssmbook.notebook.kept import read_by
-from ssmbook.notebook.syntax import parse
 from ssmbook.runs import code, inputs, installed
 
 if TYPE_CHECKING:
@@ -90,22 +88,11 @@ def _plain(source: str) -> str:
     return "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
 
 
-def _imported(source: str | bytes) -> set[str]:
-    """The names that Python code imports, modules or not."""
-    names = set()
-    for statement in ast.walk(parse(source)):
-        if isinstance(statement, ast.Import):
-            names |= {alias.name for alias in statement.names}
-        elif isinstance(statement, ast.ImportFrom) and not statement.level:
-            names.add(statement.module)
-            names |= {f"{statement.module}.{a.name}" for a in statement.names}
-    return names
-
-
 def _named(node) -> set[str]:
     """The names that a notebook imports; ValueError for a cell that is no Python."""
     try:
-        return set().union(*map(_imported, map(_plain, _cells(node))))
+        cells = (_plain(cell).encode() for cell in _cells(node))
+        return set().union(*map(code.imported, cells))
     except SyntaxError as error:
         raise ValueError(f"a cell of the notebook is no Python: {error}") from error
 
@@ -130,16 +117,10 @@ def modules(node) -> frozenset[str]:
     return frozenset(closed)
 
 
-@cache
-def _imported_by(content: bytes) -> frozenset[str]:
-    """The names that the code of a module imports."""
-    return frozenset(_imported(content))
-
-
 def _imports(node, loaded: frozenset[str]) -> set[str]:
     """The names that a notebook and its modules import."""
     files = [file for file in map(source, loaded) if file.is_file()]
-    return _named(node).union(*(_imported_by(file.read_bytes()) for file in files))
+    return _named(node).union(*(code.imported(file.read_bytes()) for file in files))
 
 
 def source(module: str) -> Path:

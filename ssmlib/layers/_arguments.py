@@ -44,10 +44,13 @@ def check_exporter(layer: nn.Module, *, real: bool = False) -> None:
         )
 
 
-@torch.compiler.assume_constant_result
 def _to_onnx() -> bool:
     """Whether ONNX exports; a compiler that traces this would find False."""
     return torch.onnx.is_in_onnx_export()
+
+
+# As `torch.compiler.assume_constant_result`, whose call imports the whole compiler.
+setattr(_to_onnx, "_dynamo_marked_constant", True)  # noqa: B010
 
 
 def refuse_script(layer: nn.Module) -> NoReturn:

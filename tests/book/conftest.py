@@ -13,7 +13,7 @@ from ssmbook.ledger.entries import load
 from ssmbook.notebook import parameters
 from ssmbook.notebook.chapters import chapters
 from ssmbook.notebook.executed import output_records
-from ssmlib import uncertainty
+from ssmlib import _style, uncertainty
 from ssmlib.tasks import baselines
 from ssmlib.training import compare
 from tests.conftest import ROOT
@@ -52,12 +52,13 @@ def run_cells(monkeypatch):
     In this process, which has PyTorch loaded already; a kernel has not. What repeats
     the same code is shorter: a search for a learning rate does not extend its range,
     the longer of two trainings is as long as the other, a linear baseline has one
-    penalty, and an interval three draws.
+    penalty, an interval three draws, and the parts of a figure are not arranged.
     """
     monkeypatch.setitem(compare.__kwdefaults__, "grow", 0)
     monkeypatch.setitem(compare.__kwdefaults__, "longer", 1)
     monkeypatch.setattr(baselines, "STRENGTHS", baselines.STRENGTHS[:1])
     monkeypatch.setattr(uncertainty, "_DRAWS", 3)
+    monkeypatch.setitem(_style._STYLE, "figure.constrained_layout.use", False)
 
     def run(path, changed):
         values = parameters.check(parameters.interface(path), changed, path.stem)

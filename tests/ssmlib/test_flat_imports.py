@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ssmlib
+from ssmlib.layers import _arguments
 
 
 def run(code):
@@ -50,6 +51,22 @@ def test_the_names_load_nothing_before_they_are_used():
         "ssmlib.S4D; print('torch' in sys.modules, 'ssmlib.training' in sys.modules)"
     )
     assert found.stdout == "False\nTrue False\n"
+
+
+def test_layers_and_training_do_not_import_the_compiler():
+    found = run(
+        "import sys, ssmlib.layers, ssmlib.training; "
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert found.stdout == "False\n"
+
+
+def test_a_function_is_marked_for_the_compiler_as_pytorch_marks_it():
+    def function():
+        return True
+
+    torch.compiler.assume_constant_result(function)
+    assert vars(_arguments._to_onnx) == vars(function)
 
 
 IMPORTS = {
