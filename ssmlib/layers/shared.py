@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ssmlib.discretization import METHODS
 from ssmlib.layers.base import SSM
+from ssmlib.layers.oscillators import Oscillators
 from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.systems import System
 
@@ -46,7 +47,7 @@ class SharedSSM(SSM):
             (N/2,), (N/2, H), and (H, N/2), or (2, H, N/2) if bidirectional.
         """
 
-    def system(self) -> Shared:
+    def system(self) -> Shared | Oscillators:
         """Return the layer in its discretized form, as `SSM.system`."""
         return Shared(*self.modes())
 
