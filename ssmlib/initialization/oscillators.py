@@ -195,7 +195,7 @@ def draw(
     # A pole at 0 has no oscillator: one of 1e-8 forgets an input within a step, too.
     square = (r_min**2 + uniform(n, generator) * (1 - r_min**2)).clamp(min=1e-16)
     phase = max_phase * uniform(n, generator)
-    logit = torch.randn(n, generator=generator, dtype=torch.float64)
+    logit = torch.randn(n, generator=generator, dtype=torch.float64, device="cpu")
     return from_poles(square, phase, torch.sigmoid(_DT_STD * logit))
 
 

@@ -254,8 +254,8 @@ class SSM(Stepping):
                 or a state for a bidirectional layer; for a step_scale that is not
                 positive, or timestamps of another shape, that are not finite or do not
                 increase; or for one of them with a layer that has no A, B and dt, as
-                DSS with variant "softmax". S4 and bidirectional layers have no
-                timestamps.
+                LRU or DSS with variant "softmax". S4, LinOSS and bidirectional layers
+                have no timestamps.
         """
         _arguments.check_input(self, u)
         if step_scale is not None or timestamps is not None:
