@@ -434,6 +434,19 @@ def test_members_of_an_ensemble_are_the_models(pooling):
         assert ((layer.A_diag >= low - 1e-6) & (layer.A_diag <= high * 1.001)).all()
 
 
+def test_a_frozen_model_continues_the_model():
+    model = Model(2, 3, layer=LinOSS, init="linoss", n_layers=2, pooling="none")
+    x = torch.randn(2, 2, 30, generator=torch.Generator().manual_seed(0))
+    y = model(x)
+    frozen, state, found = model.recurrence(), None, []
+    state = frozen.initial_state(2)
+    for part in x.split((1, 9, 20), -1):
+        out, state = frozen(part, state)
+        found.append(out)
+    # float32, in another order of operations
+    assert torch.allclose(torch.cat(found, -1), y, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_it_is_trained(name):
