@@ -22,10 +22,12 @@ InitName = Literal[
     "dfout",
     "lru",
     "post",
+    "linoss",
 ]
 HippoName = Literal["legs", "fout"]
 WeightsName = Literal["one", "hippo"]
 Discretization = Literal["zoh", "bilinear"]
+OscillatorRule = Literal["imex", "im"]
 RealTransformName = Literal["free", "exp", "softplus", "relu", "stable"]
 Part = Literal["A", "B", "dt"]
 Variant = Literal["softmax", "exp"]

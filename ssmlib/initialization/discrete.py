@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.initialization.arguments import check_state_size
+from ssmlib.initialization.oscillators import linoss
 from ssmlib.initialization.schemes import count, uniform
 
 #: of the damping of DFouT, per step; each feature draws its own
@@ -32,12 +33,13 @@ def initialize_discrete(
     """Return the poles and the input weights of H discrete diagonal SSMs.
 
     Args:
-        name: one of `DISCRETE`: "dfout", "lru" or "post".
+        name: one of `DISCRETE`: "dfout", "lru", "post" or "linoss".
         N: the real state size, even.
         H: number of features, each with poles of its own.
         seed: an integer, or the generator to draw from.
         options: those of the scheme. dfout: `phases`, `offsets`, `xi`; lru: `r_min`,
-            `r_max`, `max_phase`; post: `longest`. See `dfout`, `lru` and `post`.
+            `r_max`, `max_phase`; post: `longest`; linoss: `discretization`, `damping`,
+            `r_min`, `max_phase`. See `dfout`, `lru`, `post` and `oscillators.linoss`.
 
     Returns:
         log lambda and the weights B_bar of x_t = lambda x_{t-1} + B_bar u_t,
@@ -230,4 +232,5 @@ DISCRETE: dict[str, tuple[Callable[..., tuple[Tensor, Tensor]], str, str]] = {
     "dfout": (dfout, "evenly spaced on the unit circle, damped", "S4D-DFouT"),
     "lru": (lru, "uniform on a ring, normalized weights", "LRU"),
     "post": (post, "real, memory times in geometric steps", "PoST, abstract"),
+    "linoss": (linoss, "oscillators, damped or not", "LinOSS, D-LinOSS"),
 }

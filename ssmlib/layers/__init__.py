@@ -4,9 +4,12 @@ from ssmlib.layers.base import SSM
 from ssmlib.layers.diagonal import DiagonalSSM
 from ssmlib.layers.dss import DSS
 from ssmlib.layers.kernel_alone import KernelSSM
+from ssmlib.layers.linoss import LinOSS
 from ssmlib.layers.lru import LRU
 from ssmlib.layers.modal import ModalSSM, as_complex
 from ssmlib.layers.optim import optimizer, parameter_groups, ssm_layers
+from ssmlib.layers.oscillator_recurrence import OscillatorRecurrence
+from ssmlib.layers.oscillators import Oscillators
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.rescaling import rescale_C_
 from ssmlib.layers.s4 import S4
@@ -34,7 +37,10 @@ __all__ = [
     "Diagonal",
     "DiagonalSSM",
     "KernelSSM",
+    "LinOSS",
     "ModalSSM",
+    "OscillatorRecurrence",
+    "Oscillators",
     "Recurrence",
     "S4DReal",
     "Selective",

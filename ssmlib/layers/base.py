@@ -102,6 +102,8 @@ class SSM(Stepping):
     """
 
     meaning: ClassVar[tuple[str, ...]] = ("d_state", "discretization", "bidirectional")
+    #: the names that `discretization` may have
+    discretizations: ClassVar[tuple[str, ...]] = tuple(METHODS)
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class SSM(Stepping):
         device: torch.device | str | None = None,
     ):
         super().__init__()
-        _checks.one_of("discretization", discretization, METHODS)
+        _checks.one_of("discretization", discretization, self.discretizations)
         _checks.a_dtype(dtype, DTYPES)
         self.d_model = _checks.integer("d_model", d_model)
         self.d_state = _checks.integer("d_state", d_state)
@@ -239,7 +241,8 @@ class SSM(Stepping):
             timestamps: (L,) or (B, L), the times of the steps, in the steps of the
                 layer, increasing; the input of a step is constant since the step
                 before, and since one step before the first. It is computed by a scan
-                that needs memory for (B, H, N/2, L) complex128. None for 0 .. L - 1.
+                that needs memory for (B, H, N/2, L) complex128, with a shared state
+                for (B, N/2, L). None for 0 .. L - 1.
 
         Returns:
             y (B, H, L) in the dtype of u; with a state, (y, the state after u).
@@ -251,8 +254,8 @@ class SSM(Stepping):
                 or a state for a bidirectional layer; for a step_scale that is not
                 positive, or timestamps of another shape, that are not finite or do not
                 increase; or for one of them with a layer that has no A, B and dt, as
-                DSS with variant "softmax". S4 and bidirectional layers have no
-                timestamps.
+                LRU or DSS with variant "softmax". S4, LinOSS and bidirectional layers
+                have no timestamps.
         """
         _arguments.check_input(self, u)
         if step_scale is not None or timestamps is not None:

@@ -21,10 +21,10 @@ class Continuous(NamedTuple):
     """A diagonal layer before its discretization.
 
     Attributes:
-        A: (H, n) complex128.
-        B: (H, n) complex128.
+        A: (H, n) complex128; (n,) if the features share one state.
+        B: (H, n) complex128; (n, H) for a shared state.
         C: (H, n) complex128.
-        dt: (H, 1) float64.
+        dt: (H, 1) float64; (n,) for a shared state.
         method: the discretization.
     """
 
@@ -91,6 +91,32 @@ def response(
     states = scanned(turn, added)
     y = 2 * (system.C.unsqueeze(-1) * states).real.sum(-2)
     return y, states[..., -1]
+
+
+def shared_response(
+    system: Continuous, u: Tensor, apart: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the same as `response`, for features that share one state.
+
+    Args:
+        system: the layer.
+        u: (B, H, L), real and finite.
+        apart: (1, L) or (B, L) float64: the time before each step, in steps.
+        state: (B, n) complex128: the state before u; None for zeros.
+
+    Returns:
+        (B, H, L) float64, and (B, n) complex128.
+    """
+    dt = system.dt.unsqueeze(-1) * apart.unsqueeze(1)  # (1 or B, n, L)
+    A, one = system.A.unsqueeze(-1), torch.ones_like(system.A).unsqueeze(-1)
+    log_A_bar, scale = METHODS[system.method](A, one, dt)
+    turn = torch.exp(log_A_bar)
+    added = scale * (system.B @ u.to(system.B.dtype))  # (B, n, L)
+    if state is not None:
+        first = added[..., :1] + turn[..., :1] * state.unsqueeze(-1)
+        added = torch.cat([first, added[..., 1:]], -1)
+    states = scanned(turn, added)
+    return 2 * (system.C @ states).real, states[..., -1]
 
 
 def scanned(turn: Tensor, added: Tensor) -> Tensor:

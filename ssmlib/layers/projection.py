@@ -1,6 +1,7 @@
-"""Set real parts that an optimizer moved above 0 back to 0.
+"""Set parameters that an optimizer moved out of their range back to its edge.
 
-The map uses min(A_re, 0), and the stored parameter must not drift away from it. PyTorch
+The map of most layers uses min(A_re, 0), and the stored parameter must not drift away
+from it. PyTorch
 calls `_after_step` after each step of every `torch.optim.Optimizer`. Layers add
 themselves to a weak set when they are made or copied. With an optimizer that is not a
 `torch.optim.Optimizer`, call `layer.project_()` after each step.
@@ -24,10 +25,10 @@ SUFFIXES = ("", "_orig", "_g", "_v")
 
 
 class Projected(nn.Module):
-    """A module with parameters that are set back to <= 0 after each optimizer step.
+    """A module with parameters that each optimizer step sets back into a range.
 
     Attributes:
-        nonpositive: the names of these parameters.
+        nonpositive: the names of those that are set back to <= 0.
     """
 
     nonpositive: tuple[str, ...] = ()
@@ -58,21 +59,35 @@ class Projected(nn.Module):
         modules: Any = self.parametrizations
         return modules[name]
 
+    def limits(self) -> dict[str, tuple[Any, Any]]:
+        """Return the limits that `project_` sets parameters back to.
+
+        Returns:
+            By name, the smallest and the largest value, None for no limit.
+        """
+        return dict.fromkeys(self.nonpositive, (None, 0.0))
+
+    def projected_by(self) -> tuple[str, ...]:
+        """Return the names of the parameters whose step is followed by `project_`."""
+        return self.nonpositive
+
     @torch.no_grad()
     def project_(self) -> None:
-        """Set the parameters named in `nonpositive` back to <= 0, in place.
+        """Set the parameters back into their `limits`, in place.
 
         A tensor under `torch.nn.utils.parametrize` is set through the parametrization's
         `right_inverse`. Without a `right_inverse` it is not changed.
         """
-        for name in self.nonpositive:
+        for name, (low, high) in self.limits().items():
             if not parametrize.is_parametrized(self, name):
                 pruned = self._parameters.get(f"{name}_orig")
-                (getattr(self, name) if pruned is None else pruned).clamp_(max=0)
+                own = getattr(self, name) if pruned is None else pruned
+                own.copy_(own.clamp(low, high))
             elif all(hasattr(p, "right_inverse") for p in self._parametrization(name)):
                 value = getattr(self, name)
-                if bool((value > 0).any()):
-                    setattr(self, name, value.clamp(max=0))
+                within = value.clamp(low, high)
+                if bool((value != within).any()):
+                    setattr(self, name, within)
 
 
 def leave_projection_to(optimizer: Optimizer) -> None:
@@ -94,7 +109,7 @@ def _after_step(optimizer: Optimizer, *_: Any) -> None:
     for module in alive:
         if "_parameters" in vars(module) and any(
             id(p) in stepped
-            for name in module.nonpositive
+            for name in module.projected_by()
             for p in module.parameters_of(name)
         ):
             module.project_()

@@ -12,7 +12,9 @@ from ssmlib.discretization import METHODS
 from ssmlib.kernels import full_precision
 from ssmlib.layers import _arguments
 from ssmlib.layers.convolution import causal, finite_part, two_sided
-from ssmlib.layers.irregular import intervals, response
+from ssmlib.layers.irregular import intervals, response, shared_response
+from ssmlib.layers.oscillators import Oscillators
+from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.systems import Diagonal, System
 
 if TYPE_CHECKING:
@@ -53,17 +55,22 @@ def resampled(
         if layer.D is not None:
             y = y + layer.D.unsqueeze(-1) * clean
         if broken is not None:
+            broken = broken.any(1, True) if layer.mixes_features else broken
             y = y.masked_fill(broken, math.nan)
             if after is not None:
-                after = after.masked_fill(broken[..., -1:], math.nan)
+                last = broken[:, 0, -1:] if layer.mixes_features else broken[..., -1:]
+                after = after.masked_fill(last, math.nan)
     return y.to(u.dtype) if state is None else (y.to(u.dtype), after)
 
 
 def _scaled(layer: SSM, x: Tensor, state: Tensor | None, scale: float) -> tuple:
     """Return the output without the skip term, and the state after it or None."""
     system = _system(layer, scale)
-    K = system.kernel(x.shape[-1], layer.dtype)
-    y = two_sided(x, K) if layer.bidirectional else causal(x, K)
+    if isinstance(system, Shared | Oscillators):
+        y = system.outputs(x, None)
+    else:
+        K = system.kernel(x.shape[-1], layer.dtype)
+        y = two_sided(x, K) if layer.bidirectional else causal(x, K)
     if state is None:
         return y, None
     y = y + system.response(state, x.shape[-1], layer.dtype)
@@ -73,14 +80,15 @@ def _scaled(layer: SSM, x: Tensor, state: Tensor | None, scale: float) -> tuple:
 def _system(layer: SSM, scale: float) -> System:
     """Return the discretized layer with dt times a factor."""
     own = layer._continuous()
-    if own is not None:
+    if own is not None and not layer.mixes_features:
         log_A_bar, B_bar = METHODS[own.method](own.A, own.B, own.dt * scale)
         return Diagonal(log_A_bar, B_bar, own.C)
     found = layer._scaled_system(scale)
     if found is None:
         raise ValueError(
             "step_scale needs a layer whose modes are those of A, B and dt (S4D, "
-            f"S4DReal, DSS with variant 'exp', S4), got {type(layer).__name__}"
+            "S4DReal, DSS with variant 'exp', S4, S5, LinOSS), got "
+            f"{type(layer).__name__}"
         )
     return found
 
@@ -95,9 +103,10 @@ def _irregular(
     if own is None:
         raise ValueError(
             "timestamps need a diagonal layer whose modes are those of A, B and dt "
-            "(S4D, S4DReal, DSS with variant 'exp'), got "
+            "(S4D, S4DReal, DSS with variant 'exp', S5), got "
             f"{type(layer).__name__}"
         )
     apart = intervals(timestamps, x) * scale
-    y, after = response(own, x, apart, state)
+    kind = shared_response if layer.mixes_features else response
+    y, after = kind(own, x, apart, state)
     return y.to(layer.dtype), after

@@ -12,8 +12,10 @@ from torch import Tensor
 from ssmlib import _checks, hippo
 from ssmlib._literals import Discretization, Part
 from ssmlib.initialization import Initialization, Range
+from ssmlib.layers.irregular import Continuous
 from ssmlib.layers.modal import as_complex
 from ssmlib.layers.shared import SharedSSM
+from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.transforms import REAL_TRANSFORMS
 
 #: of the standard normal distribution between -2 and 2: its standard deviation
@@ -141,9 +143,24 @@ class S5(SharedSSM):
 
     def modes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the discretized modes: (log A_bar, B_bar, C), complex128."""
+        A, B, C, dt, _ = self._parts()
+        return *self.discretize(A, B, dt), C
+
+    def _parts(self) -> Continuous:
+        """Return the layer before its discretization."""
         A = as_complex(REAL_TRANSFORMS["free"].value(self.A_re), self.A_im)
         B, C = as_complex(self.B_re, self.B_im), as_complex(self.C_re, self.C_im)
-        return *self.discretize(A, B, self.log_dt.double().exp()), C
+        return Continuous(A, B, C, self.log_dt.double().exp(), self.discretization)
+
+    def _continuous(self) -> Continuous | None:
+        own = (type(self).system, type(self).modes) == (S5.system, S5.modes)
+        return self._parts() if own else None
+
+    def _scaled_system(self, step_scale: float) -> Shared | None:
+        own = self._continuous()
+        if own is None:
+            return None
+        return Shared(*self.discretize(own.A, own.B, own.dt * step_scale), own.C)
 
 
 def _lecun(shape: tuple[int, ...], inputs: int, generator: torch.Generator) -> Tensor:

@@ -9,18 +9,19 @@ from torch import Tensor
 
 from ssmlib.discretization import METHODS
 from ssmlib.layers.base import SSM
+from ssmlib.layers.oscillators import Oscillators
 from ssmlib.layers.shared_system import Shared
 from ssmlib.layers.systems import System
 
 
 class SharedSSM(SSM):
-    """An `SSM` with one diagonal state of N/2 modes, which all features share.
+    """An `SSM` with one state of N/2 modes, which all features share.
 
     It computes x_t = A_bar x_{t-1} + B_bar u_t and y_t = 2 Re C x_t + D u_t, where u_t
     and y_t have all H features. So it mixes features, and differs from the other layers
     in four points:
 
-    - A state is (B, N/2) complex128.
+    - A state is (B, N/2) complex128 (in `LinOSS`, (B, N) float64).
     - `kernel(L)` is (H, H, L): entry (h, k, l) is the weight of feature k of the input
       in feature h of the output, l steps later. With bidirectional=True it is
       (2, H, H, L). `impulse_response` and `last_weights` have the same axes. The layer
@@ -46,7 +47,7 @@ class SharedSSM(SSM):
             (N/2,), (N/2, H), and (H, N/2), or (2, H, N/2) if bidirectional.
         """
 
-    def system(self) -> Shared:
+    def system(self) -> Shared | Oscillators:
         """Return the layer in its discretized form, as `SSM.system`."""
         return Shared(*self.modes())
 

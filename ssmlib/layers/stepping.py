@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssmlib import _checks
 from ssmlib.layers import _arguments
+from ssmlib.layers.oscillator_recurrence import OscillatorRecurrence
 from ssmlib.layers.parameters import DTYPES, Parametrized
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.shared_recurrence import SharedRecurrence
@@ -74,7 +75,7 @@ class Stepping(Parametrized):
     @torch.no_grad()
     def recurrence(
         self, dtype: torch.dtype | None = None
-    ) -> Recurrence | DenseRecurrence | SharedRecurrence:
+    ) -> Recurrence | DenseRecurrence | SharedRecurrence | OscillatorRecurrence:
         """Return the step with the current parameters, frozen, in real arithmetic.
 
         It takes one step (B, H) at a time, or a block of steps (B, H, T).

@@ -20,6 +20,7 @@ from ssmlib.kernels import (
     vandermonde_product,
 )
 from ssmlib.kernels.tables import Pair
+from ssmlib.layers.oscillators import Oscillators
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from ssmlib.layers.shared_system import Shared
 
@@ -190,4 +191,4 @@ class Dense:
         return DenseRecurrence(self.A_bar, self.B_bar, self.C, D, dtype)
 
 
-System = Diagonal | Dense | Shared
+System = Diagonal | Dense | Shared | Oscillators

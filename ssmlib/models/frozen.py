@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, glu, layer_norm, linear
 
 from ssmlib import _checks
-from ssmlib.layers import DenseRecurrence, Recurrence, SharedRecurrence
+from ssmlib.layers import (
+    DenseRecurrence,
+    OscillatorRecurrence,
+    Recurrence,
+    SharedRecurrence,
+)
 from ssmlib.models.norms import EPS, BatchNorm, Norm
 
 Affine = tuple[Tensor, Tensor | None]
@@ -81,7 +86,7 @@ class BlockRecurrence(_Frozen):
 
     def __init__(
         self,
-        layer: Recurrence | DenseRecurrence | SharedRecurrence,
+        layer: Recurrence | DenseRecurrence | SharedRecurrence | OscillatorRecurrence,
         mixing: Affine | None,
         norm: nn.Module | None,
         *,

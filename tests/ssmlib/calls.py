@@ -21,6 +21,7 @@ from ssmlib.initialization import (
     discrete,
     for_task,
     modes,
+    oscillators,
     schemes,
 )
 from ssmlib.initialization import initialization as configuration
@@ -59,6 +60,7 @@ MODULES: tuple[ModuleType, ...] = (
     dplr,
     compiled,
     tables,
+    oscillators,
     schemes,
     arguments,
     modes,
@@ -254,6 +256,25 @@ CALLS = {
     ],
     "discrete.lru": lambda: initialization.initialize_discrete("lru", 8, 2, r_min=0.5),
     "discrete.post": lambda: initialization.initialize_discrete("post", 8, 2),
+    "oscillators.linoss": lambda: initialization.initialize_discrete("linoss", 8, 2),
+    "oscillators.check_rule": lambda: oscillators.check_rule("im", False),
+    "oscillators.draw": lambda: [
+        *oscillators.draw(4, generator()),
+        *oscillators.draw(4, generator(), damping=False, discretization="im"),
+    ],
+    "oscillators.edges": lambda: oscillators.edges(ROW, ROW + 1),
+    "oscillators.largest_stable": lambda: oscillators.largest_stable(ROW, ROW + 1),
+    "oscillators.transition": lambda: [
+        *oscillators.transition(ROW, ROW, ROW, "imex"),
+        *oscillators.transition(ROW, ROW, ROW, "im"),
+    ],
+    "oscillators.poles": lambda: [
+        *oscillators.poles(ROW**2 + 2, ROW**2, ROW**0, "imex"),
+        *oscillators.poles(ROW**2 + 2, ROW**2, ROW**0, "im"),
+    ],
+    "oscillators.from_poles": lambda: oscillators.from_poles(
+        ROW**0 / 2, ROW**0, ROW**0
+    ),
     "for_task.for_spectrum": lambda: for_task.for_spectrum(X, 2, 3),
     "for_task.for_delay": lambda: for_task.for_delay(20, 8),
     "delay_task.delay_error": lambda: delay_task.delay_error(

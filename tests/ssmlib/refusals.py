@@ -3,7 +3,7 @@
 import torch
 
 from ssmlib.initialization import Initialization
-from ssmlib.layers import DSS, LRU, S4, S4D, S5, SSM, S4DReal, optimizer, state
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, SSM, LinOSS, S4DReal, optimizer, state
 from ssmlib.models import Ensemble, Model
 
 U, U_T = torch.ones(2, 3, 9), torch.ones(2, 3)
@@ -29,6 +29,14 @@ def stepped(layer, u_t=U_T, **state_of):
 def from_state(layer, like):
     """The state of a layer as that of another layer's frozen recurrence."""
     return layer.recurrence().from_state(like.initial_state(2))
+
+
+def ramps():
+    """Undamped oscillators with A = 0, whose two poles are 1."""
+    layer = LinOSS(3, 8, damping=False)
+    with torch.no_grad():
+        layer.A_diag.zero_()
+    return layer
 
 
 def common(make):
@@ -148,6 +156,33 @@ REFUSALS = {
         (lambda: LRU(3, 8, init="lin"), ValueError, "init must be stated in discrete"),
         (lambda: LRU(3, 8, init="post"), ValueError, "init of LRU must have poles"),
     ],
+    "layers.linoss.LinOSS": [
+        *(case for case in common(of(LinOSS)) if "dt must be" not in case[2]),
+        (lambda: LinOSS(3, 8, init="lru"), ValueError, "init of LinOSS must be"),
+        (lambda: LinOSS(3, 8, damping=1), TypeError, "damping must be True or"),
+        (lambda: LinOSS(3, 8, discretization="im"), ValueError, "damping must be Fal"),
+    ],
+    "layers.linoss.LinOSS.modes": [
+        (lambda: ramps().modes(), ValueError, "modes need two different poles"),
+    ],
+    "layers.oscillator_recurrence.OscillatorRecurrence.forward": [
+        (lambda: stepped(LinOSS(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
+        (
+            lambda: stepped(LinOSS(3, 8), other=LinOSS(3, 4)),
+            ValueError,
+            "state must be this recurrence's own",
+        ),
+    ],
+    "layers.oscillator_recurrence.OscillatorRecurrence.from_state": [
+        (
+            lambda: from_state(LinOSS(3, 8), LinOSS(3, 4)),
+            ValueError,
+            "state must be that",
+        ),
+    ],
+    "layers.oscillator_recurrence.OscillatorRecurrence.initial_state": batches(
+        lambda: LinOSS(3, 8).recurrence()
+    ),
     "layers.shared_recurrence.SharedRecurrence.forward": [
         (lambda: stepped(LRU(3, 8), U_T[:, :2]), ValueError, "u_t must have shape"),
         (lambda: stepped(LRU(3, 8), U_T.double()), ValueError, "u_t must have shape"),

@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, LinOSS, S4DReal
 
 H, N = 3, 8
 LAYERS = {
@@ -20,6 +20,8 @@ LAYERS = {
     "S4, bilinear": lambda: S4(H, N, discretization="bilinear"),
     "LRU": lambda: LRU(H, N),
     "S5": lambda: S5(H, N, skip=False),
+    "LinOSS": lambda: LinOSS(H, N),
+    "LinOSS, undamped": lambda: LinOSS(H, N, damping=False),
 }
 each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 each_state = pytest.mark.parametrize("make", [LAYERS[k] for k in ("S4D", "S4", "LRU")])

@@ -188,7 +188,10 @@ BAD = {
         lambda: initialize_discrete("lru", 8, xi=0.1),
         "lru has the options r_min, r_max, max_phase, not xi",
     ),
-    "an unknown scheme": (lambda: initialize_discrete("lin", 8), "dfout, lru, post"),
+    "an unknown scheme": (
+        lambda: initialize_discrete("lin", 8),
+        "dfout, linoss, lru, post",
+    ),
     "another dt": (lambda: S4D(2, 8, init="dfout", dt=0.1), "needs dt = 1, got 0.1"),
     "a real part": (lambda: Initialization("lru", real=0.0), "do not go with a disc"),
     "a scaled frequency": (
@@ -197,7 +200,7 @@ BAD = {
     ),
     "options of a scheme that has none": (
         lambda: Initialization("lin", options={"xi": 0.1}),
-        "options go with the schemes dfout, lru, post",
+        "options go with the schemes dfout, lru, post, linoss",
     ),
     "an unknown option": (
         lambda: Initialization("dfout", options={"r_min": 0.1}),

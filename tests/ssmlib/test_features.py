@@ -15,7 +15,7 @@ from packaging.version import Version
 from torch import nn
 from torch.func import functional_call, jacfwd, jacrev, vmap
 
-from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal, diagonal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, LinOSS, S4DReal, diagonal
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "api" / "layers.md"
 #: the first PyTorch known to export a layer with an open length; 2.9 does not
@@ -59,6 +59,7 @@ LAYERS = {
     "DSS": partial(DSS, length=4096),
     "S4DReal": S4DReal,
     "S5": partial(S5, blocks=2),
+    "LinOSS": LinOSS,
     "shared": partial(S4D, n_ssm=1, real_transform="exp", frozen=("B",)),
 }
 TABLES = {"S4D": "(forms)=", "S4": "(dense-forms)=", "LRU": "(shared-forms)="}
@@ -146,7 +147,7 @@ def compiled(form):
     fast = torch.compile(form, backend="aot_eager", fullgraph=True, dynamic=True)
     # A dense kernel takes longer to compile, and anew where it needs more products.
     dense = (9, 131) if form.name == "`layer(u)`" else (9, 10)
-    for L in dense if form.kind == "S4" else (9, 30, 131):
+    for L in dense if form.kind in ("S4", "LinOSS") else (9, 30, 131):
         results = []
         for call in (fast, form):
             form.zero_grad()
@@ -242,7 +243,8 @@ CELLS = [
     for cell in itertools.product(FORMS, FEATURES)
     if kind == "S4D" or "chunks" not in cell[0]
 ]
-#: what the layers without a table are tried with: the cells of S4D, S5 those of LRU
+#: what the layers without a table are tried with: the cells of S4D, or of another one
+ALIKE = {"S5": "LRU", "LinOSS": "S4"}
 OTHERS = [
     (kind, form, feature)
     for kind in LAYERS
@@ -252,13 +254,20 @@ OTHERS = [
     and feature != "ONNX"
     and (form == "`layer(u)`" or feature not in ("compile", "export"))
 ]
+OTHERS += [  # and its step and frozen step, which are classes of their own
+    ("LinOSS", form, feature)
+    for form in ("`layer.step`", "`layer.recurrence()`")
+    for feature in FEATURES
+]
 SLOW = ("second", "compile", "export", "ONNX")
 
 
 def marks(kind, form, feature):
     """Slow cells; and those of an open length, whose export needs a newer PyTorch."""
     found = [pytest.mark.slow] * (feature in SLOW)
-    open_length = kind != "S4" and "step" not in form and "recurrence" not in form
+    open_length = (
+        kind not in ("S4", "LinOSS") and "step" not in form and "recurrence" not in form
+    )
     if feature == "export" and open_length:
         older = Version(torch.__version__) < EXPORTS
         reason = f"PyTorch before {EXPORTS} exports no layer with an open length"
@@ -279,9 +288,7 @@ def test_the_page_has_every_cell():
 def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
     form, mark = (
         Form(name, kind),
-        table(kind if kind in TABLES else {"S5": "LRU"}.get(kind, "S4D"))[
-            name, feature
-        ],
+        table(kind if kind in TABLES else ALIKE.get(kind, "S4D"))[name, feature],
     )
     if "chunks" in name:  # of 4 steps, where the layer may choose them
         monkeypatch.setattr(
@@ -296,7 +303,7 @@ def test_a_cell_of_the_table(kind, name, feature, monkeypatch):
         ("S4D", "ONNX"): r"export its recurrence\(\)",
         ("S4", "ONNX"): r"export its recurrence\(\)",
         ("S4", "export"): "a dense kernel cannot be exported with L left open",
-    }[kind, feature]
+    }[ALIKE.get(kind, kind), feature]
     if feature == "ONNX":
         pytest.importorskip("onnxruntime")
     with pytest.raises(Exception, match=reason):

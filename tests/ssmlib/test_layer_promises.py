@@ -24,7 +24,7 @@ from ssmlib.initialization.arguments import (
     checked_real,
 )
 from ssmlib.kernels import diagonal
-from ssmlib.layers import LRU, S4, S4D, SharedRecurrence
+from ssmlib.layers import LRU, S4, S4D, LinOSS, OscillatorRecurrence, SharedRecurrence
 from ssmlib.layers.recurrence import DenseRecurrence, Recurrence
 from tests.ssmlib.promises import PROMISES
 from tests.ssmlib.refusals import REFUSALS, U_T, A, B, U
@@ -178,6 +178,10 @@ ELSEWHERE = {
         "test_discrete::test_bad_arguments_are_refused",
     ),
     **dict.fromkeys(
+        ("initialization.oscillators.check_rule", "initialization.oscillators.draw"),
+        "test_linoss::test_bad_arguments_are_refused",
+    ),
+    **dict.fromkeys(
         (
             "layers.selective.Selective",
             "layers.selective.Selective.forward",
@@ -286,3 +290,4 @@ def test_recurrences_are_those_of_the_layers():
     assert isinstance(S4D(3, 8).recurrence(), Recurrence)
     assert isinstance(S4(3, 8).recurrence(), DenseRecurrence)
     assert isinstance(LRU(3, 8).recurrence(), SharedRecurrence)
+    assert isinstance(LinOSS(3, 8).recurrence(), OscillatorRecurrence)

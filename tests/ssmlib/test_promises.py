@@ -119,7 +119,8 @@ def test_every_public_function_has_its_promises():
         *("check_options", "check_hippo", "check_state_size", "as_initialization"),
         *("checked_real", "modes_at", "count", "pair", "principal"),
         *("initialize_discrete", "check_options_discrete", "dfout", "lru", "post"),
-        *("for_spectrum", "for_delay"),
+        *("for_spectrum", "for_delay", "linoss", "check_rule", "draw", "edges"),
+        *("largest_stable", "transition", "poles", "from_poles"),
         *("white", "constant", "holm", "bootstrap", "moved", "largest_gap"),
         *("split", "plain_tables", "tables", "one_by_one", "real_product", "real_phi"),
     }

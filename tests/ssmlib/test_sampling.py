@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.linalg import expm
 
-from ssmlib.layers import DSS, S4, S4D, DiagonalSSM, S4DReal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, DiagonalSSM, S4DReal
 
 H, N, L = 3, 6, 20
 OPTIONS = {"dtype": torch.float64, "dt": (0.05, 0.5)}
@@ -19,8 +19,11 @@ DIAGONAL = {
     "S4DReal": lambda **more: S4DReal(H, N, **OPTIONS | more),
     "DSS": lambda **more: DSS(H, N, variant="exp", **OPTIONS | more),
 }
-LAYERS = DIAGONAL | {"S4": lambda **more: S4(H, N, **OPTIONS | more)}
+SHARED = {"S5": lambda **more: S5(H, N, **OPTIONS | more)}
+TIMED = DIAGONAL | SHARED
+LAYERS = TIMED | {"S4": lambda **more: S4(H, N, **OPTIONS | more)}
 each_diagonal = pytest.mark.parametrize("make", DIAGONAL.values(), ids=DIAGONAL)
+each_timed = pytest.mark.parametrize("make", TIMED.values(), ids=TIMED)
 each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
@@ -65,6 +68,23 @@ def test_irregular_times_are_the_matrix_exponential(make):
     assert near(layer(u, timestamps=t), by_exponentials(layer, u, t))
 
 
+def test_irregular_times_of_a_shared_state_are_the_matrix_exponential():
+    layer, u, t = SHARED["S5"](), normal(2, H, L), times(2, L)
+    p = {name: value.detach() for name, value in layer.named_parameters()}
+    A, B, C = (torch.complex(p[f"{k}_re"], p[f"{k}_im"]).numpy() for k in "ABC")
+    dt, y = np.exp(p["log_dt"].numpy()), p["D"].unsqueeze(-1) * u
+    for b in range(2):
+        x, before = np.zeros(N // 2, complex), float(t[b, 0]) - 1
+        for l in range(L):
+            gap, v = float(t[b, l]) - before, B @ u[b, :, l].numpy()
+            for n in range(N // 2):
+                E = expm(np.array([[A[n], v[n]], [0, 0]]) * dt[n] * gap)
+                x[n] = E[0, 0] * x[n] + E[0, 1]
+            before = float(t[b, l])
+            y[b, :, l] += torch.from_numpy(2 * (C @ x).real)
+    assert near(layer(u, timestamps=t), y)
+
+
 @each_layer
 @pytest.mark.parametrize("discretization", ["zoh", "bilinear"])
 def test_a_scale_is_a_factor_of_dt(make, discretization):
@@ -83,7 +103,7 @@ def test_a_scale_is_a_factor_of_dt(make, discretization):
         assert near(found, exact)
 
 
-@each_diagonal
+@each_timed
 @pytest.mark.parametrize("discretization", ["zoh", "bilinear"])
 def test_regular_times_are_a_scale(make, discretization):
     if discretization == "bilinear" and isinstance(make(), DSS):
@@ -100,14 +120,15 @@ def test_regular_times_are_a_scale(make, discretization):
     assert near(layer(u, timestamps=later), layer(u, step_scale=0.3))
 
 
-def test_a_bidirectional_layer_has_a_scale():
-    layer, other = (DIAGONAL["S4D"](bidirectional=True) for _ in range(2))
+@pytest.mark.parametrize("kind", ["S4D", "S5"])
+def test_a_bidirectional_layer_has_a_scale(kind):
+    layer, other = (TIMED[kind](bidirectional=True) for _ in range(2))
     with torch.no_grad():
         other.log_dt += math.log(2)
     assert near(layer(normal(2, H, L), step_scale=2), other(normal(2, H, L)))
 
 
-@each_diagonal
+@each_timed
 def test_a_split_sequence_is_the_sequence(make):
     layer, u, t = make(), normal(2, H, L), times(L)
     whole = layer(u, timestamps=t)
@@ -121,8 +142,9 @@ def test_a_split_sequence_is_the_sequence(make):
     assert near(first, whole[..., :9])
 
 
-def test_gradients_are_those_of_differences():
-    layer = DIAGONAL["S4D"]()
+@pytest.mark.parametrize("kind", ["S4D", "S5"])
+def test_gradients_are_those_of_differences(kind):
+    layer = TIMED[kind]()
     u, t = normal(2, H, 5).requires_grad_(), times(2, 5).requires_grad_()
     assert torch.autograd.gradcheck(lambda u, t: layer(u, timestamps=t), (u, t))
     assert torch.autograd.gradcheck(lambda u: layer(u, step_scale=0.5), (u,))
@@ -139,6 +161,16 @@ def test_a_nan_stays_in_its_sequence_and_feature():
         assert bad.sum() == L - 7
         assert state.isnan().any(-1).tolist() == [[False, True, False], [False] * 3]
     assert near(layer(u, timestamps=times(L))[1], clean[1])
+
+
+def test_a_nan_stays_in_its_sequence_of_a_shared_state():
+    layer, u = SHARED["S5"](), normal(2, H, L)
+    u[0, 1, 7] = math.nan
+    for options in ({"timestamps": times(L)}, {"step_scale": 0.5}):
+        y, state = layer(u, layer.initial_state(2), **options)
+        assert y[0, :, 7:].isnan().all()
+        assert y.isnan().sum() == H * (L - 7)
+        assert state.isnan().all(-1).tolist() == [True, False]
 
 
 def test_float32_has_its_dtype():
@@ -159,6 +191,12 @@ class Own(DiagonalSSM):
 
 
 class Changed(S4D):
+    def modes(self):
+        log_A_bar, B_bar, C = super().modes()
+        return log_A_bar, 2 * B_bar, C
+
+
+class ChangedShared(S5):
     def modes(self):
         log_A_bar, B_bar, C = super().modes()
         return log_A_bar, 2 * B_bar, C
@@ -215,6 +253,8 @@ U = normal(2, H, L).float()
                 lambda: DSS(H, N, length=L),
                 lambda: Own(H, N),
                 lambda: Changed(H, N),
+                lambda: ChangedShared(H, N),
+                lambda: LRU(H, N),  # its poles are not those of a time per step
             )
             for call in (
                 lambda make=make: make()(U, step_scale=0.5),

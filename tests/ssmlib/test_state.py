@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from ssmlib.layers import DSS, LRU, S4, S4D, S5, S4DReal
+from ssmlib.layers import DSS, LRU, S4, S4D, S5, LinOSS, S4DReal
 from ssmlib.models import OTHER_LAYERS, Ensemble, Model
 from tests.ssmlib.test_layers import Kernel
 
@@ -37,6 +37,9 @@ PAIRS = {
         partial(S4, 3, 8), partial(S4, 3, 8, discretization="bilinear")],
     "discretization of S5": [
         partial(S5, 3, 8), partial(S5, 3, 8, discretization="bilinear")],
+    "discretization of LinOSS": [
+        partial(LinOSS, 3, 8, damping=False),
+        partial(LinOSS, 3, 8, damping=False, discretization="im")],
     "bidirectional": [
         partial(LRU, 3, 8), partial(LRU, 3, 8, bidirectional=True)],
     "real_transform of S4DReal": [

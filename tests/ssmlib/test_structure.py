@@ -8,6 +8,7 @@ import pytest
 from ssmlib import _literals, models
 from ssmlib.discretization import METHODS
 from ssmlib.initialization import DISCRETE, names
+from ssmlib.initialization.oscillators import RULES
 from ssmlib.initialization.schemes import HIPPO
 from ssmlib.layers.dss import VARIANTS
 from ssmlib.layers.selective import CONVOLUTIONS, TRANSITIONS
@@ -21,6 +22,7 @@ TABLES = {
     "InitName": [*names(), *DISCRETE],
     "HippoName": HIPPO,
     "Discretization": METHODS,
+    "OscillatorRule": RULES,
     "RealTransformName": REAL_TRANSFORMS,
     "Part": SSM_PARTS,
     "Variant": VARIANTS,
