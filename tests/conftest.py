@@ -11,12 +11,26 @@ from tests.ssmbook import toy
 ROOT = Path(__file__).resolve().parents[1]
 
 #: the files with the longest tests
-LONG = ("test_chapters.py", "test_features.py", "test_uncertainty.py")
+LONG = (
+    "test_rerun_page.py",
+    "test_chapters.py",
+    "test_features.py",
+    "test_uncertainty.py",
+)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Start a worker more than there are cores.
+
+    A third of the tests waits for processes and sockets, and another one runs then.
+    """
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: at the end, the other cores would wait for them."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    place = {name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)
