@@ -46,6 +46,19 @@ def one_by_one() -> bool:
     return sum(level.key() == _functorch.TransformType.Jvp for level in levels) > 1
 
 
+def plain_autograd(*tensors: Tensor) -> bool:
+    """Return whether at most reverse-mode derivatives are asked for, and no tracing.
+
+    Args:
+        tensors: those whose values are to be read.
+    """
+    # PyTorch has no public test of whether a forward-mode level is open.
+    forward = torch.autograd.forward_ad._current_level >= 0
+    stack = _functorch.get_interpreter_stack()
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return not (forward or stack or tracing) and all(map(_checks.readable, tensors))
+
+
 def split(L: int) -> tuple[int, int]:
     """Return (Q, M) with Q M >= L, both near sqrt(L).
 
