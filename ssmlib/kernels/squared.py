@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmlib.kernels.dense import dense_kernel
-from ssmlib.kernels.tables import full_precision
+from ssmlib.kernels.tables import full_precision, recorded
 
 _STEPS = 32  # products of a row with a matrix that take as long as one squaring or two
 
@@ -164,23 +164,6 @@ class _Kernel(torch.autograd.Function):
         else:
             found = _gradient(ctx, G)
         return *found, None, None, None, None
-
-
-def recorded(plain, inputs: Sequence[Tensor], G) -> list[Tensor | None]:
-    """Return the gradients of a function, by operations that autograd records.
-
-    Args:
-        plain: a function of the inputs.
-        inputs: its arguments, those that a Function was called with.
-        G: the gradients of its results.
-    """
-    wanted = [x for x in inputs if x.requires_grad]
-    with torch.enable_grad():
-        results = plain(*inputs)
-    found = iter(
-        torch.autograd.grad(results, wanted, G, create_graph=True, allow_unused=True)
-    )
-    return [next(found) if x.requires_grad else None for x in inputs]
 
 
 def _gradient(ctx, G: Tensor) -> tuple[Tensor, ...]:

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ssmlib.kernels.squared import Factors, recorded, squared_kernel
+from ssmlib.kernels.squared import Factors, squared_kernel
+from ssmlib.kernels.tables import recorded
 from ssmlib.layers.chunks import toeplitz
 
 #: by dtype of the kernel: the terms m of both sums, and the largest norm R of a step.

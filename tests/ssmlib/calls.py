@@ -209,7 +209,7 @@ CALLS = {
     "squared.squared_kernel_reference": lambda: squared.squared_kernel_reference(
         *SQUARED, 30, torch.float64
     ),
-    "squared.recorded": lambda: squared.recorded(
+    "tables.recorded": lambda: tables.recorded(
         torch.sin, [X.clone().requires_grad_()], torch.ones_like(X)
     ),
     "tables.plain_autograd": lambda: tables.plain_autograd(X),
