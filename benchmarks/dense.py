@@ -61,8 +61,29 @@ def measure(task: dict) -> object:
         return float((layer.kernel(L) - exact).abs().max() / exact.abs().max())
 
 
+def cauchy_sums(layer, L: int):
+    """The kernel of S4's published code, whose C has a factor (1 - A_bar^L): (H, L).
+
+    One Cauchy sum for each pair of B or P with C or P*, in single precision, at half of
+    the roots of unity, and Woodbury's formula for the low-rank term.
+    """
+    import torch
+
+    A, P, B, C, dt = (
+        getattr(layer, name).to(torch.complex64) for name in ("A", "P", "B", "C", "dt")
+    )
+    angle = -2 * torch.pi * torch.arange(L // 2 + 1) / L
+    w = torch.complex(angle.cos(), angle.sin())
+    z = 2 * (1 - w) / (1 + w)
+    v = torch.stack([B, P]).unsqueeze(1) * torch.stack([C, P.conj()]) * dt
+    v, poles = (torch.cat([x, x.conj()], -1).unsqueeze(-1) for x in (v, A * dt))
+    (k_CB, k_PB), (k_CP, k_PP) = (v / (z - poles)).sum(-2)  # (H, L/2 + 1) each
+    return torch.fft.irfft(2 / (1 + w) * (k_CB - k_CP * k_PB / (1 + k_PP)), n=L)
+
+
 def short() -> dict[str, float]:
-    """Seconds of a layer with backward; most of them are the zero-order hold's."""
+    """Seconds of layers with backward, with their discretization."""
+    from functools import partial
     from unittest.mock import patch
 
     import torch
@@ -72,20 +93,24 @@ def short() -> dict[str, float]:
     from ssmlib.layers import S4
 
     torch.set_num_threads(1)
-    layers = {"fast": S4(*SHAPE), "bilinear": S4(*SHAPE, discretization="bilinear")}
     u = torch.randn(1, SHAPE[0], SHORT, generator=torch.Generator().manual_seed(0))
+    names = ("fast", "bilinear", "matrix_exp", "cauchy")
+    layers = {name: S4(*SHAPE) for name in names if name != "bilinear"}
+    layers["bilinear"] = S4(*SHAPE, discretization="bilinear")
+
+    def matrix_exp(L):  # infinitely many halvings: torch.matrix_exp instead
+        endless = lambda A: A.new_full(A.shape[:1], torch.inf)  # noqa: E731
+        with patch.object(_expm, "_halvings", endless):
+            return layers["matrix_exp"].system().kernel(L, torch.float32)
+
+    layers["matrix_exp"].kernel = matrix_exp
+    layers["cauchy"].kernel = partial(cauchy_sums, layers["cauchy"])
 
     def both(name):
         layers[name].zero_grad()
         layers[name](u).square().sum().backward()
 
-    def plain():  # infinitely many halvings: torch.matrix_exp instead
-        endless = lambda A: A.new_full(A.shape[:1], torch.inf)  # noqa: E731
-        with patch.object(_expm, "_halvings", endless):
-            both("fast")
-
-    calls = {name: lambda n=name: both(n) for name in layers}
-    return times(calls | {"matrix_exp": plain}, repeats=5)
+    return times({name: partial(both, name) for name in names}, repeats=15)
 
 
 def steps_a_second() -> float:
@@ -141,9 +166,17 @@ def dense_rows(ask) -> list[dict]:
     growth = f"H={SHAPE[0]}, N={SHAPE[1]}, L={GROWTH[0]}..{GROWTH[-1]}"
     layer = {"what": "S4 layer", "setting": f"B=1, H=64, N=64, L={SHORT}, one core"}
     return [
-        ratio("seconds, with backward; plain: matrix_exp", brief, "matrix_exp", 2, 3)
+        ratio("seconds, with backward; plain: matrix_exp", brief, "matrix_exp", 4, 3)
         | layer,
-        ratio("seconds, with backward; plain: bilinear", brief, "bilinear", 0.4, 3)
+        ratio("seconds, with backward; plain: Cauchy sums", brief, "cauchy", 1, 3)
+        | layer,
+        ratio(
+            "bilinear rule, seconds, with backward; plain: Cauchy sums",
+            {"fast": brief["bilinear"], "cauchy": brief["cauchy"]},
+            "cauchy",
+            1,
+            3,
+        )
         | layer,
         ratio("seconds, with backward; plain: powers", powers, "powers", 10, 3),
         ratio("seconds, forward; plain: Cauchy", cauchy, "cauchy", 10, 3),

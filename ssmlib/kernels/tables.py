@@ -8,6 +8,7 @@ the error does not grow with L.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -44,6 +45,38 @@ def one_by_one() -> bool:
         return True
     levels = _functorch.get_interpreter_stack() or ()
     return sum(level.key() == _functorch.TransformType.Jvp for level in levels) > 1
+
+
+def plain_autograd(*tensors: Tensor) -> bool:
+    """Return whether at most reverse-mode derivatives are asked for, and no tracing.
+
+    Args:
+        tensors: those whose values are to be read.
+    """
+    # PyTorch has no public test of whether a forward-mode level is open.
+    forward = torch.autograd.forward_ad._current_level >= 0
+    stack = _functorch.get_interpreter_stack()
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return not (forward or stack or tracing) and all(map(_checks.readable, tensors))
+
+
+def recorded(
+    plain: Callable, inputs: Sequence[Tensor], G: Tensor | Sequence[Tensor]
+) -> list[Tensor | None]:
+    """Return the gradients of a function, by operations that autograd records.
+
+    Args:
+        plain: a function of the inputs.
+        inputs: its arguments, those that a Function was called with.
+        G: the gradients of its results.
+    """
+    wanted = [x for x in inputs if x.requires_grad]
+    with torch.enable_grad():
+        results = plain(*inputs)
+    found = iter(
+        torch.autograd.grad(results, wanted, G, create_graph=True, allow_unused=True)
+    )
+    return [next(found) if x.requires_grad else None for x in inputs]
 
 
 def split(L: int) -> tuple[int, int]:

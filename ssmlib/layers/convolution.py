@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 from ssmlib import _lags
-from ssmlib.kernels.tables import one_by_one
+from ssmlib.kernels.tables import one_by_one, plain_autograd, recorded
 
 
 class _Silence(torch.autograd.Function):
@@ -60,6 +60,8 @@ def silenced(y: Tensor, u: Tensor) -> Tensor:
         y: (..., L).
         u: (..., L), real, broadcasting against y.
     """
+    if _begins(u):
+        return y
     if one_by_one():
         return y - torch.where(silent(u), y, 0).detach()
     return _Silence.apply(y, silent(u))
@@ -97,6 +99,13 @@ def _known_finite(u: Tensor) -> bool:
     return math.isfinite(u.detach().sum())
 
 
+def _begins(u: Tensor) -> bool:
+    """Whether no sequence is known to be 0 at its first step. Only a CPU is asked."""
+    if not plain_autograd(u) or u.device.type != "cpu":
+        return False
+    return bool(u.detach()[..., 0].all())
+
+
 def _traced() -> bool:
     tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     return torch.compiler.is_compiling() or tracing
@@ -121,9 +130,50 @@ def causal(u: Tensor, K: Tensor) -> Tensor:
     if _empty(u):
         return u * K
     n = _transform_length(L)
+    convolve = _Convolution.apply if plain_autograd(u, K) else convolved
+    return silenced(convolve(u, K, n), u)
+
+
+def convolved(u: Tensor, K: Tensor, n: int) -> Tensor:
+    """Return the first L steps of the convolution of u and K, by plain operations.
+
+    Args:
+        u: (..., L), real.
+        K: (..., L), real, broadcasting against u.
+        n: length of the transforms, at least 2 L - 1.
+    """
     product = torch.fft.rfft(u, n=n) * torch.fft.rfft(K, n=n)
-    y = torch.fft.irfft(product, n=n)[..., :L]
-    return silenced(y, u)
+    return torch.fft.irfft(product, n=n)[..., : u.shape[-1]]
+
+
+class _Convolution(torch.autograd.Function):
+    """`convolved` with its gradient in closed form, by real transforms only.
+
+    PyTorch differentiates a real transform by a complex one of the full length.
+    """
+
+    @staticmethod
+    def forward(ctx, u: Tensor, K: Tensor, n: int):  # pyright: ignore[reportIncompatibleMethodOverride]
+        U, F = torch.fft.rfft(u, n=n), torch.fft.rfft(K, n=n)
+        ctx.save_for_backward(u, K, U, F)
+        ctx.n = n
+        return torch.fft.irfft(U * F, n=n)[..., : u.shape[-1]]
+
+    @staticmethod
+    def backward(ctx, G: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        u, K, U, F = ctx.saved_tensors
+        n, L = ctx.n, u.shape[-1]
+        if torch.is_grad_enabled():
+            return *recorded(lambda u, K: convolved(u, K, n), (u, K), G), None
+        transform = torch.fft.rfft(G, n=n)
+
+        def of(other: Tensor, own: Tensor) -> Tensor:
+            product = (transform * other.conj()).sum_to_size(own.shape)
+            return torch.fft.irfft(product, n=n)[..., :L]
+
+        d_u = of(F, U) if ctx.needs_input_grad[0] else None
+        d_K = of(U, F) if ctx.needs_input_grad[1] else None
+        return d_u, d_K, None
 
 
 def two_sided(u: Tensor, K: Tensor) -> Tensor:

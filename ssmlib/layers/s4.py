@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
+from ssmlib import _checks
 from ssmlib._literals import HippoName
 from ssmlib.discretization import dense_parts
 from ssmlib.initialization import Initialization
+from ssmlib.kernels.tables import plain_autograd
 from ssmlib.layers._arguments import check_exporter
+from ssmlib.layers.low_rank import low_rank_kernel
 from ssmlib.layers.modal import ModalOptions, ModalSSM
 from ssmlib.layers.systems import Dense, System
+
+#: the parts of a class that define what the system is as a function of the parameters
+_DEFINING = ("system", "_system", "matrix", "A", "P", "B", "C", "dt")
 
 
 class S4(ModalSSM):
@@ -61,6 +67,15 @@ class S4(ModalSSM):
     P_re: Tensor
     P_im: Tensor
 
+    #: whether the system is that of the parameters, as `S4` itself defines it
+    _system_of_parameters: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._system_of_parameters = all(
+            getattr(cls, name) is getattr(S4, name) for name in _DEFINING
+        )
+
     def __init__(
         self,
         d_model: int,
@@ -88,6 +103,21 @@ class S4(ModalSSM):
         blocks = torch.cat([torch.cat([re, -im], -1), torch.cat([im, re], -1)], -2)
         p = torch.cat([P.real, P.imag], -1)
         return blocks - 2 * p.unsqueeze(-1) * p.unsqueeze(-2)
+
+    def kernel(self, L: int) -> Tensor:
+        """Return the kernel K, without D, as `SSM.kernel`.
+
+        It is computed from the parameters by `layers.low_rank`. The compiler, the
+        transforms of `torch.func` and forward-mode derivatives take the kernel of
+        `system()`.
+        """
+        _checks.integer("L", L)
+        K, fits = None, self._system_of_parameters
+        if fits and plain_autograd(*self.parameters(), *self.buffers()):
+            _checks.fits("L", L, self.d_model * L // 2)  # float32 perhaps
+            parts = self.A, self.P, self.B, self.C, self.dt
+            K = low_rank_kernel(*parts, self.discretization, L, self.dtype)
+        return super().kernel(L) if K is None else K
 
     def system(self) -> Dense:
         """Return the layer in its discretized form, with its current parameters.

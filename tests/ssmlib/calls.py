@@ -25,7 +25,7 @@ from ssmlib.initialization import (
     schemes,
 )
 from ssmlib.initialization import initialization as configuration
-from ssmlib.kernels import compiled, dense, diagonal, dplr, tables
+from ssmlib.kernels import compiled, dense, diagonal, dplr, squared, tables
 from ssmlib.statistics import comparisons, gaps, means, resampling, slopes
 from ssmlib.theory import (
     conditioning,
@@ -58,6 +58,7 @@ MODULES: tuple[ModuleType, ...] = (
     dense,
     diagonal,
     dplr,
+    squared,
     compiled,
     tables,
     oscillators,
@@ -95,6 +96,11 @@ STEPS = torch.tensor([0.1, 0.2], dtype=torch.float64)
 G = conditioning.gram(A)
 MATRIX = torch.from_numpy(RNG.standard_normal((2, 4, 4)) / 4)
 VECTOR = torch.from_numpy(RNG.standard_normal((2, 4)))
+SQUARED = (
+    squared.Factors(POLES[:2].expand(2, 2), MATRIX[:, :1], MATRIX[:, 1:2], VECTOR),
+    VECTOR,
+    (2, 1),
+)
 GRID = np.linspace(-2.0, 2.0, 9)
 CURVES = 0.3 * GRID**2 + RNG.normal(0, 0.02, (5, 9))
 DRAWS = RNG.standard_normal(12).tolist()
@@ -199,6 +205,16 @@ CALLS = {
     "compiled.real_product": lambda: compiled.real_product(
         (B.real, B.imag), (A.real / 10, A.imag / 10), 30, torch.float64
     ),
+    "squared.squared_kernel": lambda: squared.squared_kernel(
+        *SQUARED, 30, torch.float64
+    ),
+    "squared.squared_kernel_reference": lambda: squared.squared_kernel_reference(
+        *SQUARED, 30, torch.float64
+    ),
+    "tables.recorded": lambda: tables.recorded(
+        torch.sin, [X.clone().requires_grad_()], torch.ones_like(X)
+    ),
+    "tables.plain_autograd": lambda: tables.plain_autograd(X),
     "tables.full_precision": lambda: tables.full_precision(X.device),
     "tables.conjugate": lambda: tables.conjugate(A),
     "tables.powers": lambda: tables.powers(A / 10, 6, torch.float32),
