@@ -28,7 +28,15 @@ import tasks
 from eigenvalues import eigenvalue_rows
 from eigenvalues import measure as eigenvalue_measure
 from ensembles import SIZE, deep_call, deep_rows, fit_call, fit_rows
-from forms import compiled, convolutions, form_rows, graphs, model_steps, steps_a_second
+from forms import (
+    compiled,
+    convolutions,
+    form_rows,
+    graphs,
+    model_steps,
+    small,
+    steps_a_second,
+)
 from memory import measure as memory_measure
 from memory import memory_rows
 from orchestration import orchestration_rows, test_rows
@@ -70,6 +78,8 @@ def worker(task: dict) -> object:
         return graphs()
     if task["measure"] == "compiled":
         return times(compiled(task["B"], task["L"]), repeats=31)
+    if task["measure"] == "small":
+        return times(small(task["B"], task["L"]), repeats=31)
     if task["measure"] == "convolution":
         return times(convolutions(task["B"], task["L"]), repeats=5)
     if task["measure"] == "fit time":

@@ -137,6 +137,27 @@ def compiled(B: int, L: int) -> dict:
     return {"plain": lambda: run(layer), "fast": lambda: run(fast)}
 
 
+def small(B: int, L: int) -> dict:
+    """Calls of a layer and of a convolution with a given kernel, for `times`."""
+    import torch
+
+    from ssmlib.layers import S4D
+
+    layer = S4D(64)
+    u = torch.randn(B, 64, L, generator=torch.Generator().manual_seed(0))
+    K = layer.kernel(L).detach().requires_grad_()
+
+    def bare():
+        product = torch.fft.rfft(u, n=2 * L) * torch.fft.rfft(K, n=2 * L)
+        torch.fft.irfft(product, n=2 * L)[..., :L].square().sum().backward()
+
+    def whole():
+        layer.zero_grad()
+        layer(u).square().sum().backward()
+
+    return {"plain": bare, "fast": whole}
+
+
 def form_rows(ask) -> list[dict]:
     """The rows; `ask` runs one measurement in a process of its own."""
     empty = {"plain": "–", "fast": "–", "ratio": "–", "wanted": "–", "met": ""}
@@ -178,6 +199,14 @@ def form_rows(ask) -> list[dict]:
         | {"met": "yes" if made <= 2 else "NO"},
     ]
     for B, L in SMALL:
+        taken = ask(measure="small", B=B, L=L)
+        rows.append(
+            {"what": "layer, beside a bare FFT", "setting": f"B={B}, H=64, N=64, L={L}"}
+            | {"measure": "seconds; plain: convolution with a given kernel"}
+            | {"plain": f"{taken['plain']:.4f}", "fast": f"{taken['fast']:.4f}"}
+            | {"ratio": f"{taken['plain'] / taken['fast']:.2f}"}
+            | {"wanted": "–", "met": ""}
+        )
         taken = ask(measure="compiled", B=B, L=L)
         ratio = taken["plain"] / taken["fast"]
         rows.append(

@@ -115,18 +115,20 @@ class _Kernel(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z, V, W, b, C, counts, L, dtype, keep):  # pyright: ignore[reportIncompatibleMethodOverride]
         X, right = _matrix(z, V, W), b.unsqueeze(1).clone()
-        squared, inputs = [], []
+        squared, inputs, finished = [], [], []
 
         def save(X: Tensor) -> None:
             if keep:
                 squared.append(X.to(dtype, copy=True))
 
         for n in counts:
-            half, begun = X[:n], right[:n]
-            save(half)
+            (X, done), begun = X.tensor_split([n]), right[:n]
+            finished.append(done)
+            save(X)
             inputs.append(begun.to(dtype, copy=True))
-            right[:n] = torch.baddbmm(begun, begun, half.mT)
-            X[:n] = torch.bmm(half, half)
+            right[:n] = torch.baddbmm(begun, begun, X.mT)
+            X = torch.bmm(X, X)
+        X = torch.cat([X, *reversed(finished)])
         M = 1 << max(0, round(math.log2(L) / 2) - 1)
         while right.shape[1] < M:
             save(X)

@@ -53,6 +53,8 @@ def plain_autograd(*tensors: Tensor) -> bool:
     Args:
         tensors: those whose values are to be read.
     """
+    if torch.compiler.is_compiling():
+        return False
     # PyTorch has no public test of whether a forward-mode level is open.
     forward = torch.autograd.forward_ad._current_level >= 0
     stack = _functorch.get_interpreter_stack()

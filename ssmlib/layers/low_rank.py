@@ -55,13 +55,12 @@ def _powers(z: Tensor, m: int) -> Tensor:
 
 
 def _inverse_series(c: Tensor) -> Tensor:
-    """Return the coefficients (H, m) of 1 / (1 + c_0 x + c_1 x^2 + ...), by Newton."""
+    """Return the coefficients (H, m) of 1 / (1 + c_0 x + c_1 x^2 + ...)."""
     one = nn.functional.pad(torch.ones_like(c[:, :1]), (0, c.shape[-1] - 1))
     T = toeplitz(torch.cat([one[:, :1], c[:, :-1]], -1))
-    found = one
-    for _ in range((c.shape[-1] - 1).bit_length()):  # each doubles the exact ones
-        found = _times_row(found, toeplitz(2 * one - _times_row(found, T)))
-    return found
+    return torch.linalg.solve_triangular(
+        T, one.unsqueeze(1), upper=True, left=False, unitriangular=True
+    ).squeeze(1)
 
 
 def _weighted(E: Tensor, weights: Tensor) -> Tensor:

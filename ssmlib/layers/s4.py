@@ -34,10 +34,10 @@ class S4(ModalSSM):
     imaginary parts. Its matrix is M - 2 [Re P; Im P] [Re P; Im P]^T, where M
     contains one 2 x 2 block per mode. The parameter C is C itself, not
     C (1 - A_bar^L) for some length, so that every length and the recurrence are exact.
-    Zero-order hold takes one matrix exponential, the bilinear rule one solve, and the
-    kernel is `kernels.dense_kernel`: O(N^3 log L + N L) per feature. A kernel
-    cannot be exported with an open length, because the number of its products depends
-    on the length.
+    `system()` takes one matrix exponential for zero-order hold, or one solve for the
+    bilinear rule. `kernel` takes neither: it starts from a matrix of low rank and
+    squares it, O(N^3 log L + N L) per feature. A kernel cannot be exported with an
+    open length, because the number of its products depends on the length.
 
     Weights of the authors' code are copied as `S4D` describes, P in the same way, and C
     after its truncation is undone.
