@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from ssmbook.notebook.files import read_notebook
 from ssmbook.studies.parts import Measured, measured
 from ssmlib import autocorrelation, inputs
 from ssmlib.initialization import window_grid
-from ssmlib.tasks import delay, images, listops, medical, series
+from ssmlib.tasks import audio, delay, images, listops, medical, series
 from ssmlib.tasks.split import drawn
 from ssmlib.training import compare, fit
 from tests.book.conftest import CHAPTERS
@@ -128,8 +131,22 @@ def initialized_right(p, seed):
     return "recall", "frequencies lost", arms["frequencies lost"], data, shape
 
 
+def unhippo(p, seed):
+    """Frozen states of HiPPO, without noise, where SSMLIB_DATA has the recordings."""
+    folder = Path(os.environ.get("SSMLIB_DATA", ""), "free-spoken-digit-dataset")
+    if not folder.is_dir() or "SSMLIB_DATA" not in os.environ:
+        pytest.skip("SSMLIB_DATA names no folder with the spoken digits")
+    names = by_the_cells("unhippo", p, seed, "if data:")
+    whole = audio.spoken_digits(folder, longest=4096, stride=2).unit_power()
+    states, _ = names["states_of"](names["recordings"](whole, seed), "HiPPO", p["N"])
+    layer = {"layer": names["no_layer"], "norm": "layer"}
+    shape = {"pooling": "mean", "mix": "glu", "bias": True}
+    return "clean, 0", "HiPPO", layer, states.unit_power(), shape
+
+
 CASES = {
     "initialized-right": initialized_right,
+    "unhippo": unhippo,
     "active-timescales": active_timescales,
     "mimetic": mimetic,
     "stable-parametrizations": stable_parametrizations,
