@@ -173,7 +173,7 @@ def test_the_chapters_mark_their_paths():
         if parameter.is_path
     }
     with_data = ("ablations", "long-range", "real-series", "sequential-mnist")
-    expected = {(slug, "data") for slug in with_data}
+    expected = {(slug, "data") for slug in (*with_data, "unhippo")}
     others = {("sequential-mnist", "fashion"), ("long-range", "results")}
     assert marked == expected | others
 
