@@ -86,11 +86,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     # Documents say which workers were lost; a log would say it again. Workers read
     # the variable when they start, this process has read it.
     os.environ["DASK_DISTRIBUTED__LOGGING__DISTRIBUTED"] = "critical"
-    import dask.config
     from distributed import Client, LocalCluster, WorkerPlugin
-
-    # Workers are copies of one server, which imports Dask once.
-    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
 
     class Undisturbed(WorkerPlugin):
         """Ctrl-C reaches all processes of a terminal; this one closes the workers."""
