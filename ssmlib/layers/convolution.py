@@ -49,8 +49,19 @@ def silent(u: Tensor) -> Tensor:
     Returns:
         (..., L) bool, True where u is 0 at this step and at all steps before it.
     """
-    begin = (u != 0).to(torch.uint8).argmax(-1, keepdim=True)
-    return torch.arange(u.shape[-1], device=u.device) < begin
+    return _steps(u) < _first(u != 0)
+
+
+def _steps(u: Tensor) -> Tensor:
+    return torch.arange(u.shape[-1], device=u.device, dtype=torch.int32)
+
+
+def _first(found: Tensor) -> Tensor:
+    """Return the first step that is True, or L: (..., L) -> (..., 1).
+
+    Inductor generates faster code for a minimum than for `argmax`.
+    """
+    return torch.where(found, _steps(found), found.shape[-1]).amin(-1, keepdim=True)
 
 
 def silenced(y: Tensor, u: Tensor) -> Tensor:
@@ -81,10 +92,7 @@ def finite_part(u: Tensor, causal: bool = True) -> tuple[Tensor, Tensor | None]:
     if _known_finite(u):
         return u, None
     bad = ~u.isfinite()
-    broken = bad.any(-1, keepdim=True)
-    if causal:
-        first = bad.to(torch.uint8).argmax(-1, keepdim=True)
-        broken = broken & (torch.arange(u.shape[-1], device=u.device) >= first)
+    broken = _steps(u) >= _first(bad) if causal else bad.any(-1, keepdim=True)
     return torch.where(bad, 0, u), broken.expand_as(u)
 
 
