@@ -11,11 +11,12 @@ from ssmlib._imports import optional
 
 if TYPE_CHECKING:
     import matplotlib as mpl
-    from matplotlib import ticker
+    from matplotlib import container, ticker
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
     mpl = optional("matplotlib", "book")
+    container = optional("matplotlib.container", "book")
     ticker = optional("matplotlib.ticker", "book")
 
 
@@ -57,9 +58,12 @@ def name_curves(figure: Figure, axes, legend: bool | str) -> None:
 
 def _name_ends(axis: Axes) -> None:
     """Write the label of each line at its end, without overlap."""
-    lines = [
-        own for own in axis.get_lines() if not str(own.get_label()).startswith("_")
-    ]
+    lines = {}
+    for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+        # A curve with error bars is a container, whose first part is its line.
+        lines[
+            handle[0] if isinstance(handle, container.ErrorbarContainer) else handle
+        ] = label
     axis.autoscale_view()
     to_axes = axis.transData + axis.transAxes.inverted()
     size = mpl.rcParams["legend.fontsize"]
@@ -70,7 +74,7 @@ def _name_ends(axis: Axes) -> None:
     for own in sorted(ends, key=ends.__getitem__):
         last = max(ends[own], last + least)
         axis.annotate(
-            str(own.get_label()),
+            lines[own],
             (1.01, last),
             xycoords="axes fraction",
             va="center",

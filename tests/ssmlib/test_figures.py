@@ -1,5 +1,6 @@
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,6 +124,14 @@ def test_curves_over_places_of_their_own():
         figures.COLOURS[1],
     ]
     figures.svg(fig)
+
+
+def test_direct_labels_name_curves_with_error_bars():
+    known = [SimpleNamespace(value=v, low=v - 0.1, high=v + 0.1) for v in (1.0, 2.0)]
+    curves = {"known": known, "plain": [3.0, 4.0]}
+    _, axis = figures.sweep([0, 1], curves, legend="direct")
+    assert [text.get_text() for text in axis.texts] == ["known", "plain"]
+    assert axis.texts[0].get_color() != axis.texts[1].get_color()
 
 
 def test_direct_labels_stand_apart_at_the_ends():
